@@ -1,0 +1,1 @@
+//! The command line: its types, and one function for each mode.

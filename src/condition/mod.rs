@@ -1,0 +1,1 @@
+//! The sandboxed Python expression that selects images.

@@ -1,0 +1,1 @@
+//! Configuration: raw INI text, layers of sources, checked settings.

@@ -1,0 +1,16 @@
+//! glancesync keeps the virtual-machine images of a fleet of OpenStack regions in step with one
+//! master region.
+//!
+//! The rooms of this crate and who may talk to whom are drawn in `ARCHITECTURE.md`.
+
+pub mod cli;
+pub mod condition;
+pub mod config;
+pub mod engine;
+pub mod model;
+pub mod openstack;
+pub mod plan;
+pub mod report;
+pub mod sandbox;
+pub mod state;
+pub mod transfer;

@@ -1,0 +1,1 @@
+//! Newtypes and values that every room shares.

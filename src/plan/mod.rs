@@ -1,0 +1,1 @@
+//! The decision: pure functions from states to a plan.

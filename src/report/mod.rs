@@ -1,0 +1,1 @@
+//! Events and the reporter actor with its sinks.

@@ -1,0 +1,1 @@
+//! An embedded OpenStack over real HTTP on loopback.
