@@ -1,1 +1,3 @@
-fn main(){}
+//! The glancesync program.
+
+fn main() {}
