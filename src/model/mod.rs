@@ -1,1 +1,21 @@
-//! Newtypes and values that every room shares.
+//! Newtypes and values that every room shares. Nothing here does I/O or knows another room.
+
+mod action;
+mod checksum;
+mod image;
+mod region;
+mod rules;
+mod secret;
+mod size;
+mod warning;
+
+pub use action::{ActionKind, Status};
+pub use checksum::{Checksum, ChecksumError, ContentHash, MultiHash};
+pub use image::{
+    Image, ImageId, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility, is_user_property,
+};
+pub use region::{RegionName, RegionNameError, RegionSelector, TargetName};
+pub use rules::{ChecksumList, SyncRules};
+pub use secret::Secret;
+pub use size::{ByteSize, ByteSizeError};
+pub use warning::{Warning, WarningCode};

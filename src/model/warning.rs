@@ -1,0 +1,140 @@
+//! What a run found that somebody should look at, although nothing failed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Checksum, ImageId};
+
+/// The public code of a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// A name occurs twice at the master, and is dropped altogether.
+    DuplicateMasterName,
+    /// A name occurs twice in a region.
+    DuplicateRegionName,
+    /// Another project owns an image of a selected name.
+    ForeignOwner,
+    /// An image of the master has neither checksum.
+    NoChecksum,
+    /// An image of a selected name is not `active`.
+    ImageNotActive,
+    /// Another checksum, and no list says what to do.
+    ChecksumConflict,
+    /// Another checksum, which `dontupdate` holds.
+    StalledChecksum,
+    /// An obsolete image of the master was passed over.
+    ObsoleteIgnored,
+    /// A kernel or ramdisk cannot be had.
+    AmiMissing,
+    /// The condition raised for an image.
+    ConditionFailed,
+    /// A protected image was kept where it would have been deleted.
+    ProtectedImage,
+    /// Glance would not delete an image that is in use.
+    ImageInUse,
+    /// An image that an interrupted run left.
+    LeftoverImage,
+    /// The master region was named as a destination.
+    MasterRegionSkipped,
+    /// A file with a secret can be read by others.
+    ConfigPermissions,
+    /// A key that no section knows.
+    UnknownKey,
+    /// A key that occurs twice.
+    DuplicateKey,
+    /// An entry of a list that is no UUID or no checksum.
+    BadValue,
+    /// A target without a usable credential, which the run does not use.
+    NoCredential,
+    /// The master has no image at all: nothing is done anywhere.
+    EmptyInventory,
+    /// A key of the configuration that this release accepts and does not obey.
+    IgnoredKey,
+    /// The server's certificate is not verified.
+    InsecureConnection,
+    /// A log file could not be written; the run goes on without it.
+    LogUnwritable,
+}
+
+impl fmt::Display for WarningCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // One spelling for both: serde's.
+        self.serialize(f)
+    }
+}
+
+/// A warning: its code, a sentence for a person, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Warning {
+    /// The public code.
+    pub code: WarningCode,
+    /// A whole sentence: what was found, and what to do.
+    pub message: String,
+    /// The image's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The image's id in the region where it was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<ImageId>,
+    /// The project that owns it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The checksum that was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<Checksum>,
+    /// The name of the missing part or, where it has none, its UUID at the master.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+impl Warning {
+    /// A warning about nothing in particular.
+    pub fn new(code: WarningCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            image: None,
+            image_id: None,
+            owner: None,
+            checksum: None,
+            missing: None,
+        }
+    }
+
+    /// The same, about the image of that name.
+    #[must_use]
+    pub fn image(mut self, name: impl Into<String>) -> Self {
+        self.image = Some(name.into());
+        self
+    }
+
+    /// The same, about the image of that id.
+    #[must_use]
+    pub fn image_id(mut self, id: &ImageId) -> Self {
+        self.image_id = Some(id.clone());
+        self
+    }
+
+    /// The same, with the owner.
+    #[must_use]
+    pub fn owner(mut self, owner: Option<&str>) -> Self {
+        self.owner = owner.map(ToOwned::to_owned);
+        self
+    }
+
+    /// The same, with the checksum.
+    #[must_use]
+    pub fn checksum(mut self, checksum: Option<&Checksum>) -> Self {
+        self.checksum = checksum.cloned();
+        self
+    }
+
+    /// The same, with the missing part.
+    #[must_use]
+    pub fn missing(mut self, part: impl Into<String>) -> Self {
+        self.missing = Some(part.into());
+        self
+    }
+}
