@@ -1,1 +1,28 @@
-//! Configuration: raw INI text, layers of sources, checked settings.
+//! Configuration: files, command line and environment in, checked settings out.
+//!
+//! `dialect` and `raw` read a file, `layers` says which place goes before which, `credential` (with
+//! `clouds`) puts log-ins together, and `settings` (with `check` and `value`) types and checks it
+//! all. `cli` calls [`Settings::load`]; everybody else takes its parts. Nothing here needs a
+//! runtime, and the environment is given as a value.
+
+mod check;
+mod clouds;
+mod condition_error;
+mod credential;
+mod dialect;
+mod effective;
+mod error;
+pub mod keys;
+mod layers;
+pub mod raw;
+mod settings;
+mod value;
+
+pub use dialect::Piece;
+pub use effective::EffectiveValue;
+pub use error::{ConfigError, ConfigErrors, Origin};
+pub use layers::{Environment, Sources};
+pub use settings::{ContentSource, Settings, TargetSettings};
+
+#[cfg(test)]
+mod tests;

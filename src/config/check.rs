@@ -1,0 +1,308 @@
+//! Reads one value after another into its type, and collects what is wrong with them.
+//! Only `settings` uses it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::credential::Given;
+use super::error::{ConfigError, Origin};
+use super::keys::{self, DEFAULT, MAIN};
+use super::layers::{Environment, Layers, Value};
+use super::settings::ContentSource;
+use super::{condition_error, value};
+use crate::condition::Condition;
+use crate::model::{
+    ByteSize, Checksum, ChecksumList, RegionName, SyncRules, TargetName, Warning, WarningCode,
+};
+
+/// What is wrong with a text that is no flag.
+pub(super) const NO_FLAG: &str = "is neither true nor false; set `true` or `false`";
+
+/// Collects errors and warnings while values are read.
+pub(super) struct Checker<'a> {
+    pub environment: &'a Environment,
+    pub errors: Vec<ConfigError>,
+    pub warnings: Vec<Warning>,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(environment: &'a Environment) -> Self {
+        Self {
+            environment,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Errors in the order of their places and warnings as they were found, each once: what
+    /// stands in `[DEFAULT]` was found again for every section that inherits it.
+    pub(super) fn finish(self) -> (Vec<ConfigError>, Vec<Warning>) {
+        let mut errors = self.errors;
+        errors.sort_by(|a, b| a.origin.cmp(&b.origin));
+        let mut seen = BTreeSet::new();
+        errors.retain(|error| seen.insert(error.clone()));
+        let mut seen = BTreeSet::new();
+        let mut warnings = self.warnings;
+        warnings.retain(|warning| seen.insert(warning.clone()));
+        (errors, warnings)
+    }
+
+    fn wrong(&mut self, key: &str, value: &Value, problem: impl Into<String>) {
+        self.errors.push(
+            ConfigError::new(value.origin.clone(), problem)
+                .key(&value.section, key)
+                .found(&value.text),
+        );
+    }
+
+    fn bad_entry(&mut self, key: &str, value: &Value, problem: &str) {
+        self.warnings.push(Warning::new(
+            WarningCode::BadValue,
+            format!(
+                "{}: [{}] {key}: {problem}; the entry counts for nothing.",
+                value.origin, value.section
+            ),
+        ));
+    }
+
+    /// Reads a value, or its default where nothing sets it.
+    fn read<T>(
+        &mut self,
+        layers: &Layers,
+        section: &str,
+        key: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let Some(value) = layers.get(section, key) else {
+            let default = keys::known(key).map_or("", |key| key.default);
+            return read(default).ok();
+        };
+        match read(&value.text) {
+            Ok(typed) => Some(typed),
+            Err(problem) => {
+                self.wrong(key, value, problem);
+                None
+            }
+        }
+    }
+
+    /// Reads what a credential's place gave.
+    pub(super) fn given<T>(
+        &mut self,
+        section: &str,
+        key: &str,
+        given: Option<&Given>,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let given = given?;
+        read(&given.text)
+            .map_err(|problem| {
+                let error = ConfigError::new(given.origin.clone(), problem).found(&given.text);
+                self.errors.push(match given.origin {
+                    Origin::File { .. } | Origin::CommandLine => error.key(section, key),
+                    _ => error,
+                });
+            })
+            .ok()
+    }
+
+    fn flag(&mut self, layers: &Layers, section: &str, key: &str) -> bool {
+        self.read(layers, section, key, |text| {
+            value::boolean(text).ok_or_else(|| NO_FLAG.to_owned())
+        })
+        .unwrap_or_default()
+    }
+
+    /// A whole number from 0 up.
+    pub(super) fn number<T: FromStr + Default>(
+        &mut self,
+        layers: &Layers,
+        section: &str,
+        key: &str,
+    ) -> T {
+        self.optional_number(layers, section, key)
+            .unwrap_or_default()
+    }
+
+    fn optional_number<T: FromStr>(
+        &mut self,
+        layers: &Layers,
+        section: &str,
+        key: &str,
+    ) -> Option<T> {
+        self.read(layers, section, key, |text| {
+            text.parse::<T>()
+                .map_err(|_| "is no whole number; set 0 or more".to_owned())
+        })
+    }
+
+    pub(super) fn at_least_one(&mut self, layers: &Layers, section: &str, key: &str) -> usize {
+        self.read(layers, section, key, |text| match text.parse() {
+            Ok(0) | Err(_) => Err("must be a whole number from 1 up".to_owned()),
+            Ok(number) => Ok(number),
+        })
+        .unwrap_or(1)
+    }
+
+    pub(super) fn seconds(&mut self, layers: &Layers, section: &str, key: &str) -> Duration {
+        self.read(layers, section, key, |text| {
+            value::seconds(text)
+                .ok_or_else(|| "is no number of seconds; set more than 0".to_owned())
+        })
+        .unwrap_or_default()
+    }
+
+    pub(super) fn size(&mut self, layers: &Layers, section: &str, key: &str) -> Option<ByteSize> {
+        layers.get(section, key)?;
+        self.read(layers, section, key, |text| {
+            text.parse()
+                .map_err(|_| "is no amount of bytes; set one such as `512K` or `20MiB`".to_owned())
+        })
+    }
+
+    pub(super) fn path(&mut self, layers: &Layers, section: &str, key: &str) -> PathBuf {
+        let default = keys::known(key).map_or("", |key| key.default);
+        self.optional_path(layers, section, key)
+            .unwrap_or_else(|| default.into())
+    }
+
+    pub(super) fn optional_path(
+        &self,
+        layers: &Layers,
+        section: &str,
+        key: &str,
+    ) -> Option<PathBuf> {
+        let value = layers.get(section, key)?;
+        Some(value::path(&value.text, self.environment))
+    }
+
+    pub(super) fn source(&mut self, layers: &Layers) -> ContentSource {
+        self.read(layers, MAIN, "source", |text| {
+            ContentSource::from_word(text)
+                .ok_or_else(|| "is no source; set `auto`, `directory` or `glance`".to_owned())
+        })
+        .unwrap_or_default()
+    }
+
+    /// A list of regions as they are printed; in a target's own section also their bare names.
+    pub(super) fn regions(&mut self, layers: &Layers, section: &str, key: &str) -> Vec<RegionName> {
+        let Some(value) = layers.get(section, key) else {
+            return Vec::new();
+        };
+        let own = ![MAIN, DEFAULT].contains(&value.section.as_str());
+        let mut regions = Vec::new();
+        for entry in value::list(&value.text) {
+            if own && !entry.contains(':') {
+                regions.push(RegionName::new(TargetName::new(section), entry));
+                continue;
+            }
+            match entry.parse::<RegionName>() {
+                Ok(region) => regions.push(region),
+                Err(error) => self.bad_entry(key, value, &error.to_string()),
+            }
+        }
+        regions
+    }
+
+    /// A list of which every entry is read; bad ones are warned about.
+    fn entries<T: Ord>(
+        &mut self,
+        layers: &Layers,
+        section: &str,
+        key: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> BTreeSet<T> {
+        let Some(value) = layers.get(section, key) else {
+            return BTreeSet::new();
+        };
+        let mut entries = BTreeSet::new();
+        for entry in value::list(&value.text) {
+            match read(entry) {
+                Ok(typed) => {
+                    entries.insert(typed);
+                }
+                Err(problem) => self.bad_entry(key, value, &problem),
+            }
+        }
+        entries
+    }
+
+    fn words(&mut self, layers: &Layers, section: &str, key: &str) -> BTreeSet<String> {
+        self.entries(layers, section, key, |entry| Ok(entry.to_owned()))
+    }
+
+    fn checksum_list(&mut self, layers: &Layers, section: &str, key: &str) -> ChecksumList {
+        let entries = self.entries(layers, section, key, |entry| {
+            if entry.eq_ignore_ascii_case("any") {
+                Ok(None)
+            } else {
+                value::checksum(entry).map(Some)
+            }
+        });
+        ChecksumList {
+            any: entries.contains(&None),
+            checksums: entries.into_iter().flatten().collect(),
+        }
+    }
+
+    /// A bad entry would cost the image that it was to protect, where all others are replaced.
+    fn dontupdate(&mut self, layers: &Layers, section: &str, any: bool) -> BTreeSet<Checksum> {
+        const KEY: &str = "dontupdate";
+        if any && let Some(value) = layers.get(section, KEY) {
+            for entry in value::list(&value.text) {
+                if let Err(problem) = value::checksum(entry) {
+                    self.wrong(
+                        KEY,
+                        value,
+                        format!(
+                            "{problem}; correct it, for `replace` or `rename` holds `any` and would \
+                             take the image that it is to protect"
+                        ),
+                    );
+                }
+            }
+        }
+        let warned = self.warnings.len();
+        let checksums = self.entries(layers, section, KEY, value::checksum);
+        if any {
+            self.warnings.truncate(warned);
+        }
+        checksums
+    }
+
+    pub(super) fn rules(&mut self, layers: &Layers, section: &str) -> SyncRules {
+        let replace = self.checksum_list(layers, section, "replace");
+        let rename = self.checksum_list(layers, section, "rename");
+        let dontupdate = self.dontupdate(layers, section, replace.any || rename.any);
+        let max_replace = match layers.get(section, "max_replace") {
+            Some(_) => self.optional_number(layers, section, "max_replace"),
+            None => None,
+        };
+        SyncRules {
+            forcesyncs: self.entries(layers, section, "forcesyncs", value::image_id),
+            replace,
+            rename,
+            dontupdate,
+            metadata_set: self.words(layers, section, "metadata_set"),
+            obsolete_syncprops: self.words(layers, section, "obsolete_syncprops"),
+            only_tenant_images: self.flag(layers, section, "only_tenant_images"),
+            support_obsolete_images: self.flag(layers, section, "support_obsolete_images"),
+            max_replace,
+        }
+    }
+
+    pub(super) fn condition(&mut self, layers: &Layers, section: &str) -> Option<Condition> {
+        const KEY: &str = "metadata_condition";
+        let value = layers.get(section, KEY)?;
+        match Condition::parse(&value.text) {
+            Ok(condition) => Some(condition),
+            Err(error) => {
+                self.errors
+                    .push(condition_error::describe(KEY, value, &error));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The table of known keys, and which of them a misspelt word was meant to be.
+
+/// The section of what holds for the whole run.
+pub const MAIN: &str = "main";
+/// The section that every other one inherits from.
+pub const DEFAULT: &str = "DEFAULT";
+/// The section of the target that always exists.
+pub const MASTER: &str = "master";
+
+/// In which sections a key counts. Every key may also stand in `[DEFAULT]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// In `[main]`.
+    Main,
+    /// In the section of a target.
+    Target,
+}
+
+/// A known key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The name.
+    pub name: &'static str,
+    /// Another name for the same key.
+    pub alias: Option<&'static str>,
+    /// Where it counts.
+    pub room: Room,
+    /// The value must never be printed.
+    pub secret: bool,
+    /// It says, with others, how a target is logged in to.
+    pub credential: bool,
+    /// What holds where nothing sets it, as text; empty for nothing.
+    pub default: &'static str,
+}
+
+const fn main(name: &'static str, default: &'static str) -> Key {
+    Key {
+        name,
+        alias: None,
+        room: Room::Main,
+        secret: false,
+        credential: false,
+        default,
+    }
+}
+
+const fn target(name: &'static str, default: &'static str) -> Key {
+    Key {
+        room: Room::Target,
+        ..main(name, default)
+    }
+}
+
+const fn credential(name: &'static str) -> Key {
+    Key {
+        credential: true,
+        ..target(name, "")
+    }
+}
+
+const fn secret(name: &'static str) -> Key {
+    Key {
+        secret: true,
+        ..credential(name)
+    }
+}
+
+const fn alias(alias: &'static str, key: Key) -> Key {
+    Key {
+        alias: Some(alias),
+        ..key
+    }
+}
+
+/// Every known key, in the order in which they are listed.
+pub const KEYS: [Key; 37] = [
+    main("master_region", ""),
+    main("preferable_order", ""),
+    main("max_children", "1"),
+    alias("images_path", main("images_dir", "/var/lib/glance/images")),
+    main("source", "auto"),
+    main("spool_dir", ""),
+    main("spool_limit", ""),
+    main("log_dir", "."),
+    credential("cloud"),
+    credential("user"),
+    secret("password"),
+    credential("keystone_url"),
+    credential("tenant"),
+    credential("user_domain"),
+    credential("project_domain"),
+    credential("application_credential_id"),
+    secret("application_credential_secret"),
+    secret("credential"),
+    target("interface", "public"),
+    target("cacert", ""),
+    target("insecure", "false"),
+    alias("forcesync", target("forcesyncs", "")),
+    target("replace", ""),
+    target("rename", ""),
+    target("dontupdate", ""),
+    target("metadata_set", ""),
+    target("metadata_condition", ""),
+    target("ignore_regions", ""),
+    alias("obsolete_syncprop", target("obsolete_syncprops", "")),
+    target("only_tenant_images", "true"),
+    target("support_obsolete_images", "true"),
+    target("max_replace", ""),
+    target("list_images_timeout", "30"),
+    target("upload_stall_timeout", "60"),
+    target("retries", "3"),
+    target("bwlimit", ""),
+    target("use_keystone_v3", ""),
+];
+
+/// The key of that name or alias, in lower case.
+pub fn known(name: &str) -> Option<&'static Key> {
+    KEYS.iter()
+        .find(|key| key.name == name || key.alias == Some(name))
+}
+
+/// True where `key` counts in the section of that name.
+pub fn belongs(key: &Key, section: &str) -> bool {
+    section == DEFAULT || (section == MAIN) == (key.room == Room::Main)
+}
+
+/// The known key that is nearest to `word`, when one is near enough to have been meant.
+pub fn nearest_key(word: &str) -> Option<&'static str> {
+    let names = KEYS
+        .iter()
+        .flat_map(|key| [Some(key.name), key.alias])
+        .flatten();
+    nearest(word, names)
+}
+
+/// The section of a fixed name that is nearest to `word`, when one is near enough to have been meant.
+pub fn nearest_section(word: &str) -> Option<&'static str> {
+    let word = word.trim();
+    [MAIN, MASTER, DEFAULT]
+        .into_iter()
+        .find(|name| name.eq_ignore_ascii_case(word))
+        .or_else(|| nearest(&word.to_lowercase(), [MAIN, MASTER, DEFAULT]))
+}
+
+/// A third of the letters may be wrong, and one at least; two letters turned count as one.
+fn nearest(word: &str, names: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
+    names
+        .into_iter()
+        .map(|name| {
+            let distance = strsim::damerau_levenshtein(word, &name.to_lowercase());
+            (distance, name)
+        })
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}

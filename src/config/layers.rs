@@ -1,0 +1,362 @@
+//! Where values come from, and which of them counts: command line before file, a section of its
+//! own before `[DEFAULT]`. The environment is looked up by whoever knows the variable's name.
+//!
+//! `raw` reads the file; `settings` and `credential` ask for one key after another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::dialect::{Piece, is_space};
+use super::error::{ConfigError, ConfigErrors, Origin};
+use super::keys::{self, DEFAULT, Room};
+use super::raw;
+use crate::model::{Warning, WarningCode};
+
+/// The variables of an environment. It is given, never read: tests and programs decide.
+pub type Environment = BTreeMap<String, String>;
+
+/// What a configuration is loaded from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// `--config-file`
+    pub config_file: Option<PathBuf>,
+    /// The words after `--config`: `section.key=value`, or `key=value` for `[DEFAULT]`.
+    pub overrides: Vec<String>,
+    /// The environment.
+    pub environment: Environment,
+    /// Where relative paths of configuration files begin.
+    pub working_dir: PathBuf,
+    /// The file that is read, if it exists, where none is named.
+    pub default_file: PathBuf,
+}
+
+impl Default for Sources {
+    /// No file named, no overrides, an empty environment, and `/etc/glancesync.conf`.
+    fn default() -> Self {
+        Self {
+            config_file: None,
+            overrides: Vec::new(),
+            environment: Environment::new(),
+            working_dir: PathBuf::from("."),
+            default_file: PathBuf::from("/etc/glancesync.conf"),
+        }
+    }
+}
+
+/// A value, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Value {
+    pub text: String,
+    pub origin: Origin,
+    /// The section that it stands in, which may be `DEFAULT`.
+    pub section: String,
+    /// The lines of the file that it is joined from; none for an override.
+    pub pieces: Vec<Piece>,
+}
+
+type Section = BTreeMap<&'static str, Value>;
+
+/// Which layer of the configuration a value is asked of, first to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    OverrideOwn,
+    OverrideDefault,
+    FileOwn,
+    FileDefault,
+}
+
+impl Level {
+    pub(super) const ALL: [Self; 4] = [
+        Self::OverrideOwn,
+        Self::OverrideDefault,
+        Self::FileOwn,
+        Self::FileDefault,
+    ];
+}
+
+/// Every value of file and command line.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// The names of all sections, those of the file first, in its order.
+    pub sections: Vec<String>,
+    /// What was found on the way.
+    pub warnings: Vec<Warning>,
+    /// Overrides that cannot be read.
+    pub errors: Vec<ConfigError>,
+    section_lines: BTreeMap<String, usize>,
+    overrides: BTreeMap<String, Section>,
+    in_file: BTreeMap<String, Section>,
+}
+
+impl Layers {
+    /// Reads the file that `sources` choose and the overrides.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read as a whole; a wrong override is kept in `errors`.
+    pub(super) fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let mut layers = Self::default();
+        layers.read_file(sources).map_err(ConfigErrors)?;
+        for word in &sources.overrides {
+            layers.add_override(word);
+        }
+        Ok(layers)
+    }
+
+    /// Where a section begins; the file as a whole, or nothing, where it is in no file.
+    pub(super) fn origin_of(&self, section: &str) -> Origin {
+        let line = self.section_lines.get(section).copied().unwrap_or_default();
+        match &self.file {
+            Some(path) => file_origin(path, line),
+            None => Origin::Default,
+        }
+    }
+
+    /// The value that counts for `key` in `section`: none where it is set to nothing.
+    pub(super) fn get(&self, section: &str, key: &str) -> Option<&Value> {
+        Level::ALL
+            .into_iter()
+            .find_map(|level| self.at(level, section, key))
+            .filter(|value| !value.text.is_empty())
+    }
+
+    /// The value that counts for `key` in `section`, where it stands at that very level.
+    pub(super) fn get_at(&self, level: Level, section: &str, key: &str) -> Option<&Value> {
+        let hidden = Level::ALL
+            .into_iter()
+            .take_while(|earlier| *earlier != level)
+            .filter_map(|earlier| self.at(earlier, section, key))
+            .any(|value| value.text.is_empty());
+        self.at(level, section, key)
+            .filter(|value| !hidden && !value.text.is_empty())
+    }
+
+    /// True where a key that belongs to a credential stands in that very section.
+    pub(super) fn has_own_credential(&self, section: &str) -> bool {
+        [Level::OverrideOwn, Level::FileOwn].iter().any(|level| {
+            keys::KEYS
+                .iter()
+                .filter(|key| key.credential)
+                .any(|key| self.get_at(*level, section, key.name).is_some())
+        })
+    }
+
+    fn at(&self, level: Level, section: &str, key: &str) -> Option<&Value> {
+        let (layer, section) = match level {
+            Level::OverrideOwn => (&self.overrides, section),
+            Level::OverrideDefault => (&self.overrides, DEFAULT),
+            Level::FileOwn => (&self.in_file, section),
+            Level::FileDefault => (&self.in_file, DEFAULT),
+        };
+        layer.get(section)?.get(key)
+    }
+
+    fn read_file(&mut self, sources: &Sources) -> Result<(), Vec<ConfigError>> {
+        let Some((path, named_by)) = choose_file(sources) else {
+            return Ok(());
+        };
+        let full_path = sources.working_dir.join(&path);
+        let text = match read_text(&full_path) {
+            Ok(text) => text,
+            Err(ReadError::Io(error))
+                if named_by.is_none() && error.kind() == io::ErrorKind::NotFound =>
+            {
+                return Ok(());
+            }
+            Err(ReadError::Io(error)) => {
+                let named_by = named_by.map_or_else(String::new, |by| format!(", named by {by},"));
+                return Err(vec![ConfigError::new(
+                    file_origin(&path, 0),
+                    format!("the configuration file{named_by} cannot be read: {error}"),
+                )]);
+            }
+            Err(ReadError::NotUtf8 { line }) => {
+                return Err(vec![ConfigError::new(file_origin(&path, line), NOT_UTF8)]);
+            }
+        };
+        let raw = raw::parse(&text).map_err(|errors| {
+            errors
+                .into_iter()
+                .map(|error| ConfigError::new(file_origin(&path, error.line), error.problem))
+                .collect::<Vec<_>>()
+        })?;
+        for section in raw.sections {
+            self.add_section(&path, section);
+        }
+        let holds_secret = self
+            .in_file
+            .values()
+            .flat_map(Section::iter)
+            .any(|(name, value)| {
+                !value.text.is_empty() && keys::known(name).is_some_and(|key| key.secret)
+            });
+        if holds_secret {
+            self.warnings.extend(permission_warning(&full_path, &path));
+        }
+        self.file = Some(path);
+        Ok(())
+    }
+
+    fn add_section(&mut self, path: &Path, section: raw::RawSection) {
+        let mut values = Section::new();
+        for entry in section.entries {
+            let origin = file_origin(path, entry.line);
+            let Some(name) = self.check_key(&origin, &section.name, &entry.key) else {
+                continue;
+            };
+            let value = Value {
+                text: entry.value,
+                origin,
+                section: section.name.clone(),
+                pieces: entry.pieces,
+            };
+            let later = value.origin.clone();
+            if let Some(earlier) = values.insert(name, value) {
+                self.warnings.push(Warning::new(
+                    WarningCode::DuplicateKey,
+                    format!(
+                        "{later}: [{}] {name} is set again, after {}; the last one counts.",
+                        section.name, earlier.origin
+                    ),
+                ));
+            }
+        }
+        if section.name != DEFAULT {
+            self.sections.push(section.name.clone());
+        }
+        self.section_lines
+            .insert(section.name.clone(), section.line);
+        self.in_file.insert(section.name, values);
+    }
+
+    /// Takes a word of the command line. A wrong one is not repeated: it may hold a secret.
+    fn add_override(&mut self, word: &str) {
+        let mut wrong = |problem| {
+            self.errors
+                .push(ConfigError::new(Origin::CommandLine, problem));
+        };
+        let Some((left, value)) = word.split_once('=') else {
+            return wrong(
+                "a word has no `=`; write `section.key=value`, or `key=value` for [DEFAULT]",
+            );
+        };
+        let (section, key) = match left.rsplit_once('.') {
+            Some((section, key)) => (section.trim_matches(is_space), key),
+            None => (DEFAULT, left),
+        };
+        let key = key.trim_matches(is_space).to_lowercase();
+        if section.is_empty() || key.is_empty() {
+            return wrong("a section or key before `=` is empty; write `section.key=value`");
+        }
+        if let Some(name) = self.check_key(&Origin::CommandLine, section, &key) {
+            let value = Value {
+                text: value.trim_matches(is_space).to_owned(),
+                origin: Origin::CommandLine,
+                section: section.to_owned(),
+                pieces: Vec::new(),
+            };
+            self.overrides
+                .entry(section.to_owned())
+                .or_default()
+                .insert(name, value);
+            if section != DEFAULT && !self.sections.iter().any(|known| known == section) {
+                self.sections.push(section.to_owned());
+            }
+        }
+    }
+
+    /// The proper name of a key that counts in `section`; of any other, a warning.
+    fn check_key(&mut self, origin: &Origin, section: &str, key: &str) -> Option<&'static str> {
+        let problem = match keys::known(key) {
+            Some(known) if keys::belongs(known, section) => return Some(known.name),
+            Some(known) => {
+                let home = match known.room {
+                    Room::Main => "[main]",
+                    Room::Target => "the section of a target",
+                };
+                format!("counts for nothing here; it belongs in {home} or in [DEFAULT]")
+            }
+            None => match keys::nearest_key(key) {
+                Some(nearest) => format!("is no known key; did you mean `{nearest}`?"),
+                None => "is no known key; it counts for nothing".to_owned(),
+            },
+        };
+        let stop = if problem.ends_with('?') { "" } else { "." };
+        self.warnings.push(Warning::new(
+            WarningCode::UnknownKey,
+            format!("{origin}: [{section}] {key} {problem}{stop}"),
+        ));
+        None
+    }
+}
+
+/// The file to read and, when it must exist, what names it.
+fn choose_file(sources: &Sources) -> Option<(PathBuf, Option<&'static str>)> {
+    const VARIABLE: &str = "GLANCESYNC_CONFIG";
+    if let Some(path) = &sources.config_file {
+        return Some((path.clone(), Some("--config-file")));
+    }
+    match sources.environment.get(VARIABLE) {
+        Some(path) if !path.is_empty() => Some((path.into(), Some("$GLANCESYNC_CONFIG"))),
+        _ if sources.default_file.as_os_str().is_empty() => None,
+        _ => Some((sources.default_file.clone(), None)),
+    }
+}
+
+pub(super) fn file_origin(path: &Path, line: usize) -> Origin {
+    Origin::File {
+        path: path.to_owned(),
+        line,
+    }
+}
+
+/// What is wrong with a file that is not UTF-8.
+pub(super) const NOT_UTF8: &str =
+    "the line is not UTF-8; convert the file, for example with `iconv -t UTF-8`";
+
+/// Why the text of a file cannot be had.
+pub(super) enum ReadError {
+    Io(io::Error),
+    /// The line is the first that is not.
+    NotUtf8 {
+        line: usize,
+    },
+}
+
+/// The text of a file.
+pub(super) fn read_text(path: &Path) -> Result<String, ReadError> {
+    let bytes = fs::read(path).map_err(ReadError::Io)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.split(|byte| *byte == b'\n').count();
+        ReadError::NotUtf8 { line }
+    })
+}
+
+/// A warning where everybody can read the file at `path`, which messages call `name`.
+pub(super) fn permission_warning(path: &Path, name: &Path) -> Option<Warning> {
+    use std::os::unix::fs::PermissionsExt;
+
+    const READ_BY_OTHERS: u32 = 0o004;
+    let mode = fs::metadata(path).ok()?.permissions().mode();
+    (mode & READ_BY_OTHERS != 0).then(|| {
+        let name = name.display();
+        Warning::new(
+            WarningCode::ConfigPermissions,
+            format!("{name} holds a secret and everybody can read it; run `chmod o-rwx {name}`."),
+        )
+    })
+}
+
+/// Every name of a target: `master`, then the sections in their order.
+pub(super) fn target_names(sections: &[String]) -> Vec<&str> {
+    let mut seen = BTreeSet::from([keys::MAIN, DEFAULT]);
+    std::iter::once(keys::MASTER)
+        .chain(sections.iter().map(String::as_str))
+        .filter(|name| seen.insert(name))
+        .collect()
+}

@@ -1,0 +1,306 @@
+//! The third step: from layers of text to settings that are checked and typed.
+//!
+//! Whatever is wrong is collected and told at once. The rest of the program knows the
+//! configuration by the types of this file alone.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::check::Checker;
+use super::credential::{self, Login};
+use super::effective::{self, EffectiveValue};
+use super::error::{ConfigError, ConfigErrors, Origin};
+use super::keys::{self, MAIN, MASTER};
+use super::layers::{Layers, Sources, target_names};
+use super::value;
+use crate::condition::Condition;
+use crate::model::{
+    ByteSize, Credential, Interface, RegionName, SyncRules, TargetName, Warning, WarningCode,
+};
+
+/// What said where content comes from: key `source`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ContentSource {
+    /// The file when it is there with the right size, else the master's Glance.
+    #[default]
+    Auto,
+    /// Files in `images_dir`.
+    Directory,
+    /// The master's Glance.
+    Glance,
+}
+
+impl ContentSource {
+    /// The word of the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Directory => "directory",
+            Self::Glance => "glance",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Auto, Self::Directory, Self::Glance]
+            .into_iter()
+            .find(|source| source.as_str().eq_ignore_ascii_case(word))
+    }
+}
+
+/// A configuration that is checked as a whole.
+#[derive(Debug)]
+pub struct Settings {
+    /// The region whose images are the reference.
+    pub master_region: RegionName,
+    /// The order of expanded region lists; unknown regions in it are ignored.
+    pub preferable_order: Vec<RegionName>,
+    /// Regions at once under `--parallel`; at least 1.
+    pub max_children: usize,
+    /// Where the files named by the master image's UUID are.
+    pub images_dir: PathBuf,
+    /// Where content comes from.
+    pub source: ContentSource,
+    /// Where content from Glance is kept while regions read it; none where nothing names a folder
+    /// and the environment knows no cache folder of the user.
+    pub spool_dir: Option<PathBuf>,
+    /// The most that is kept there; none for the smaller of 20 GiB and 80 % of what is free.
+    pub spool_limit: Option<ByteSize>,
+    /// Where `sync_<date>` folders are made.
+    pub log_dir: PathBuf,
+    /// `master` first, the others in the order of their sections.
+    pub targets: Vec<TargetSettings>,
+    /// What should be looked at, although the configuration can be used.
+    pub warnings: Vec<Warning>,
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
+    effective: Vec<EffectiveValue>,
+}
+
+/// The settings of one target.
+#[derive(Debug)]
+pub struct TargetSettings {
+    /// The name of its section.
+    pub name: TargetName,
+    /// How it is logged in to, or why it cannot be. That is an error only for a run that uses the
+    /// target; see [`Settings::check_credentials`].
+    pub credential: Result<Credential, ConfigError>,
+    /// Which images are selected, and what is done when they differ.
+    pub rules: SyncRules,
+    /// `metadata_condition`, when it is set and not blank.
+    pub condition: Option<Condition>,
+    /// Regions that are in no expansion of the target.
+    pub ignore_regions: BTreeSet<RegionName>,
+    /// Which endpoints of the catalogue are used.
+    pub interface: Interface,
+    /// A file of certificates to trust in place of the system's.
+    pub cacert: Option<PathBuf>,
+    /// The server's certificate is not verified.
+    pub insecure: bool,
+    /// For the whole image list of a region.
+    pub list_images_timeout: Duration,
+    /// Without a byte of progress, after which an upload has failed.
+    pub upload_stall_timeout: Duration,
+    /// Tries after the first, of what may be repeated.
+    pub retries: u32,
+    /// The most that is sent to each region in a second; none for no bound.
+    pub bwlimit: Option<ByteSize>,
+}
+
+impl Settings {
+    /// Reads and checks the whole configuration (behaviour, "Configuration").
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, each with its place. A target other than `master` without a
+    /// usable credential is none of it.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let mut layers = Layers::load(sources)?;
+        let mut checker = Checker::new(&sources.environment);
+        checker.warnings.append(&mut layers.warnings);
+        checker.errors.append(&mut layers.errors);
+        let mut explained = false;
+        let mut targets = Vec::new();
+        let mut effective = effective::of_main(&layers);
+        let mut region = None;
+        for name in target_names(&layers.sections) {
+            let login = credential::resolve(name, &layers, sources);
+            effective.extend(effective::of_target(name, &layers, &login.parts));
+            checker.warnings.extend(login.warnings.iter().cloned());
+            if name == MASTER {
+                region.clone_from(&login.parts.region);
+                explained = login.nothing_found;
+                if explained {
+                    checker.errors.push(no_configuration(&layers));
+                } else if let Err(error) = &login.credential {
+                    checker.errors.push(error.clone());
+                }
+            }
+            targets.push(target(name, &layers, login, &mut checker));
+        }
+        let master_region = layers
+            .get(MAIN, "master_region")
+            .map(|value| (value.text.clone(), value.origin.clone()))
+            .or_else(|| region.map(|given| (given.text, given.origin)));
+        if let Some((text, origin)) = &master_region {
+            effective::set(&mut effective, MAIN, "master_region", text, origin);
+        } else if !explained {
+            let problem = "missing: set it, or $OS_REGION_NAME, to the name of the region whose \
+                           images are the reference";
+            checker
+                .errors
+                .push(ConfigError::new(layers.origin_of(MAIN), problem).key(MAIN, "master_region"));
+        }
+        let master_region = master_region.map_or_else(String::new, |(text, _)| text);
+        let settings = Self {
+            master_region: bare_master_region(&master_region),
+            preferable_order: checker.regions(&layers, MAIN, "preferable_order"),
+            max_children: checker.at_least_one(&layers, MAIN, "max_children"),
+            images_dir: checker.path(&layers, MAIN, "images_dir"),
+            source: checker.source(&layers),
+            spool_dir: checker
+                .optional_path(&layers, MAIN, "spool_dir")
+                .or_else(|| cache_folder(sources)),
+            spool_limit: checker.size(&layers, MAIN, "spool_limit"),
+            log_dir: checker.path(&layers, MAIN, "log_dir"),
+            targets,
+            warnings: Vec::new(),
+            file: layers.file.clone(),
+            effective,
+        };
+        let (errors, warnings) = checker.finish();
+        if errors.is_empty() {
+            Ok(Self {
+                warnings,
+                ..settings
+            })
+        } else {
+            Err(ConfigErrors(errors))
+        }
+    }
+
+    /// The target of that name, when the configuration has it.
+    pub fn target(&self, name: &TargetName) -> Option<&TargetSettings> {
+        self.targets.iter().find(|target| target.name == *name)
+    }
+
+    /// Checks the credentials, once it is known which targets a run uses: warnings for the others
+    /// that cannot be logged in to.
+    ///
+    /// # Errors
+    ///
+    /// Each used target without a usable credential.
+    pub fn check_credentials<'a>(
+        &self,
+        used: impl IntoIterator<Item = &'a TargetName>,
+    ) -> Result<Vec<Warning>, ConfigErrors> {
+        let used: BTreeSet<&TargetName> = used.into_iter().collect();
+        let mut errors = Vec::new();
+        let mut warnings = Vec::new();
+        for target in &self.targets {
+            match &target.credential {
+                Err(error) if used.contains(&target.name) => errors.push(error.clone()),
+                Err(error) => warnings.push(Warning::new(
+                    WarningCode::NoCredential,
+                    format!("{error} (a target that this run does not use)"),
+                )),
+                Ok(_) => {}
+            }
+        }
+        if errors.is_empty() {
+            Ok(warnings)
+        } else {
+            Err(ConfigErrors(errors))
+        }
+    }
+
+    /// Every value that counts, with its place, for `check-config`; secrets are hidden.
+    pub fn effective(&self) -> &[EffectiveValue] {
+        &self.effective
+    }
+}
+
+/// The master region's name without the prefix that may be left out.
+fn bare_master_region(text: &str) -> RegionName {
+    let bare = text.strip_prefix("master:").map_or(text, str::trim_start);
+    RegionName::new(TargetName::master(), bare)
+}
+
+fn cache_folder(sources: &Sources) -> Option<PathBuf> {
+    let variable = |name| {
+        let text = sources.environment.get(name)?;
+        // The XDG specification has relative paths ignored.
+        Some(PathBuf::from(text)).filter(|path| path.is_absolute())
+    };
+    variable("XDG_CACHE_HOME")
+        .or_else(|| variable("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("glancesync"))
+}
+
+/// The error of one who has just installed the program and started it.
+fn no_configuration(layers: &Layers) -> ConfigError {
+    let file = match &layers.file {
+        Some(path) => format!("{} gives none", path.display()),
+        None => "there is no configuration file".to_owned(),
+    };
+    ConfigError::new(
+        Origin::Default,
+        format!(
+            "no credential for the master region: {file}, and no variable of the environment does.\n\
+             Give one in any of these ways:\n\
+             - environment: set OS_USERNAME, OS_PASSWORD, OS_AUTH_URL, OS_PROJECT_NAME and \
+             OS_REGION_NAME,\n  as an openrc file does that you `source`;\n\
+             - file: write user, password, keystone_url and tenant under [master], and master_region\n  \
+             under [main], into /etc/glancesync.conf or a file named with --config-file;\n\
+             - clouds.yaml: set OS_CLOUD, or `cloud` under [master], to the name of an entry there.\n\
+             To see glancesync at work without any cloud: glancesync demo"
+        ),
+    )
+}
+
+fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) -> TargetSettings {
+    let near = keys::nearest_section(name)
+        .filter(|near| *near != name && !layers.has_own_credential(name));
+    let mut credential = login.credential;
+    if let Some(near) = near {
+        let hint = format!(
+            "section [{name}] is taken for a target of that name, and it has no credential of its \
+             own; did you mean [{near}]?"
+        );
+        match &mut credential {
+            Err(error) => error.problem = format!("{}; {hint}", error.problem),
+            Ok(_) => checker
+                .warnings
+                .push(Warning::new(WarningCode::NoCredential, hint)),
+        }
+    }
+    let parts = login.parts;
+    let interface = checker.given(name, "interface", parts.interface.as_ref(), |text| {
+        text.parse::<Interface>()
+            .map_err(|_| "is no interface; set `public`, `internal` or `admin`".to_owned())
+    });
+    let insecure = checker.given(name, "insecure", parts.insecure.as_ref(), |text| {
+        value::boolean(text).ok_or_else(|| super::check::NO_FLAG.to_owned())
+    });
+    TargetSettings {
+        name: TargetName::new(name),
+        credential,
+        rules: checker.rules(layers, name),
+        condition: checker.condition(layers, name),
+        ignore_regions: checker
+            .regions(layers, name, "ignore_regions")
+            .into_iter()
+            .collect(),
+        interface: interface.unwrap_or_default(),
+        cacert: parts
+            .cacert
+            .map(|given| value::path(&given.text, checker.environment)),
+        insecure: insecure.unwrap_or_default(),
+        list_images_timeout: checker.seconds(layers, name, "list_images_timeout"),
+        upload_stall_timeout: checker.seconds(layers, name, "upload_stall_timeout"),
+        retries: checker.number(layers, name, "retries"),
+        bwlimit: checker
+            .size(layers, name, "bwlimit")
+            .filter(|limit| limit.0 > 0),
+    }
+}

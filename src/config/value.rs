@@ -1,0 +1,123 @@
+//! How the text of a value is read: flags, lists, numbers, paths. No names of keys here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::layers::Environment;
+use crate::model::{Checksum, ImageId};
+
+/// A flag, in the words of Python's `ConfigParser.getboolean`, in any case.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "1" | "yes" | "true" | "on" => Some(true),
+        "0" | "no" | "false" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The entries of a list, without the white space around them; empty ones are no entries.
+pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+}
+
+/// Seconds, with decimals if need be; more than none.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    let digits = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds: f64 = text.parse().ok().filter(|_| digits)?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| !time.is_zero())
+}
+
+/// A path; `~` at its beginning is the home folder.
+pub(super) fn path(text: &str, environment: &Environment) -> PathBuf {
+    let home = environment.get("HOME").filter(|home| !home.is_empty());
+    match (text.strip_prefix('~'), home) {
+        (Some(""), Some(home)) => PathBuf::from(home),
+        (Some(rest), Some(home)) if rest.starts_with('/') => {
+            Path::new(home).join(rest.trim_start_matches('/'))
+        }
+        _ => PathBuf::from(text),
+    }
+}
+
+/// The UUID of an image, with or without its hyphens.
+pub(super) fn image_id(text: &str) -> Result<ImageId, String> {
+    uuid::Uuid::try_parse(text)
+        .map(|id| ImageId::new(&id.hyphenated().to_string()))
+        .map_err(|_| format!("`{text}` is no UUID of an image"))
+}
+
+/// An md5 checksum.
+pub(super) fn checksum(text: &str) -> Result<Checksum, String> {
+    text.parse::<Checksum>().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_those_of_configparser() {
+        for (text, flag) in [
+            ("1", Some(true)),
+            ("Yes", Some(true)),
+            ("ON", Some(true)),
+            ("true", Some(true)),
+            ("0", Some(false)),
+            ("No", Some(false)),
+            ("off", Some(false)),
+            ("FALSE", Some(false)),
+            ("", None),
+            ("2", None),
+            ("y", None),
+        ] {
+            assert_eq!(boolean(text), flag, "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_skip_what_is_empty() {
+        assert_eq!(
+            list(" nid , type,, sdc_aware ,").collect::<Vec<_>>(),
+            ["nid", "type", "sdc_aware"]
+        );
+        assert_eq!(list(" ").count(), 0);
+    }
+
+    #[test]
+    fn seconds_are_positive() {
+        assert_eq!(seconds("30"), Some(Duration::from_secs(30)));
+        assert_eq!(seconds("0.5"), Some(Duration::from_millis(500)));
+        for text in ["0", "-1", "", "inf", "nan", "1e3", "30s", "1.2.3"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        let environment = Environment::from([("HOME".to_owned(), "/home/ops".to_owned())]);
+        assert_eq!(
+            path("~/ca.pem", &environment),
+            Path::new("/home/ops/ca.pem")
+        );
+        assert_eq!(path("~", &environment), Path::new("/home/ops"));
+        assert_eq!(
+            path("~other/ca.pem", &environment),
+            Path::new("~other/ca.pem")
+        );
+        assert_eq!(path("~/ca.pem", &Environment::new()), Path::new("~/ca.pem"));
+    }
+
+    #[test]
+    fn image_ids_are_uuids() {
+        let id = image_id("6E240DD4-E304-4599-B7D8-E38E13CEF058").unwrap();
+        assert_eq!(id.as_str(), "6e240dd4-e304-4599-b7d8-e38e13cef058");
+        assert_eq!(image_id("6e240dd4e3044599b7d8e38e13cef058").unwrap(), id);
+        assert!(image_id("centos").is_err());
+    }
+}
