@@ -2,6 +2,7 @@
 
 mod action;
 mod checksum;
+mod error_code;
 mod image;
 mod region;
 mod rules;
@@ -11,6 +12,7 @@ mod warning;
 
 pub use action::{ActionKind, Status};
 pub use checksum::{Checksum, ChecksumError, ContentHash, MultiHash};
+pub use error_code::ErrorCode;
 pub use image::{
     Image, ImageId, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility, is_user_property,
 };
