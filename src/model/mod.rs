@@ -2,6 +2,7 @@
 
 mod action;
 mod checksum;
+mod credential;
 mod error_code;
 mod image;
 mod region;
@@ -12,6 +13,10 @@ mod warning;
 
 pub use action::{ActionKind, Status};
 pub use checksum::{Checksum, ChecksumError, ContentHash, MultiHash};
+pub use credential::{
+    ApplicationCredentialRef, Auth, Credential, DomainRef, Interface, InterfaceError, KeystoneUrl,
+    KeystoneUrlError, ProjectRef, UserRef,
+};
 pub use error_code::ErrorCode;
 pub use image::{
     Image, ImageId, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility, is_user_property,
