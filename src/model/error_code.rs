@@ -144,14 +144,11 @@ impl ErrorCode {
             Self::PublishRefused => {
                 "The content is kept in the region. Give the user the right to publish (policy `publicize_image`) and run again."
             }
-            Self::UpdateFailed => {
+            Self::UpdateFailed | Self::RenameFailed => {
                 "Check the region's Glance policy for this image, then run again."
             }
             Self::DeleteFailed => {
                 "Check in the region what holds this image, then run again or delete it by hand."
-            }
-            Self::RenameFailed => {
-                "Check the region's Glance policy for this image, then run again."
             }
             Self::MaxReplaceExceeded => {
                 "Look at the plan with `--dry-run`; if it is what you want, raise `max_replace` of this target."
