@@ -1,4 +1,24 @@
-//! Events, and the reporter actor that fans them out: to progress bars, region logs, NDJSON and the
+//! Events, and the reporter actor that fans them out: to the screen, region logs, NDJSON and the
 //! summary. Nothing else writes to a terminal or a log file.
+//!
+//! Every room sends through [`Events`]; the [`Reporter`] receives, and hands each report to its
+//! sinks. What goes to standard output is written by the functions of [`format`], which the command
+//! line calls once the run is over.
 
+mod actor;
 pub mod event;
+mod events;
+pub mod format;
+mod lines;
+mod ndjson;
+mod state;
+mod summary;
+mod terminal;
+mod text;
+mod wording;
+
+pub use actor::{Finish, ReportOptions, Reporter, ReporterHandle, ReporterLost};
+pub use events::{Collected, Events, Report, TransferGuard};
+pub use summary::{RegionSummary, RunSummary, SlowestRegion};
+pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity};
+pub use text::{OneLine, Paint};
