@@ -39,7 +39,7 @@ impl Reporter {
     pub fn start(options: ReportOptions) -> ReporterHandle {
         let arbiter = Arbiter::new();
         let address = Self::start_in_arbiter(&arbiter.handle(), |_| Self {
-            state: ReporterState::new(options),
+            state: ReporterState::new(options, Instant::now()),
         });
         ReporterHandle { address, arbiter }
     }

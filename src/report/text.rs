@@ -91,6 +91,39 @@ pub(super) fn rate(bytes: u64, seconds: f64) -> Option<String> {
     })
 }
 
+/// The text, or as much of its two ends as fits `width` columns, with `…` between them: names of
+/// images differ at either end.
+pub(super) fn shorten(text: &str, width: usize) -> String {
+    if console::measure_text_width(text) <= width {
+        return text.to_owned();
+    }
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let end_width = room / 2;
+    let start: String = fitting(text.chars(), room - end_width);
+    let end: String = fitting(text.chars().rev(), end_width);
+    let end: String = end.chars().rev().collect();
+    format!("{start}…{end}")
+}
+
+fn fitting(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    let mut buffer = [0; 4];
+    chars
+        .take_while(|c| {
+            used += console::measure_text_width(c.encode_utf8(&mut buffer));
+            used <= width
+        })
+        .collect()
+}
+
+/// The text with spaces behind it up to `width` columns.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(console::measure_text_width(text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
 /// Colours for a terminal, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paint {
@@ -174,6 +207,19 @@ mod tests {
         ] {
             assert_eq!(seconds(value), text, "{value}");
         }
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_ends() {
+        assert_eq!(shorten("ubuntu-24.04-server", 30), "ubuntu-24.04-server");
+        assert_eq!(shorten("ubuntu-24.04-server", 9), "ubun…rver");
+        assert_eq!(shorten("ubuntu", 1), "…");
+        assert_eq!(shorten("ubuntu", 0), "");
+        let wide = "\u{65e5}\u{672c}\u{8a9e}".repeat(10);
+        for width in 0..30 {
+            assert!(console::measure_text_width(&shorten(&wide, width)) <= width);
+        }
+        assert_eq!(pad("\u{65e5}", 4), "\u{65e5}  ");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::text::OneLine;
 use crate::model::RegionName;
 
+pub(super) use plan::{PlanLine, region_lines};
 pub use plan::{plan_json, plan_text};
 pub use status::status_csv;
 pub use summary::{summary_json, summary_text};
