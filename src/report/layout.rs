@@ -186,3 +186,90 @@ fn bar(bytes: u64, total: u64, width: usize) -> String {
     let filled = width * percent / 100;
     format!("{}{}", "━".repeat(filled), "╌".repeat(width - filled))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Row> {
+        let sent = |bytes, rate, left| Sent {
+            bytes,
+            total: 512 << 20,
+            rate,
+            left,
+        };
+        let row = |region: &str, doing: &str, image: &str, sent| Row {
+            region: region.to_owned(),
+            doing: doing.to_owned(),
+            image: image.to_owned(),
+            sent,
+            elapsed: Duration::from_secs(75),
+        };
+        vec![
+            row("Trento", "listing images", "", None),
+            row(
+                "other:A-Region-With-A-Rather-Long-Name",
+                "uploading",
+                "ubuntu-24.04-server-cloudimg-amd64",
+                Some(sent(
+                    200 << 20,
+                    Some(10 << 20),
+                    Some(Duration::from_secs(32)),
+                )),
+            ),
+            row(
+                "Lannion",
+                "replacing",
+                &"日本語".repeat(85),
+                Some(sent(0, None, None)),
+            ),
+            row(
+                "Prague",
+                "finishing",
+                "debian",
+                Some(sent(512 << 20, Some(0), None)),
+            ),
+        ]
+    }
+
+    fn fleet() -> FleetRow {
+        FleetRow {
+            regions_done: 12,
+            regions_total: 40,
+            regions_failed: 1,
+            sent: Sent {
+                bytes: 3 << 30,
+                total: 9 << 30,
+                rate: Some(80 << 20),
+                left: Some(Duration::from_secs(4000)),
+            },
+            at_least: true,
+            elapsed: Duration::from_secs(620),
+        }
+    }
+
+    #[test]
+    fn bars_at_usual_widths() {
+        let screens: Vec<String> = [40, 80, 120, 200]
+            .map(|width| lines(&rows(), &fleet(), width, 24, Paint::OFF).join("\n"))
+            .to_vec();
+        insta::assert_snapshot!(screens.join("\n\n"));
+    }
+
+    #[test]
+    fn bars_fit_any_screen() {
+        let many: Vec<Row> = rows().into_iter().cycle().take(500).collect();
+        for width in 0..230 {
+            for height in [0, 1, 3, 24] {
+                for paint in [Paint::OFF, Paint { enabled: true }] {
+                    let lines = lines(&many, &fleet(), width, height, paint);
+                    assert!(lines.len() <= height.saturating_sub(1).max(3));
+                    for line in lines {
+                        let columns = console::measure_text_width(&line);
+                        assert!(columns < width.max(2), "{columns} at {width}: {line}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -16,6 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::TryInitError;
 
 use super::terminal::{LogFormat, Terminal, Verbosity};
+use super::text::visible_json;
 
 /// Sends tracing to `terminal`, in its format. Shown are: with `-q` errors, by default warnings,
 /// with `-v` also this program's debug messages, with `-vv` its traces and the HTTP client's debug
@@ -96,7 +97,7 @@ where
             fields: fields.others,
         };
         let line = serde_json::to_string(&record).map_err(|_| fmt::Error)?;
-        writeln!(writer, "{line}")
+        writeln!(writer, "{}", visible_json(line))
     }
 }
 

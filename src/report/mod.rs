@@ -8,6 +8,8 @@
 mod actor;
 pub mod event;
 mod events;
+#[cfg(test)]
+mod fixtures;
 pub mod format;
 mod layout;
 mod lines;
@@ -19,6 +21,8 @@ mod speed;
 mod state;
 mod summary;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod text;
 mod wording;
 

@@ -218,7 +218,7 @@ impl Working {
         let sent = transfer.map(|transfer| {
             let bytes = transfer.bytes_sent();
             self.speed.sample(now, bytes);
-            let rate = self.speed.rate();
+            let rate = self.speed.rate().filter(|_| bytes < transfer.bytes_total);
             Sent {
                 bytes,
                 total: transfer.bytes_total,

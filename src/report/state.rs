@@ -115,7 +115,14 @@ impl ReporterState {
             bytes_pending: plan.bytes_pending(),
         };
         self.event(&Event::now(Some(region.clone()), kind), now);
-        self.log(region, Utc::now(), &plan_log(plan), now);
+        let lines = plan_log(plan);
+        self.log(region, Utc::now(), &lines, now);
+        // A dry run has its plan on standard output, and a status report its states.
+        if self.mode == Mode::Sync
+            && let Messages::Text(messages) = &mut self.messages
+        {
+            messages.write(Some(region), &lines);
+        }
         if self.mode == Mode::DryRun {
             for action in &plan.actions {
                 let kind = EventKind::ActionPlanned(ActionFacts {

@@ -45,6 +45,27 @@ pub(super) fn is_hidden(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// JSON with hidden characters written as `\\u202e`, which JSON reads as the same; those of an
+/// indented document's own line breaks stay.
+pub(super) fn visible_json(json: String) -> String {
+    let is_hidden = |c: char| c != '\n' && is_hidden(c);
+    if !json.contains(is_hidden) {
+        return json;
+    }
+    let mut visible = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string never fails.
+                let _ = write!(visible, "\\u{unit:04x}");
+            }
+        } else {
+            visible.push(c);
+        }
+    }
+    visible
+}
+
 /// `1 image`, `2 images`.
 pub(super) fn count(number: usize, singular: &str) -> String {
     if number == 1 {
@@ -190,6 +211,21 @@ mod tests {
         ] {
             assert_eq!(OneLine(text).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn json_hides_nothing_and_says_the_same() {
+        let text = "a\u{202e}b\u{e0041}c\u{7f}\u{85}\n\u{1f600}";
+        let json = serde_json::to_string_pretty(&[text]).unwrap();
+        let visible = visible_json(json);
+        assert_eq!(
+            visible,
+            "[\n  \"a\\u202eb\\udb40\\udc41c\\u007f\\u0085\\n\u{1f600}\"\n]"
+        );
+        assert_eq!(
+            serde_json::from_str::<[String; 1]>(&visible).unwrap(),
+            [text]
+        );
     }
 
     #[test]
