@@ -204,8 +204,9 @@ pub(super) fn full_plan() -> Plan {
         images: every_state(),
         actions: every_action(),
         failures: vec![PlannedFailure {
+            action: ActionKind::Rename,
             image: "too-long".to_owned(),
-            code: ErrorCode::NameTooLong,
+            code: ErrorCode::RenameFailed,
             message: "`.old` makes its name longer than 255 characters".to_owned(),
         }],
         warnings: vec![

@@ -15,6 +15,7 @@ mod layout;
 mod lines;
 mod logging;
 mod ndjson;
+mod outside;
 mod region_log;
 mod screen;
 mod speed;
