@@ -31,5 +31,5 @@ pub use events::{Collected, Events, Report, TransferGuard};
 pub use logging::{TerminalWriter, init_tracing};
 pub use region_log::file_stem;
 pub use summary::{RegionSummary, RunSummary, SlowestRegion};
-pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity};
+pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity, stdout_width};
 pub use text::{OneLine, Paint};
