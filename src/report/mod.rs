@@ -2,7 +2,7 @@
 //! summary. Nothing else writes to a terminal or a log file.
 //!
 //! Every room sends through [`Events`]; the [`Reporter`] receives, and hands each report to its
-//! sinks. What goes to standard output is written by the functions of [`format`], which the command
+//! sinks. What goes to standard output is written by the functions of [`mod@format`], which the command
 //! line calls once the run is over.
 
 mod actor;
