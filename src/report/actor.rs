@@ -1,4 +1,4 @@
-//! The reporter actor: a shell over [`ReporterState`], which knows nothing of actix.
+//! The reporter actor: a shell over `ReporterState`, which knows nothing of actix.
 //!
 //! It lives on a thread of its own, since writing to a disk or a terminal may block, and a stopped
 //! terminal must not stop an upload. Every room sends it [`Report`]s through [`Events`]; the command

@@ -149,11 +149,13 @@ fn fleet_line(fleet: &FleetRow, width: usize, paint: Paint) -> String {
     let sent = &fleet.sent;
     let mut parts = vec![paint.bold(line)];
     if sent.total > 0 {
-        let amount = format!("{} of {}", ByteSize(sent.bytes), ByteSize(sent.total));
+        let percent = percent(sent.bytes, sent.total);
+        let total = ByteSize(sent.total);
         parts.push(if width >= 110 {
-            format!("{}  {amount}", bar(sent.bytes, sent.total, width))
+            let bar = bar(sent.bytes, sent.total, width);
+            format!("{bar} {percent}%  {} of {total}", ByteSize(sent.bytes))
         } else {
-            amount
+            format!("{percent}% of {total}")
         });
         if let Some(rate) = sent.rate {
             parts.push(format!("{}/s", ByteSize(rate)));

@@ -2,7 +2,7 @@
 //! summary. Nothing else writes to a terminal or a log file.
 //!
 //! Every room sends through [`Events`]; the [`Reporter`] receives, and hands each report to its
-//! sinks. What goes to standard output is written by the functions of [`format`], which the command
+//! sinks. What goes to standard output is written by the functions of [`mod@format`], which the command
 //! line calls once the run is over.
 
 mod actor;
@@ -32,5 +32,5 @@ pub use events::{Collected, Events, Report, TransferGuard};
 pub use logging::{TerminalWriter, init_tracing};
 pub use region_log::file_stem;
 pub use summary::{RegionSummary, RunSummary, SlowestRegion};
-pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity};
+pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity, stdout_width};
 pub use text::{OneLine, Paint};

@@ -92,6 +92,16 @@ impl Verbosity {
     }
 }
 
+/// Columns for what is laid out on standard output: those of the terminal, else of `COLUMNS`, else 80.
+pub fn stdout_width() -> usize {
+    let terminal = console::Term::stdout().size_checked();
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+    terminal
+        .map(|(_, columns)| usize::from(columns))
+        .or_else(said)
+        .unwrap_or(80)
+}
+
 /// What the command line says about standard error.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TerminalOptions {
