@@ -50,6 +50,10 @@ pub(super) enum Command {
 
 /// Everything about a run.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line by itself"
+)]
 pub(super) struct RunArgs {
     /// Regions: `Region`, `target:Region`, or `target:` for all of a target
     /// [default: all regions of `master`]
@@ -57,7 +61,7 @@ pub(super) struct RunArgs {
     pub(super) regions: Vec<RegionSelector>,
 
     /// Run several regions at once, with one log file per region
-    /// [how many: main.max_children]
+    /// [key: `main.max_children`]
     #[arg(long)]
     pub(super) parallel: bool,
 
@@ -79,7 +83,7 @@ pub(super) struct RunArgs {
     pub(super) config: Vec<String>,
 
     /// The configuration file
-    /// [default: $GLANCESYNC_CONFIG, then /etc/glancesync.conf]
+    /// [default: `$GLANCESYNC_CONFIG`, then `/etc/glancesync.conf`]
     #[arg(long, value_name = "FILE")]
     pub(super) config_file: Option<PathBuf>,
 
@@ -91,7 +95,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "REGION")]
     pub(super) exclude: Vec<RegionName>,
 
-    /// Regions at once under --parallel [key: main.max_children]
+    /// Regions at once under --parallel [key: `main.max_children`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) max_children: Option<u16>,
 

@@ -1,7 +1,6 @@
 //! The modes that run a fleet: sync, `--dry-run`, `--show-status`.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use super::args::{Format, RunArgs};
@@ -11,11 +10,8 @@ use crate::engine::{self, RunOptions, RunOutcome, Stopper};
 use crate::model::{RegionSelector, Warning, WarningCode};
 use crate::plan::{ImageFilter, Plan};
 use crate::report::event::Mode;
-use crate::report::{ColorChoice, Paint, RunSummary, format};
+use crate::report::{ColorChoice, Paint, RunSummary, format, stdout_width};
 use crate::state;
-
-/// Columns of a page where standard output is no terminal.
-const PAGE_WIDTH: usize = 120;
 
 /// Runs a fleet as the command line says. `default_regions` stand for no region at all on the
 /// command line.
@@ -87,7 +83,7 @@ fn print(
     output::print(|out| match (mode, wanted) {
         (Mode::Status, Format::Csv) => format::status_csv(out, &plans),
         (Mode::Status, Format::Table) => {
-            format::status_table(out, &plans, summary, page_width(), paint)
+            format::status_table(out, &plans, summary, stdout_width(), paint)
         }
         (Mode::Status, _) => format::status_json(out, &plans, summary),
         (Mode::DryRun, Format::Json) => format::plan_json(out, &plans, summary),
@@ -95,14 +91,6 @@ fn print(
         (_, Format::Json) => format::summary_json(out, summary),
         _ => format::summary_text(out, summary, paint),
     })
-}
-
-fn page_width() -> usize {
-    if std::io::stdout().is_terminal() {
-        usize::from(console::Term::stdout().size().1)
-    } else {
-        PAGE_WIDTH
-    }
 }
 
 /// Who this installation is. A sync goes on without a state folder: its images are then told by an

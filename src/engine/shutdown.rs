@@ -58,7 +58,7 @@ impl StopSignal {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|stop| *stop == Stop::Now).await.is_err() {
             // The stopper is gone, so nobody will ever stop this run.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

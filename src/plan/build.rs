@@ -709,7 +709,7 @@ mod tests {
     #[test]
     fn a_conflicting_kernel_that_stays_counts_as_present() {
         let kernel = image("k").content(content("old")).build();
-        let plan = plan(&triple(), &[kernel.clone()], &none());
+        let plan = plan(&triple(), std::slice::from_ref(&kernel), &none());
         assert_eq!(
             statuses(&plan),
             ["pending_upload m", "pending_upload r", "error_checksum k"]

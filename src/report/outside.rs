@@ -28,18 +28,18 @@ impl Terminal {
 
     fn error_text(&self, failures: &[Failure]) -> String {
         let paint = self.paint();
-        let mut text = String::new();
+        let mut lines = Vec::new();
         let mut failures = failures.iter().peekable();
         while let Some(failure) = failures.next() {
             let message = failure.message.replace('\n', "\n  ");
-            text.push_str(&format!("{} {message}\n", paint.red("error:")));
+            lines.push(format!("{} {message}\n", paint.red("error:")));
             // What several errors have in common is said once.
             let next_hint = failures.peek().map(|next| &next.hint);
             if !failure.hint.is_empty() && next_hint != Some(&failure.hint) {
-                text.push_str(&format!("{} {}\n", paint.dim("hint:"), failure.hint));
+                lines.push(format!("{} {}\n", paint.dim("hint:"), failure.hint));
             }
         }
-        text
+        lines.concat()
     }
 }
 

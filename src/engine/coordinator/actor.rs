@@ -165,3 +165,119 @@ impl Handler<RunRegions> for Coordinator {
         Box::pin(async { receiver.await.ok() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use futures_util::future::LocalBoxFuture;
+
+    use super::*;
+    use crate::engine::shutdown::Stopper;
+
+    /// Panics in the region `Boom`, stops the run in `Stop`, and takes a moment elsewhere.
+    struct Work {
+        running: AtomicUsize,
+        most: AtomicUsize,
+        stopper: Stopper,
+    }
+
+    impl RegionWork for Arc<Work> {
+        fn run(&self, task: RegionTask) -> LocalBoxFuture<'static, RegionOutcome> {
+            let work = Arc::clone(self);
+            Box::pin(async move {
+                let running = work.running.fetch_add(1, Ordering::SeqCst) + 1;
+                work.most.fetch_max(running, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                assert_ne!(task.region.region, "Boom");
+                if task.region.region == "Stop" {
+                    work.stopper.step();
+                }
+                work.running.fetch_sub(1, Ordering::SeqCst);
+                RegionOutcome {
+                    result: RegionResult::Synchronised,
+                    ..RegionOutcome::failed(task.region)
+                }
+            })
+        }
+    }
+
+    /// The outcomes as `region: result`, the failures reported, and the most regions at once.
+    fn run(regions: &[&str], max_children: usize) -> (Vec<String>, Vec<Failure>, usize) {
+        let (stopper, stop) = Stopper::new();
+        let work = Arc::new(Work {
+            running: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            stopper,
+        });
+        let (events, collected) = Events::collecting();
+        let tasks = regions
+            .iter()
+            .map(|region| RegionTask {
+                region: region.parse().unwrap(),
+                job: Err(Failure {
+                    code: ErrorCode::RegionUnknown,
+                    message: String::new(),
+                    hint: String::new(),
+                    image: None,
+                    action: None,
+                }),
+            })
+            .collect();
+        let shared: Arc<dyn RegionWork> = Arc::new(Arc::clone(&work));
+        let outcomes = actix::System::new().block_on(async {
+            let coordinator = Coordinator::new(shared, events, stop, max_children).start();
+            coordinator.send(RunRegions(tasks)).await.unwrap().unwrap()
+        });
+        let outcomes = outcomes
+            .iter()
+            .map(|outcome| format!("{}: {:?}", outcome.region, outcome.result))
+            .collect();
+        (
+            outcomes,
+            collected.failures(),
+            work.most.load(Ordering::SeqCst),
+        )
+    }
+
+    #[test]
+    fn outcomes_come_in_run_order_whatever_ends_first() {
+        let (outcomes, failures, most) = run(&["C", "A", "B"], 2);
+        assert_eq!(
+            outcomes,
+            ["C: Synchronised", "A: Synchronised", "B: Synchronised"]
+        );
+        assert!(failures.is_empty());
+        assert_eq!(most, 2);
+    }
+
+    #[test]
+    fn a_panic_is_that_regions_failure_and_the_run_ends() {
+        for max_children in [1, 3] {
+            let (outcomes, failures, _) = run(&["A", "Boom", "C"], max_children);
+            assert_eq!(
+                outcomes,
+                ["A: Synchronised", "Boom: Failed", "C: Synchronised"]
+            );
+            assert_eq!(failures.len(), 1);
+            assert_eq!(failures[0].code, ErrorCode::Internal);
+            assert!(
+                failures[0].message.contains("Boom"),
+                "{}",
+                failures[0].message
+            );
+        }
+    }
+
+    #[test]
+    fn no_region_starts_after_a_stop() {
+        let (outcomes, _, _) = run(&["A", "Stop", "C", "D"], 1);
+        assert_eq!(outcomes, ["A: Synchronised", "Stop: Synchronised"]);
+    }
+
+    #[test]
+    fn no_region_at_all_is_a_run_that_ends_at_once() {
+        assert!(run(&[], 4).0.is_empty());
+    }
+}

@@ -14,7 +14,7 @@ pub(super) enum Step {
     /// An action of the plan. Every reference to a part has its id.
     Act(Action),
     /// The old image of a published one is deleted or renamed, and the tag that says so taken off.
-    Dispose(Disposal),
+    Dispose(Box<Disposal>),
 }
 
 /// An image that was published, and whose old one is still there.
@@ -72,7 +72,7 @@ impl RegionState {
             .iter()
             .position(|disposal| disposal.waiting_for.is_empty())
         {
-            return Some(Step::Dispose(self.disposals.remove(due)));
+            return Some(Step::Dispose(Box::new(self.disposals.remove(due))));
         }
         while let Some(mut action) = self.actions.pop_front() {
             match &mut action {
