@@ -1,5 +1,8 @@
 //! Whole configurations, from text to settings.
 
+mod credential;
+mod dialect;
+mod sample;
 mod settings;
 
 use std::path::Path;
