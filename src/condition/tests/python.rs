@@ -1,4 +1,4 @@
-//! Conditions, against what CPython itself makes of the same text.
+//! Conditions, against what `CPython` itself makes of the same text.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -2,6 +2,7 @@
 
 mod credential;
 mod dialect;
+mod messages;
 mod sample;
 mod settings;
 
