@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::credential::Given;
 use super::error::{ConfigError, Origin};
 use super::keys::{self, DEFAULT, MAIN};
 use super::layers::{Environment, Layers, Value};
+use super::parts::Given;
 use super::settings::ContentSource;
 use super::{condition_error, value};
 use crate::condition::Condition;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use yaml_serde::Value as Yaml;
 
 use super::error::Origin;
-use super::layers::{Environment, NOT_UTF8, ReadError, Sources, permission_warning, read_text};
+use super::files::{NOT_UTF8, ReadError, permission_warning, read_text};
+use super::layers::{Environment, Sources};
 use crate::model::Warning;
 
 /// An entry of `clouds.yaml`, `secure.yaml` laid over it.

@@ -2,10 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
-use super::credential::{Given, Parts};
 use super::error::Origin;
 use super::keys::{self, Key, MAIN, Room};
 use super::layers::Layers;
+use super::parts::{Given, Parts};
 
 /// A value that counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,7 +101,9 @@ fn from_layers(section: &str, key: &Key, layers: &Layers) -> Found {
 
 fn entry(section: &str, key: &'static Key, found: Found) -> EffectiveValue {
     let (value, origin) = found.unwrap_or_else(|| (key.default.to_owned(), Origin::Default));
-    let value = if key.secret && !value.is_empty() {
+    // A URL with a password in it is no credential; it is not printed all the same.
+    let secret = key.secret || key.name == "keystone_url" && value.contains('@');
+    let value = if secret && !value.is_empty() {
         "***".to_owned()
     } else {
         value

@@ -93,17 +93,25 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.origin != Origin::Default {
-            write!(f, "{}: ", self.origin)?;
+        let place = match (&self.section, &self.key) {
+            (Some(section), Some(key)) => format!("[{section}] {key}"),
+            (Some(section), None) => format!("[{section}]"),
+            _ => String::new(),
+        };
+        let origin = match &self.origin {
+            Origin::Default => String::new(),
+            origin => origin.to_string(),
+        };
+        let between = if place.is_empty() || origin.is_empty() {
+            ""
+        } else {
+            ": "
+        };
+        write!(f, "{origin}{between}{place}")?;
+        if let Some(found) = &self.found {
+            write!(f, " = {}", shortened(found))?;
         }
-        if let Some(section) = &self.section {
-            write!(f, "[{section}]")?;
-            if let Some(key) = &self.key {
-                write!(f, " {key}")?;
-            }
-            if let Some(found) = &self.found {
-                write!(f, " = {}", shortened(found))?;
-            }
+        if !(origin.is_empty() && place.is_empty()) {
             f.write_str(": ")?;
         }
         f.write_str(&self.problem)

@@ -58,6 +58,13 @@ const fn credential(name: &'static str) -> Key {
     }
 }
 
+const fn domain(name: &'static str) -> Key {
+    Key {
+        default: "Default",
+        ..credential(name)
+    }
+}
+
 const fn secret(name: &'static str) -> Key {
     Key {
         secret: true,
@@ -87,8 +94,8 @@ pub const KEYS: [Key; 37] = [
     secret("password"),
     credential("keystone_url"),
     credential("tenant"),
-    credential("user_domain"),
-    credential("project_domain"),
+    domain("user_domain"),
+    domain("project_domain"),
     credential("application_credential_id"),
     secret("application_credential_secret"),
     secret("credential"),

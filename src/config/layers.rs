@@ -4,12 +4,12 @@
 //! `raw` reads the file; `settings` and `credential` ask for one key after another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::dialect::{Piece, is_space};
 use super::error::{ConfigError, ConfigErrors, Origin};
+use super::files::{NOT_UTF8, ReadError, choose_file, file_origin, permission_warning, read_text};
 use super::keys::{self, DEFAULT, Room};
 use super::raw;
 use crate::model::{Warning, WarningCode};
@@ -292,64 +292,6 @@ impl Layers {
         ));
         None
     }
-}
-
-/// The file to read and, when it must exist, what names it.
-fn choose_file(sources: &Sources) -> Option<(PathBuf, Option<&'static str>)> {
-    const VARIABLE: &str = "GLANCESYNC_CONFIG";
-    if let Some(path) = &sources.config_file {
-        return Some((path.clone(), Some("--config-file")));
-    }
-    match sources.environment.get(VARIABLE) {
-        Some(path) if !path.is_empty() => Some((path.into(), Some("$GLANCESYNC_CONFIG"))),
-        _ if sources.default_file.as_os_str().is_empty() => None,
-        _ => Some((sources.default_file.clone(), None)),
-    }
-}
-
-pub(super) fn file_origin(path: &Path, line: usize) -> Origin {
-    Origin::File {
-        path: path.to_owned(),
-        line,
-    }
-}
-
-/// What is wrong with a file that is not UTF-8.
-pub(super) const NOT_UTF8: &str =
-    "the line is not UTF-8; convert the file, for example with `iconv -t UTF-8`";
-
-/// Why the text of a file cannot be had.
-pub(super) enum ReadError {
-    Io(io::Error),
-    /// The line is the first that is not.
-    NotUtf8 {
-        line: usize,
-    },
-}
-
-/// The text of a file.
-pub(super) fn read_text(path: &Path) -> Result<String, ReadError> {
-    let bytes = fs::read(path).map_err(ReadError::Io)?;
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.split(|byte| *byte == b'\n').count();
-        ReadError::NotUtf8 { line }
-    })
-}
-
-/// A warning where everybody can read the file at `path`, which messages call `name`.
-pub(super) fn permission_warning(path: &Path, name: &Path) -> Option<Warning> {
-    use std::os::unix::fs::PermissionsExt;
-
-    const READ_BY_OTHERS: u32 = 0o004;
-    let mode = fs::metadata(path).ok()?.permissions().mode();
-    (mode & READ_BY_OTHERS != 0).then(|| {
-        let name = name.display();
-        Warning::new(
-            WarningCode::ConfigPermissions,
-            format!("{name} holds a secret and everybody can read it; run `chmod o-rwx {name}`."),
-        )
-    })
 }
 
 /// Every name of a target: `master`, then the sections in their order.

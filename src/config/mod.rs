@@ -1,7 +1,7 @@
 //! Configuration: files, command line and environment in, checked settings out.
 //!
-//! `dialect` and `raw` read a file, `layers` says which place goes before which, `credential` (with
-//! `clouds`) puts log-ins together, and `settings` (with `check` and `value`) types and checks it
+//! `dialect` and `raw` read a file, `layers` (with `files`) says which place goes before which,
+//! `credential` (with `clouds` and `parts`) puts log-ins together, and `settings` (with `check` and `value`) types and checks it
 //! all. `cli` calls [`Settings::load`]; everybody else takes its parts. Nothing here needs a
 //! runtime, and the environment is given as a value.
 
@@ -12,8 +12,10 @@ mod credential;
 mod dialect;
 mod effective;
 mod error;
+mod files;
 pub mod keys;
 mod layers;
+mod parts;
 pub mod raw;
 mod settings;
 mod value;

@@ -270,9 +270,10 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
         );
         match &mut credential {
             Err(error) => error.problem = format!("{}; {hint}", error.problem),
-            Ok(_) => checker
-                .warnings
-                .push(Warning::new(WarningCode::NoCredential, hint)),
+            Ok(_) => checker.warnings.push(Warning::new(
+                WarningCode::NoCredential,
+                format!("{}: {hint}", layers.origin_of(name)),
+            )),
         }
     }
     let parts = login.parts;

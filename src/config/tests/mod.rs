@@ -1,5 +1,9 @@
 //! Whole configurations, from text to settings.
 
+mod credential;
+mod dialect;
+mod messages;
+mod sample;
 mod settings;
 
 use std::path::Path;

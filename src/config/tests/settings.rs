@@ -1,4 +1,4 @@
-//! What settings come out, and what is said of wrong ones.
+//! What settings come out.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{BASE, Fixture};
 use crate::config::{ContentSource, Settings};
-use crate::model::{ByteSize, Interface, TargetName, WarningCode};
+use crate::model::{ByteSize, Interface};
 
 fn settings(more: &str) -> Settings {
     Fixture::new(&format!("{BASE}{more}")).load().unwrap()
@@ -172,130 +172,4 @@ fn an_override_goes_before_the_file_wherever_it_stands() {
     );
     assert_eq!(master.bwlimit, None);
     assert_eq!(settings.max_children, 2);
-}
-
-#[test]
-fn a_target_without_credential_is_for_the_run_to_judge() {
-    let settings = settings("[other]\n[Mastre]\n");
-    let master = TargetName::master();
-    let other = TargetName::new("other");
-    let warnings = settings.check_credentials([&master]).unwrap();
-    assert!(
-        warnings
-            .iter()
-            .all(|warning| warning.code == WarningCode::NoCredential)
-    );
-    let messages: Vec<&str> = warnings
-        .iter()
-        .map(|warning| warning.message.as_str())
-        .collect();
-    insta::assert_snapshot!(messages.join("\n"), @r"
-    glancesync.conf:8: [other]: no usable credential: `keystone_url`, `user`, `password`, `tenant` are missing; set them in [other], or name a `cloud` of clouds.yaml there (a target that this run does not use)
-    glancesync.conf:9: [Mastre]: no usable credential: `keystone_url`, `user`, `password`, `tenant` are missing; set them in [Mastre], or name a `cloud` of clouds.yaml there; section [Mastre] is taken for a target of that name, and it has no credential of its own; did you mean [master]? (a target that this run does not use)
-    ");
-    let errors = settings.check_credentials([&master, &other]).unwrap_err();
-    insta::assert_snapshot!(errors, @"glancesync.conf:8: [other]: no usable credential: `keystone_url`, `user`, `password`, `tenant` are missing; set them in [other], or name a `cloud` of clouds.yaml there");
-}
-
-#[test]
-fn everything_wrong_is_told_at_once() {
-    let fixture = Fixture::new(
-        "[DEFAULT]
-retries = many
-only_tenant_images = maybe
-[main]
-max_children = 0
-source = disk
-spool_limit = 10 bytes
-[master]
-user = admin
-password = hunter2
-keystone_url = keystone:5000
-tenant = images
-interface = private
-insecure = perhaps
-list_images_timeout = 0
-replace = any
-dontupdate = 9046fd22
-max_replace = -1
-bwlimit = fast
-[other]
-credential = admin,!!,http://keystone:5000,images
-",
-    )
-    .overrides(&["main.log_dir", "=x"]);
-    insta::assert_snapshot!(fixture.errors(), @r"
-    glancesync.conf:2: [DEFAULT] retries = many: is no whole number; set 0 or more
-    glancesync.conf:3: [DEFAULT] only_tenant_images = maybe: is neither true nor false; set `true` or `false`
-    glancesync.conf:4: [main] master_region: missing: set it, or $OS_REGION_NAME, to the name of the region whose images are the reference
-    glancesync.conf:5: [main] max_children = 0: must be a whole number from 1 up
-    glancesync.conf:6: [main] source = disk: is no source; set `auto`, `directory` or `glance`
-    glancesync.conf:7: [main] spool_limit = 10 bytes: is no amount of bytes; set one such as `512K` or `20MiB`
-    glancesync.conf:11: [master]: no usable credential: `keystone_url` is wrong: `keystone` is neither `http` nor `https`; write it as `https://keystone.example.org:5000/v3`
-    glancesync.conf:13: [master] interface = private: is no interface; set `public`, `internal` or `admin`
-    glancesync.conf:14: [master] insecure = perhaps: is neither true nor false; set `true` or `false`
-    glancesync.conf:15: [master] list_images_timeout = 0: is no number of seconds; set more than 0
-    glancesync.conf:17: [master] dontupdate = 9046fd22: `9046fd22` is no md5 checksum (32 hexadecimal digits); correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
-    glancesync.conf:18: [master] max_replace = -1: is no whole number; set 0 or more
-    glancesync.conf:19: [master] bwlimit = fast: is no amount of bytes; set one such as `512K` or `20MiB`
-    --config: a word has no `=`; write `section.key=value`, or `key=value` for [DEFAULT]
-    --config: a section or key before `=` is empty; write `section.key=value`
-    ");
-}
-
-#[test]
-fn what_looks_odd_is_warned_about() {
-    let fixture = Fixture::new(&format!(
-        "{BASE}
-pasword = hunter3
-max_children = 3
-max_repalce = 3
-forcesyncs = centos, 6e240dd4-e304-4599-b7d8-e38e13cef058
-dontupdate = 9046fd22
-ignore_regions = other:, :x
-retries = 1
-retries = 2
-xyzzy = 1
-[main]
-retries = 4
-[other]
-user = u
-",
-    ));
-    insta::assert_snapshot!(fixture.warnings(), @r"
-    unknown_key: glancesync.conf:19: [main] retries counts for nothing here; it belongs in the section of a target or in [DEFAULT].
-    unknown_key: glancesync.conf:9: [master] pasword is no known key; did you mean `password`?
-    unknown_key: glancesync.conf:10: [master] max_children counts for nothing here; it belongs in [main] or in [DEFAULT].
-    unknown_key: glancesync.conf:11: [master] max_repalce is no known key; did you mean `max_replace`?
-    duplicate_key: glancesync.conf:16: [master] retries is set again, after glancesync.conf:15; the last one counts.
-    unknown_key: glancesync.conf:17: [master] xyzzy is no known key; it counts for nothing.
-    bad_value: glancesync.conf:13: [master] dontupdate: `9046fd22` is no md5 checksum (32 hexadecimal digits); the entry counts for nothing.
-    bad_value: glancesync.conf:12: [master] forcesyncs: `centos` is no UUID of an image; the entry counts for nothing.
-    bad_value: glancesync.conf:14: [master] ignore_regions: `other:` names no region (a region is written `Region` or `target:Region`); the entry counts for nothing.
-    bad_value: glancesync.conf:14: [master] ignore_regions: `:x` names no region (a region is written `Region` or `target:Region`); the entry counts for nothing.
-    ");
-}
-
-#[test]
-fn nothing_at_all_explains_the_ways_to_give_a_credential() {
-    insta::assert_snapshot!(Fixture::without_file().errors(), @r"
-    no credential for the master region: there is no configuration file, and no variable of the environment does.
-    Give one in any of these ways:
-    - environment: set OS_USERNAME, OS_PASSWORD, OS_AUTH_URL, OS_PROJECT_NAME and OS_REGION_NAME,
-      as an openrc file does that you `source`;
-    - file: write user, password, keystone_url and tenant under [master], and master_region
-      under [main], into /etc/glancesync.conf or a file named with --config-file;
-    - clouds.yaml: set OS_CLOUD, or `cloud` under [master], to the name of an entry there.
-    To see glancesync at work without any cloud: glancesync demo
-    ");
-    insta::assert_snapshot!(Fixture::new("").errors(), @r"
-    no credential for the master region: glancesync.conf gives none, and no variable of the environment does.
-    Give one in any of these ways:
-    - environment: set OS_USERNAME, OS_PASSWORD, OS_AUTH_URL, OS_PROJECT_NAME and OS_REGION_NAME,
-      as an openrc file does that you `source`;
-    - file: write user, password, keystone_url and tenant under [master], and master_region
-      under [main], into /etc/glancesync.conf or a file named with --config-file;
-    - clouds.yaml: set OS_CLOUD, or `cloud` under [master], to the name of an entry there.
-    To see glancesync at work without any cloud: glancesync demo
-    ");
 }

@@ -1,7 +1,9 @@
 //! What conditions mean, what is refused, and that no condition harms the process.
 
+mod bounds;
+mod python;
+
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use super::{Condition, ConditionSyntaxError};
 use crate::model::{ContentHash, Image, ImageId, ImageStatus, Visibility};
@@ -330,59 +332,6 @@ fn bounds_of_length_and_nesting() {
     for text in deep {
         let error = refused(&text);
         assert!(!error.message.is_empty(), "{}", &text[..20]);
-    }
-}
-
-#[test]
-fn nothing_passes_the_bounds_and_nothing_harms_the_process() {
-    for text in [
-        "[0] * 10**9",
-        "'x' * 10**10",
-        "b'x' * 10**12",
-        "(0,) * 2**40",
-        "[x for x in range(10**12)]",
-        "[[0] * 1000 for x in range(10**12)]",
-        "{x: x for x in range(10**12)}",
-        "{str(x) for x in range(10**12)}",
-        "10**10**9",
-        "2 ** 2**40",
-        "1 << 2**40",
-        "sum(x for x in range(10**15))",
-        "sum(range(10**15))",
-        "any(x < 0 for x in range(10**15))",
-        "list(range(10**12))",
-        "sorted(range(10**10))",
-        "max(range(10**15))",
-        "10**9 ** 0.5 in range(0, 10**18, 3)",
-        "'abc'.join('x' * 1000 for x in range(10**12))",
-        "(lambda f: f(f))(lambda f: f(f))",
-        "(lambda f: f(f, 0))(lambda f, n: [f(f, n + 1)])",
-        "(lambda f: f(f, []))(lambda f, n: f(f, [n]))",
-        "'%10000000000d' % 1",
-        "f'{1:>10000000000}'",
-        "'x'.center(10**10)",
-        "'x'.replace('', 'y' * 10**6) * 10**6",
-        "'a'.rjust(10**11)",
-        "[(x, y) for x in range(10**6) for y in range(10**6)]",
-        "int('9' * 10**6)",
-        "str(9 ** 10**6)",
-        "[y := [1], [y.append(y) for x in range(10**9)]]",
-        "(s := 'x', [s := s + s for x in range(10**9)])",
-        "list(map(lambda x: [x] * 1000, range(10**12)))",
-        "list(zip(range(10**12), range(10**12)))",
-        "bytes(10**11)",
-        "bytearray(10**11)",
-        "pow(3, 10**9)",
-        "(n := [], [n := [n] for x in range(10**6)], n == n, n == [n], str(n), hash(tuple(n)))",
-        "(n := (), [n := (n,) for x in range(10**5)], hash(n))",
-        "(n := [], [n := [n] for x in range(10**5)])[2:]",
-    ] {
-        let begun = Instant::now();
-        let words = outcome(text);
-        let took = begun.elapsed();
-        println!("{took:>12.3?} {words:.100} <- {text}");
-        assert!(took < Duration::from_secs(6), "{text}: {took:?}");
-        assert!(!words.is_empty());
     }
 }
 
