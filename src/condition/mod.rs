@@ -1,9 +1,24 @@
 //! The sandboxed Python expression that selects images.
 //!
 //! `config` parses a condition at the start of a run; `plan` evaluates it, once per image and
-//! target.
+//! target. `syntax` checks the text and puts it into the words of the interpreter; `sandbox` runs
+//! it within its bounds.
 
-/// A condition that is no Python expression.
+mod sandbox;
+mod syntax;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use monty::MontyRun;
+
+use crate::model::Image;
+
+/// A condition that is no Python expression, or too long or too deep for one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (line {line}, column {column})")]
 pub struct ConditionSyntaxError {
@@ -15,17 +30,32 @@ pub struct ConditionSyntaxError {
     pub column: usize,
 }
 
-/// A compiled condition.
-#[derive(Debug, Clone)]
+/// A condition raised for an image: Python's words, on one line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConditionError(String);
+
+/// A compiled condition (behaviour, "Which images are selected").
+///
+/// It is compiled once and evaluated many times; a clone shares the code.
+#[derive(Clone)]
 pub struct Condition {
-    text: String,
+    text: Arc<str>,
+    /// The interpreter's programs may go from thread to thread, but not be used by two at once.
+    program: Arc<Mutex<MontyRun>>,
 }
 
 impl Condition {
     /// Compiles a condition.
+    ///
+    /// # Errors
+    ///
+    /// The text is no Python expression, is longer than 8 KiB, or is nested deeper than 64 levels.
     pub fn parse(text: &str) -> Result<Self, ConditionSyntaxError> {
+        let program = syntax::compile(text)?;
         Ok(Self {
-            text: text.to_owned(),
+            text: text.into(),
+            program: Arc::new(Mutex::new(program)),
         })
     }
 
@@ -33,4 +63,37 @@ impl Condition {
     pub fn text(&self) -> &str {
         &self.text
     }
+
+    /// The truth value for an image of the master region, whose bare name is `region`.
+    ///
+    /// Blocks for up to a second, and runs one evaluation of the process at a time: call it from
+    /// a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// The condition raised, or it passed a bound of time (1 s) or memory (64 MiB). The bound of
+    /// memory needs the program's allocator to be [`monty_alloc::LimitedAllocator`].
+    pub fn evaluate(
+        &self,
+        image: &Image,
+        region: &str,
+        metadata_set: &BTreeSet<String>,
+    ) -> Result<bool, ConditionError> {
+        let program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        sandbox::run(&program, image, region, metadata_set).map_err(ConditionError)
+    }
 }
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Condition").field(&self.text).finish()
+    }
+}
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Condition {}

@@ -56,8 +56,8 @@ pub enum ErrorCode {
     PartFailed,
     /// The destination is the master region itself, which is never written to.
     MasterRefused,
-    /// A new name would be longer than Glance takes.
-    NameTooLong,
+    /// The command line or the configuration is wrong.
+    ConfigInvalid,
     /// The run was interrupted.
     Interrupted,
     /// A fault of this program.
@@ -91,7 +91,7 @@ impl ErrorCode {
         Self::QuotaExceeded,
         Self::PartFailed,
         Self::MasterRefused,
-        Self::NameTooLong,
+        Self::ConfigInvalid,
         Self::Interrupted,
         Self::Internal,
     ];
@@ -162,8 +162,8 @@ impl ErrorCode {
             Self::MasterRefused => {
                 "Leave this region out: its image endpoint is the master's, which is never written to."
             }
-            Self::NameTooLong => {
-                "Give the image a shorter name at the master: Glance takes 255 characters."
+            Self::ConfigInvalid => {
+                "Nothing was changed. Every key is explained in the sample configuration, conf/glancesync.conf."
             }
             Self::Interrupted => "Run again: what was done stays, and the rest is taken up.",
             Self::Internal => "This is a fault of glancesync: please report it with this message.",

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Action;
-use crate::model::{Checksum, ErrorCode, ImageId, RegionName, Status, Warning};
+use super::{Action, PlannedFailure};
+use crate::model::{Checksum, ImageId, RegionName, Status, Warning};
 
 /// Why a kernel or ramdisk cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -142,17 +142,6 @@ pub struct ImageState {
     pub image_id: Option<ImageId>,
 }
 
-/// An image whose action cannot succeed, as is known before anything is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlannedFailure {
-    /// Its name.
-    pub image: String,
-    /// The public code.
-    pub code: ErrorCode,
-    /// What is wrong, and what to do.
-    pub message: String,
-}
-
 /// The whole decision for one region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
@@ -162,7 +151,7 @@ pub struct Plan {
     pub images: Vec<ImageState>,
     /// What is done, in this order.
     pub actions: Vec<Action>,
-    /// Images that fail before anything is sent.
+    /// Actions that are known to fail before anything is sent.
     pub failures: Vec<PlannedFailure>,
     /// What somebody should look at.
     pub warnings: Vec<Warning>,

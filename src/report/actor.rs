@@ -1,4 +1,4 @@
-//! The reporter actor: a shell over [`ReporterState`], which knows nothing of actix.
+//! The reporter actor: a shell over `ReporterState`, which knows nothing of actix.
 //!
 //! It lives on a thread of its own, since writing to a disk or a terminal may block, and a stopped
 //! terminal must not stop an upload. Every room sends it [`Report`]s through [`Events`]; the command
@@ -38,10 +38,15 @@ impl Reporter {
     /// Starts it on a thread of its own. Needs a running actix system.
     pub fn start(options: ReportOptions) -> ReporterHandle {
         let arbiter = Arbiter::new();
+        let terminal = options.terminal.clone();
         let address = Self::start_in_arbiter(&arbiter.handle(), |_| Self {
-            state: ReporterState::new(options),
+            state: ReporterState::new(options, Instant::now()),
         });
-        ReporterHandle { address, arbiter }
+        ReporterHandle {
+            address,
+            arbiter,
+            terminal,
+        }
     }
 }
 
@@ -80,10 +85,19 @@ impl Handler<Finish> for Reporter {
 #[error("the reporter stopped before the run was over")]
 pub struct ReporterLost(#[from] MailboxError);
 
-/// A running reporter.
+/// A running reporter. Dropping it, as an early end of the program does, takes the bars off the
+/// screen.
 pub struct ReporterHandle {
     address: Addr<Reporter>,
     arbiter: Arbiter,
+    terminal: Terminal,
+}
+
+impl Drop for ReporterHandle {
+    fn drop(&mut self) {
+        self.terminal.clear();
+        self.arbiter.stop();
+    }
 }
 
 impl ReporterHandle {
@@ -94,8 +108,6 @@ impl ReporterHandle {
 
     /// Waits until everything that was sent is written, and stops the reporter.
     pub async fn finish(self) -> Result<RunSummary, ReporterLost> {
-        let summary = self.address.send(Finish).await;
-        self.arbiter.stop();
-        Ok(summary?)
+        Ok(self.address.send(Finish).await?)
     }
 }

@@ -39,11 +39,6 @@ impl Lines {
         self.write(event.region.as_ref(), &lines);
     }
 
-    pub(super) fn note(&mut self, region: &RegionName, message: &str) {
-        let line = Line::info(Weight::Detail, OneLine(message).to_string());
-        self.write(Some(region), &[line]);
-    }
-
     /// How far an upload is, now and then.
     fn progress(&mut self, event: &Event, now: Instant) -> Option<Line> {
         let EventKind::Progress {
@@ -74,7 +69,8 @@ impl Lines {
         Some(Line::info(Weight::Detail, text))
     }
 
-    fn write(&self, region: Option<&RegionName>, lines: &[Line]) {
+    /// Writes those lines that are loud enough.
+    pub(super) fn write(&self, region: Option<&RegionName>, lines: &[Line]) {
         let mut text = String::new();
         for line in lines.iter().filter(|line| self.shows(line)) {
             text += &self.format(region, line);

@@ -3,6 +3,7 @@
 
 use super::event::Event;
 use super::terminal::Terminal;
+use super::text::visible_json;
 
 /// Writes events as NDJSON to a terminal.
 pub(super) struct Ndjson {
@@ -17,7 +18,8 @@ impl Ndjson {
     pub(super) fn event(&mut self, event: &Event) {
         // An event has string keys and finite numbers only; there is nothing that could not be
         // written, and a run must not end for its log.
-        if let Ok(mut line) = serde_json::to_string(event) {
+        if let Ok(line) = serde_json::to_string(event) {
+            let mut line = visible_json(line);
             line.push('\n');
             self.terminal.write(line);
         }

@@ -92,6 +92,16 @@ impl Verbosity {
     }
 }
 
+/// Columns for what is laid out on standard output: those of the terminal, else of `COLUMNS`, else 80.
+pub fn stdout_width() -> usize {
+    let terminal = console::Term::stdout().size_checked();
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+    terminal
+        .map(|(_, columns)| usize::from(columns))
+        .or_else(said)
+        .unwrap_or(80)
+}
+
 /// What the command line says about standard error.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TerminalOptions {
@@ -115,6 +125,7 @@ struct Inner {
     log_format: LogFormat,
     verbosity: Verbosity,
     paint: Paint,
+    screen: console::Term,
     bars: Option<ProgressBar>,
     out: Mutex<Box<dyn Write + Send>>,
 }
@@ -164,6 +175,7 @@ impl Terminal {
                 paint: options
                     .color
                     .resolve(is_terminal, |name| std::env::var_os(name)),
+                screen: console::Term::stderr(),
                 bars,
                 out: Mutex::new(out),
             }),
@@ -205,6 +217,19 @@ impl Terminal {
             Some(bars) => bars.suspend(write),
             None => write(),
         }
+    }
+
+    /// Replaces the bars by these lines, each of which must fit the width.
+    pub(super) fn draw(&self, lines: &[String]) {
+        if let Some(bars) = &self.inner.bars {
+            bars.set_message(lines.join("\n"));
+        }
+    }
+
+    /// Columns and rows of the screen as it is now; 80 and 24 where nothing tells.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let (rows, columns) = self.inner.screen.size();
+        (usize::from(columns), usize::from(rows))
     }
 
     /// Takes the bars off the screen for good. Whoever ends the process without the reporter's

@@ -45,6 +45,27 @@ pub(super) fn is_hidden(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// JSON with hidden characters written as `\\u202e`, which JSON reads as the same; those of an
+/// indented document's own line breaks stay.
+pub(super) fn visible_json(json: String) -> String {
+    let is_hidden = |c: char| c != '\n' && is_hidden(c);
+    if !json.contains(is_hidden) {
+        return json;
+    }
+    let mut visible = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string never fails.
+                let _ = write!(visible, "\\u{unit:04x}");
+            }
+        } else {
+            visible.push(c);
+        }
+    }
+    visible
+}
+
 /// `1 image`, `2 images`.
 pub(super) fn count(number: usize, singular: &str) -> String {
     if number == 1 {
@@ -89,6 +110,39 @@ pub(super) fn rate(bytes: u64, seconds: f64) -> Option<String> {
         let per_second = (bytes as f64 / seconds) as u64;
         format!("{}/s", ByteSize(per_second))
     })
+}
+
+/// The text, or as much of its two ends as fits `width` columns, with `…` between them: names of
+/// images differ at either end.
+pub(super) fn shorten(text: &str, width: usize) -> String {
+    if console::measure_text_width(text) <= width {
+        return text.to_owned();
+    }
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let end_width = room / 2;
+    let start: String = fitting(text.chars(), room - end_width);
+    let end: String = fitting(text.chars().rev(), end_width);
+    let end: String = end.chars().rev().collect();
+    format!("{start}…{end}")
+}
+
+fn fitting(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    let mut buffer = [0; 4];
+    chars
+        .take_while(|c| {
+            used += console::measure_text_width(c.encode_utf8(&mut buffer));
+            used <= width
+        })
+        .collect()
+}
+
+/// The text with spaces behind it up to `width` columns.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(console::measure_text_width(text));
+    format!("{text}{}", " ".repeat(missing))
 }
 
 /// Colours for a terminal, or none.
@@ -160,6 +214,21 @@ mod tests {
     }
 
     #[test]
+    fn json_hides_nothing_and_says_the_same() {
+        let text = "a\u{202e}b\u{e0041}c\u{7f}\u{85}\n\u{1f600}";
+        let json = serde_json::to_string_pretty(&[text]).unwrap();
+        let visible = visible_json(json);
+        assert_eq!(
+            visible,
+            "[\n  \"a\\u202eb\\udb40\\udc41c\\u007f\\u0085\\n\u{1f600}\"\n]"
+        );
+        assert_eq!(
+            serde_json::from_str::<[String; 1]>(&visible).unwrap(),
+            [text]
+        );
+    }
+
+    #[test]
     fn durations_read_well_at_every_length() {
         for (value, text) in [
             (0.0, "0.00 s"),
@@ -174,6 +243,19 @@ mod tests {
         ] {
             assert_eq!(seconds(value), text, "{value}");
         }
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_ends() {
+        assert_eq!(shorten("ubuntu-24.04-server", 30), "ubuntu-24.04-server");
+        assert_eq!(shorten("ubuntu-24.04-server", 9), "ubun…rver");
+        assert_eq!(shorten("ubuntu", 1), "…");
+        assert_eq!(shorten("ubuntu", 0), "");
+        let wide = "\u{65e5}\u{672c}\u{8a9e}".repeat(10);
+        for width in 0..30 {
+            assert!(console::measure_text_width(&shorten(&wide, width)) <= width);
+        }
+        assert_eq!(pad("\u{65e5}", 4), "\u{65e5}  ");
     }
 
     #[test]

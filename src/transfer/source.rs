@@ -1,13 +1,16 @@
 //! The folder of image files.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use md5::{Digest, Md5};
 use uuid::Uuid;
 
-use crate::model::{ErrorCode, ImageId};
+use crate::model::{Checksum, ErrorCode, ImageId};
+
+const HASH_BUFFER_BYTES: usize = 1 << 20;
 
 /// A folder with the content of the master's images, each in a file named by the image's UUID, as
 /// in the store of a Glance.
@@ -127,6 +130,22 @@ impl Content {
     /// Its size, in bytes.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The md5 of the file, to tell whose fault it is that a region has another one. Blocking.
+    pub fn md5(&self) -> Result<Checksum, SourceError> {
+        let mut file = self.open()?;
+        let mut hash = Md5::new();
+        let mut buffer = vec![0; HASH_BUFFER_BYTES];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => hash.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        Ok(Checksum::from_digest(hash.finalize().into()))
     }
 
     /// Opens the file again, unless it has changed. Blocking.

@@ -5,17 +5,22 @@
 mod plan;
 mod status;
 mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::text::OneLine;
+use super::text::{OneLine, visible_json};
 use crate::model::RegionName;
 
+pub(super) use plan::{PlanLine, region_lines};
 pub use plan::{plan_json, plan_text};
-pub use status::status_csv;
+pub use status::{status_csv, status_json};
 pub use summary::{summary_json, summary_text};
+pub use table::status_table;
 
 /// Writes one region a line.
 pub fn regions_text(out: &mut impl Write, regions: &[RegionName]) -> io::Result<()> {
@@ -33,6 +38,6 @@ pub fn regions_json(out: &mut impl Write, regions: &[RegionName]) -> io::Result<
 
 /// Writes one document, indented, with a line break at its end.
 fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)
+    let document = serde_json::to_string_pretty(value)?;
+    writeln!(out, "{}", visible_json(document))
 }

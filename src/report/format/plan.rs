@@ -5,36 +5,32 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::json;
-use crate::model::{ActionKind, ByteSize, Status};
-use crate::plan::{Action, Change, ImageState, MetadataChange, PartChange, Plan, Upload};
+use super::{json, summary_text};
+use crate::model::{ActionKind, ByteSize};
+use crate::plan::{Action, Change, ImageState, MetadataChange, PartChange, Plan, Reason, Upload};
 use crate::report::summary::RunSummary;
 use crate::report::text::{OneLine, Paint, count};
 use crate::report::wording::{counts_text, warning_text};
 
-/// Writes each region's actions, what they change and why, and what they come to.
+/// Writes each region's actions, what they change and why; then the run's summary, which has the
+/// sums and the regions that failed.
 pub fn plan_text<P: Borrow<Plan>>(
     out: &mut impl Write,
     plans: &[P],
+    summary: &RunSummary,
     paint: Paint,
 ) -> io::Result<()> {
     for plan in plans.iter().map(Borrow::borrow) {
         let name = plan.region.to_string();
-        let region = paint.cyan(paint.bold(OneLine(&name)));
-        writeln!(out, "{region}: {}", headline(plan))?;
+        writeln!(out, "{}: {}", paint.cyan(OneLine(&name)), headline(plan))?;
         for line in region_lines(plan) {
             writeln!(out, "  {}", paint_line(&line, paint))?;
         }
     }
-    let actions: usize = plans.iter().map(|plan| plan.borrow().actions.len()).sum();
-    let bytes: u64 = plans.iter().map(|plan| plan.borrow().bytes_pending()).sum();
-    writeln!(
-        out,
-        "In all: {} in {}, {} to send",
-        count(actions, "action"),
-        count(plans.len(), "region"),
-        ByteSize(bytes)
-    )
+    if !plans.is_empty() {
+        writeln!(out)?;
+    }
+    summary_text(out, summary, paint)
 }
 
 /// Writes one document: the plans, with the run's summary inside.
@@ -89,7 +85,7 @@ fn paint_line(line: &PlanLine, paint: Paint) -> String {
     match line {
         PlanLine::Action(text) => paint.bold(text),
         PlanLine::Detail(text) => format!("    {text}"),
-        PlanLine::Left(text) => paint.red(text),
+        PlanLine::Left(text) => format!("{} {text}", paint.bold("left as it is:")),
         PlanLine::Failure(text) => format!("{} {text}", paint.red("will fail:")),
         PlanLine::Warning(text) => format!("{} {text}", paint.yellow("warning:")),
     }
@@ -108,11 +104,15 @@ pub(in crate::report) fn region_lines(plan: &Plan) -> Vec<PlanLine> {
         lines.extend(details(action, state).into_iter().map(PlanLine::Detail));
     }
     for state in &plan.images {
-        let acted_upon = plan
-            .actions
+        // A leftover of that name is another image.
+        let acted_upon = plan.actions.iter().any(|action| {
+            action.image() == state.image && action.kind() != ActionKind::DeleteLeftover
+        });
+        let fails = plan
+            .failures
             .iter()
-            .any(|action| action.image() == state.image);
-        if state.status != Status::Ok && !acted_upon {
+            .any(|failure| failure.image == state.image);
+        if state.reason != Reason::InStep && !acted_upon && !fails {
             lines.push(PlanLine::Left(state_text(state)));
         }
     }
@@ -247,9 +247,9 @@ fn part_change(change: &PartChange) -> String {
     )
 }
 
-fn where_part_is(uploaded_here: bool) -> &'static str {
-    if uploaded_here {
-        ", uploaded before"
+fn where_part_is(is_uploaded: bool) -> &'static str {
+    if is_uploaded {
+        ", which this plan uploads"
     } else {
         ""
     }
