@@ -105,7 +105,7 @@ def fill(keystone, one):
         create("region", id=facts.EMPTY)
     for region, url in endpoints.items():
         create("region", id=region)
-        for interface in ("public", "internal"):
+        for interface in ("public", "internal", "admin"):
             names = {"interface": interface, "region_id": region}
             create("endpoint", service_id=image, url=url, **names)
             create("endpoint", service_id=identity, url="http://keystone.invalid/v3", **names)
