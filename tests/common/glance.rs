@@ -1,5 +1,8 @@
 //! A region as the tests see and prepare it: images made, listed, changed and deleted over HTTP.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::{Map, Value, json};
 
 use super::cloud::{Keystone, RegionFacts, User};
@@ -99,33 +102,52 @@ impl NewImage {
     }
 }
 
-/// A region, with a token for each user.
+/// The tokens of all users of all Keystones, by Keystone and user. Fleets share them, for a login
+/// is the slowest thing that a real Keystone does.
+static TOKENS: Mutex<BTreeMap<(String, String), String>> = Mutex::new(BTreeMap::new());
+
+/// A region, as its users reach it.
 #[derive(Debug)]
 pub(crate) struct Region<'a> {
     pub(crate) facts: &'a RegionFacts,
     keystone: &'a Keystone,
-    token: String,
 }
 
 impl<'a> Region<'a> {
     pub(crate) fn new(facts: &'a RegionFacts, keystone: &'a Keystone) -> Self {
-        let token = keystone.token(Who::Sync);
-        Self {
-            facts,
-            keystone,
-            token,
+        Self { facts, keystone }
+    }
+
+    /// A token that was used before, or a fresh one.
+    fn token(&self, who: Who, fresh: bool) -> String {
+        let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (
+            self.keystone.url.clone(),
+            self.keystone.user(who).name.clone(),
+        );
+        if fresh {
+            tokens.remove(&key);
         }
+        tokens
+            .entry(key)
+            .or_insert_with(|| self.keystone.token(who))
+            .clone()
     }
 
     fn send(&self, who: Who, method: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
-        let token = match who {
-            Who::Sync => self.token.clone(),
-            Who::Foreign => self.keystone.token(who),
-        };
-        let headers = [("X-Auth-Token", token.as_str()), ("Content-Type", kind)];
         let url = format!("{}{path}", self.facts.url);
-        let answer = request(method, &url, &headers, body);
-        answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+        let send = |fresh| {
+            let token = self.token(who, fresh);
+            let headers = [("X-Auth-Token", token.as_str()), ("Content-Type", kind)];
+            let answer = request(method, &url, &headers, body);
+            answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+        };
+        let answer = send(false);
+        if answer.status == 401 {
+            send(true)
+        } else {
+            answer
+        }
     }
 
     /// Makes an image and gives its id.
