@@ -1,1 +1,28 @@
-//! The command line: its types, and one function for each mode.
+//! The command line: what it takes (`args`), and one function for each mode.
+
+mod args;
+mod demo;
+mod output;
+mod regions;
+mod run;
+mod sandbox;
+mod session;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::Cli;
+use args::Command;
+
+/// Runs the program as the command line says, and gives its exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let code = match cli.command {
+        None => run::run(&cli.run, None),
+        Some(Command::Demo(args)) => demo::run(args),
+        Some(Command::Sandbox) => sandbox::run(),
+    };
+    ExitCode::from(code)
+}

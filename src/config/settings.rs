@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::Checker;
@@ -69,7 +70,7 @@ pub struct Settings {
     /// Where `sync_<date>` folders are made.
     pub log_dir: PathBuf,
     /// `master` first, the others in the order of their sections.
-    pub targets: Vec<TargetSettings>,
+    pub targets: Vec<Arc<TargetSettings>>,
     /// What should be looked at, although the configuration can be used.
     pub warnings: Vec<Warning>,
     /// The file that was read, if any.
@@ -136,7 +137,7 @@ impl Settings {
                     checker.errors.push(error.clone());
                 }
             }
-            targets.push(target(name, &layers, login, &mut checker));
+            targets.push(Arc::new(target(name, &layers, login, &mut checker)));
         }
         let master_region = layers
             .get(MAIN, "master_region")
@@ -180,7 +181,7 @@ impl Settings {
     }
 
     /// The target of that name, when the configuration has it.
-    pub fn target(&self, name: &TargetName) -> Option<&TargetSettings> {
+    pub fn target(&self, name: &TargetName) -> Option<&Arc<TargetSettings>> {
         self.targets.iter().find(|target| target.name == *name)
     }
 

@@ -22,6 +22,13 @@ impl Checksum {
     }
 }
 
+impl Checksum {
+    /// The checksum of that digest.
+    pub fn from_digest(digest: [u8; 16]) -> Self {
+        Self(format!("{:032x}", u128::from_be_bytes(digest)))
+    }
+}
+
 impl FromStr for Checksum {
     type Err = ChecksumError;
 

@@ -3,6 +3,7 @@
 mod action;
 mod checksum;
 mod credential;
+mod error_code;
 mod image;
 mod region;
 mod rules;
@@ -16,6 +17,7 @@ pub use credential::{
     ApplicationCredentialRef, Auth, Credential, DomainRef, Interface, InterfaceError, KeystoneUrl,
     KeystoneUrlError, ProjectRef, UserRef,
 };
+pub use error_code::ErrorCode;
 pub use image::{
     Image, ImageId, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility, is_user_property,
 };

@@ -107,6 +107,16 @@ pub enum RegionSelector {
     WholeTarget(TargetName),
 }
 
+impl RegionSelector {
+    /// The target that it is about.
+    pub fn target(&self) -> &TargetName {
+        match self {
+            Self::Region(name) => &name.target,
+            Self::WholeTarget(target) => target,
+        }
+    }
+}
+
 impl FromStr for RegionSelector {
     type Err = RegionNameError;
 

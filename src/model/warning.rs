@@ -54,6 +54,8 @@ pub enum WarningCode {
     IgnoredKey,
     /// The server's certificate is not verified.
     InsecureConnection,
+    /// The state folder could not be written; the run goes on without it.
+    StateUnwritable,
     /// A log file could not be written; the run goes on without it.
     LogUnwritable,
 }

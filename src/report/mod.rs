@@ -1,1 +1,36 @@
-//! Events and the reporter actor with its sinks.
+//! Events, and the reporter actor that fans them out: to the screen, region logs, NDJSON and the
+//! summary. Nothing else writes to a terminal or a log file.
+//!
+//! Every room sends through [`Events`]; the [`Reporter`] receives, and hands each report to its
+//! sinks. What goes to standard output is written by the functions of [`mod@format`], which the command
+//! line calls once the run is over.
+
+mod actor;
+pub mod event;
+mod events;
+#[cfg(test)]
+mod fixtures;
+pub mod format;
+mod layout;
+mod lines;
+mod logging;
+mod ndjson;
+mod outside;
+mod region_log;
+mod screen;
+mod speed;
+mod state;
+mod summary;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod text;
+mod wording;
+
+pub use actor::{Finish, ReportOptions, Reporter, ReporterHandle, ReporterLost};
+pub use events::{Collected, Events, Report, TransferGuard};
+pub use logging::{TerminalWriter, init_tracing};
+pub use region_log::file_stem;
+pub use summary::{RegionSummary, RunSummary, SlowestRegion};
+pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity, stdout_width};
+pub use text::{OneLine, Paint};

@@ -1,1 +1,17 @@
-//! Where content comes from and how it is streamed.
+//! Where the content of an image comes from and how it is streamed to a region.
+//!
+//! [`ImagesDir::find`] looks for the file of a master image before anything is created.
+//! [`upload`] then sends it through a [`GlanceWriter`](crate::openstack::GlanceWriter): a thread of
+//! its own reads the file ahead into a few buffers that are used again and again, and a body of our
+//! own hands them to the HTTP client, so that memory does not grow with the image and no async
+//! thread ever waits for a disk.
+
+mod body;
+mod error;
+mod feed;
+mod source;
+mod upload;
+
+pub use error::TransferError;
+pub use source::{Content, ImagesDir, SourceError};
+pub use upload::{UploadLimits, upload};

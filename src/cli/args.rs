@@ -1,0 +1,324 @@
+//! The types of the command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::FailOn;
+use crate::model::{RegionName, RegionSelector};
+use crate::report::event::Mode;
+use crate::report::{ColorChoice, LogFormat, TerminalOptions, Verbosity};
+
+const EXAMPLES: &str = "\
+Examples:
+  glancesync demo --parallel               see it work, without any cloud
+  glancesync --show-status                 every image in every region, as CSV
+  glancesync --dry-run Trento              what a run would do in one region
+  glancesync --parallel                    bring all regions of `master` in step
+  glancesync --parallel master: other:     the regions of two targets
+  glancesync --config main.max_children=8 --parallel --image 'base_*'
+
+A region that is called like a command is written `master:demo`.
+Exit codes: 0 in order, 1 something failed, 2 wrong command line or
+configuration or no master region, 130 interrupted.";
+
+/// Keeps the images of a fleet of OpenStack regions in step with one master region.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = 80
+)]
+pub struct Cli {
+    /// Another command than a run.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// What the program does besides running a fleet.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run against an embedded OpenStack on loopback: no cloud is needed
+    Demo(Box<RunArgs>),
+    /// Keep such an embedded fleet running, to try things against
+    Sandbox,
+}
+
+/// Everything about a run.
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line by itself"
+)]
+pub(super) struct RunArgs {
+    /// Regions: `Region`, `target:Region`, or `target:` for all of a target
+    /// [default: all regions of `master`]
+    #[arg(value_name = "REGION")]
+    pub(super) regions: Vec<RegionSelector>,
+
+    /// Run several regions at once, with one log file per region
+    /// [key: `main.max_children`]
+    #[arg(long)]
+    pub(super) parallel: bool,
+
+    /// Print the plan, change nothing
+    #[arg(long, group = "mode")]
+    pub(super) dry_run: bool,
+
+    /// Print the status of every image, change nothing
+    #[arg(long, group = "mode")]
+    pub(super) show_status: bool,
+
+    /// Print the regions of every target, one per line
+    #[arg(long, group = "mode")]
+    pub(super) show_regions: bool,
+
+    /// Override configuration values: `section.key=value`; all words up to
+    /// the next option or `--`
+    #[arg(long, value_name = "KEY=VALUE", num_args = 1.., action = ArgAction::Append)]
+    pub(super) config: Vec<String>,
+
+    /// The configuration file
+    /// [default: `$GLANCESYNC_CONFIG`, then `/etc/glancesync.conf`]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config_file: Option<PathBuf>,
+
+    /// Only images whose name matches (may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) image: Vec<String>,
+
+    /// Not this region (may be repeated)
+    #[arg(long, value_name = "REGION")]
+    pub(super) exclude: Vec<RegionName>,
+
+    /// Regions at once under --parallel [key: `main.max_children`]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) max_children: Option<u16>,
+
+    /// A failed image does not stop its region
+    #[arg(long)]
+    pub(super) keep_going: bool,
+
+    /// Exit with 1 when an image has such a status
+    #[arg(long, value_name = "STATUS")]
+    pub(super) fail_on: Option<FailOnArg>,
+
+    /// Format of standard output: csv, table or json for --show-status,
+    /// text or json otherwise [default: csv, text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
+
+    #[command(flatten)]
+    pub(super) messages: MessageArgs,
+}
+
+/// What is said on standard error.
+#[derive(Debug, Args)]
+pub(super) struct MessageArgs {
+    /// Format of messages and events on standard error
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormatArg,
+
+    /// No progress bars
+    #[arg(long)]
+    no_progress: bool,
+
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorArg,
+
+    /// Say more (-vv: what the HTTP client does)
+    #[arg(short, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// Say nothing but errors
+    #[arg(short, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+/// `--fail-on`
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum FailOnArg {
+    /// Any `error_*` or `pending_*`; after a sync, one that is still there
+    Pending,
+    /// Any `error_*`
+    Error,
+}
+
+/// `--format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// `status,region,image`
+    Csv,
+    /// Images by regions, one sign each
+    Table,
+    /// One document
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormatArg {
+    Text,
+    Json,
+}
+
+/// `--color`
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ColorArg> for ColorChoice {
+    fn from(choice: ColorArg) -> Self {
+        match choice {
+            ColorArg::Auto => Self::Auto,
+            ColorArg::Always => Self::Always,
+            ColorArg::Never => Self::Never,
+        }
+    }
+}
+
+impl From<FailOnArg> for FailOn {
+    fn from(choice: FailOnArg) -> Self {
+        match choice {
+            FailOnArg::Pending => Self::Pending,
+            FailOnArg::Error => Self::Error,
+        }
+    }
+}
+
+impl MessageArgs {
+    pub(super) fn terminal_options(&self) -> TerminalOptions {
+        TerminalOptions {
+            log_format: match self.log_format {
+                LogFormatArg::Text => LogFormat::Text,
+                LogFormatArg::Json => LogFormat::Json,
+            },
+            color: self.color.into(),
+            verbosity: Verbosity::from_flags(self.verbose, self.quiet),
+            no_progress: self.no_progress,
+        }
+    }
+}
+
+impl RunArgs {
+    /// The mode of a run; `--show-regions` is none.
+    pub(super) fn mode(&self) -> Mode {
+        if self.dry_run {
+            Mode::DryRun
+        } else if self.show_status {
+            Mode::Status
+        } else {
+            Mode::Sync
+        }
+    }
+
+    /// `--format`, or what its mode prints by default; an error where the mode has no such format.
+    pub(super) fn output_format(&self) -> Result<Format, String> {
+        let formats: &[Format] = if self.show_status {
+            &[Format::Csv, Format::Table, Format::Json]
+        } else {
+            &[Format::Text, Format::Json]
+        };
+        let wanted = self.format.unwrap_or(formats[0]);
+        if formats.contains(&wanted) {
+            return Ok(wanted);
+        }
+        let names: Vec<String> = formats.iter().map(|format| format.name()).collect();
+        Err(format!(
+            "`--format {}` is none of this mode, which has {}",
+            wanted.name(),
+            names.join(", ")
+        ))
+    }
+
+    /// The overrides of the configuration, `--max-children` among them.
+    pub(super) fn overrides(&self) -> Vec<String> {
+        let max_children = self
+            .max_children
+            .map(|number| format!("main.max_children={number}"));
+        self.config.iter().cloned().chain(max_children).collect()
+    }
+}
+
+impl Format {
+    fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(["glancesync"].iter().chain(words))
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_80_columns() {
+        let help = Cli::command().render_long_help().to_string();
+        let widest = help.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{help}");
+        insta::assert_snapshot!(Cli::command().render_help().to_string());
+    }
+
+    #[test]
+    fn modes_exclude_each_other() {
+        for pair in [
+            ["--dry-run", "--show-status"],
+            ["--show-status", "--show-regions"],
+            ["--dry-run", "--show-regions"],
+        ] {
+            let error = parse(&pair).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{error}");
+        }
+    }
+
+    #[test]
+    fn config_takes_all_words_up_to_the_next_option() {
+        let cli = parse(&["--config", "a=1", "b.c=x=y", "--parallel", "Trento"]).unwrap();
+        assert_eq!(cli.run.config, ["a=1", "b.c=x=y"]);
+        assert_eq!(cli.run.regions.len(), 1);
+        let cli = parse(&["--config", "a=1", "--", "Trento"]).unwrap();
+        assert_eq!(cli.run.config, ["a=1"]);
+        assert_eq!(cli.run.regions[0].to_string(), "Trento");
+    }
+
+    #[test]
+    fn a_region_called_like_a_command_is_written_with_its_target() {
+        assert!(matches!(
+            parse(&["demo"]).unwrap().command,
+            Some(Command::Demo(_))
+        ));
+        let cli = parse(&["master:demo"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.run.regions[0].to_string(), "demo");
+    }
+
+    #[test]
+    fn a_mode_has_its_own_formats() {
+        let format = |words: &[&str]| parse(words).unwrap().run.output_format();
+        assert_eq!(format(&["--show-status"]), Ok(Format::Csv));
+        assert_eq!(format(&[]), Ok(Format::Text));
+        assert!(format(&["--format", "csv"]).is_err());
+        assert!(format(&["--show-status", "--format", "text"]).is_err());
+    }
+}

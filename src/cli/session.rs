@@ -1,0 +1,189 @@
+//! What every mode needs: an actix system, a reporter, the checked configuration.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+
+use super::args::RunArgs;
+use crate::config::{ConfigErrors, ContentSource, Settings, Sources};
+use crate::engine::{EXIT_FAILED, EXIT_USAGE, StartError};
+use crate::model::{ErrorCode, Warning, WarningCode};
+use crate::report::event::Failure;
+use crate::report::{
+    Events, ReportOptions, Reporter, ReporterHandle, RunSummary, Terminal, init_tracing,
+};
+
+/// A mode at work.
+pub(super) struct Session {
+    pub(super) settings: Settings,
+    pub(super) events: Events,
+    pub(super) terminal: Terminal,
+    reporter: ReporterHandle,
+}
+
+/// Why a mode ends before it begins.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The words do not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// The fleet could not be looked at.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Something of this machine.
+    #[error("{0}")]
+    Machine(String),
+}
+
+impl CliError {
+    fn failures(&self) -> Vec<Failure> {
+        let failure = |code: ErrorCode, message: String, hint: &str| Failure {
+            code,
+            message,
+            hint: hint.to_owned(),
+            image: None,
+            action: None,
+        };
+        let config = |errors: &ConfigErrors| {
+            errors
+                .0
+                .iter()
+                .map(|error| {
+                    let code = ErrorCode::ConfigInvalid;
+                    failure(code, error.to_string(), code.hint())
+                })
+                .collect()
+        };
+        match self {
+            Self::Config(errors) | Self::Start(StartError::Config(errors)) => config(errors),
+            Self::Start(error) => vec![failure(error.code(), error.to_string(), error.hint())],
+            Self::Usage(what) => vec![failure(
+                ErrorCode::ConfigInvalid,
+                what.clone(),
+                "See `glancesync --help`.",
+            )],
+            Self::Machine(what) => vec![failure(
+                ErrorCode::Internal,
+                what.clone(),
+                "Nothing was changed.",
+            )],
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Machine(_)
+            | Self::Start(StartError::SelectionLost | StartError::CoordinatorLost) => EXIT_FAILED,
+            _ => EXIT_USAGE,
+        }
+    }
+}
+
+/// Starts the system, reads the configuration, and hands both to a mode, whose exit code counts.
+pub(super) fn run<F>(args: &RunArgs, mode: impl FnOnce(Session) -> F) -> u8
+where
+    F: Future<Output = Result<u8, CliError>>,
+{
+    let terminal = Terminal::stderr(args.messages.terminal_options());
+    // Fails only where tracing is set up already, by whoever embeds this.
+    let _ = init_tracing(&terminal);
+    report_panics();
+    let system = actix::System::new();
+    let code = system.block_on(async {
+        let result = match Settings::load(&sources(args)) {
+            Ok(settings) => {
+                let reporter = Reporter::start(ReportOptions {
+                    terminal: terminal.clone(),
+                    log_dir: settings.log_dir.clone(),
+                });
+                let session = Session {
+                    events: reporter.events(),
+                    terminal: terminal.clone(),
+                    reporter,
+                    settings,
+                };
+                session.warn();
+                mode(session).await
+            }
+            Err(errors) => Err(errors.into()),
+        };
+        result.unwrap_or_else(|error| {
+            terminal.errors(error.failures());
+            error.exit_code()
+        })
+    });
+    terminal.clear();
+    code
+}
+
+fn sources(args: &RunArgs) -> Sources {
+    // A variable that is no text is none that the configuration knows.
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Sources {
+        config_file: args.config_file.clone(),
+        overrides: args.overrides(),
+        environment,
+        working_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        ..Sources::default()
+    }
+}
+
+impl Session {
+    /// Waits until everything that was reported is written.
+    pub(super) async fn finish(self) -> Result<RunSummary, CliError> {
+        self.reporter
+            .finish()
+            .await
+            .map_err(|error| CliError::Machine(error.to_string()))
+    }
+
+    /// Refuses what this release cannot do before anything is changed.
+    pub(super) fn check_source(&self) -> Result<(), CliError> {
+        let folder = &self.settings.images_dir;
+        match self.settings.source {
+            ContentSource::Glance => Err(CliError::Usage(
+                "`source = glance` is not in this release: content comes from `images_dir`; set `source` to `auto` or `directory`".to_owned(),
+            )),
+            ContentSource::Directory if !folder.is_dir() => Err(CliError::Usage(format!(
+                "`source` is `directory`, and the folder {} of `images_dir` is not there",
+                folder.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn warn(&self) {
+        let ignored = self
+            .settings
+            .targets
+            .iter()
+            .filter(|target| target.bwlimit.is_some());
+        for target in ignored {
+            self.events.warning(
+                None,
+                Warning::new(
+                    WarningCode::IgnoredKey,
+                    format!(
+                        "[{}] bwlimit: not obeyed in this release, uploads are not limited",
+                        target.name
+                    ),
+                ),
+            );
+        }
+        for warning in &self.settings.warnings {
+            self.events.warning(None, warning.clone());
+        }
+    }
+}
+
+/// A panic is told like any other message; the region that it happened in has failed.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        tracing::error!("{info}");
+    }));
+}

@@ -1,0 +1,7 @@
+//! The coordinator: it owns the queue of regions, starts one actor for each, and knows when the run
+//! is over.
+
+mod actor;
+mod state;
+
+pub(super) use actor::{Coordinator, RunRegions};

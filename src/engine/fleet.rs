@@ -1,0 +1,261 @@
+//! All that is known before the first region starts: log-ins, the master inventory, what each target
+//! wants of it, and the regions in run order.
+//!
+//! Whatever is wrong with the master ends the run here, before a single change. Another target that
+//! cannot be logged in to fails its own regions only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::choose::{Chosen, TargetRegions, Wishes};
+use crate::config::{ConfigErrors, Settings, TargetSettings};
+use crate::model::{Credential, ErrorCode, Image, RegionName, RegionSelector, TargetName, Warning};
+use crate::openstack::{
+    GlanceOptions, GlanceReader, HttpClients, Listing, MasterEndpoints, OpenStackError,
+    RetryPolicy, Session, TlsOptions,
+};
+use crate::plan::{MasterInventory, Selection};
+
+/// Why a run ends before it begins.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A target that the run needs has no usable credential.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The master's Keystone or Glance could not be read.
+    #[error("the master region cannot be read: {0}")]
+    Master(#[source] OpenStackError),
+    /// The command line names a target that the configuration lacks.
+    #[error("there is no target `{target}`; the configuration has {known}")]
+    UnknownTarget {
+        /// The target.
+        target: TargetName,
+        /// Those that there are.
+        known: String,
+    },
+    /// The coordinator is gone.
+    #[error("the coordinator ended unexpectedly")]
+    CoordinatorLost,
+    /// A thread that evaluated conditions is gone.
+    #[error("the selection of images ended unexpectedly")]
+    SelectionLost,
+}
+
+impl StartError {
+    /// The public code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Master(error) => error.code(),
+            Self::Config(_) => ErrorCode::AuthFailed,
+            Self::UnknownTarget { .. } => ErrorCode::RegionUnknown,
+            Self::SelectionLost | Self::CoordinatorLost => ErrorCode::Internal,
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Master(error) => error.hint(),
+            Self::UnknownTarget { .. } => {
+                "A region is written `Region` or `target:Region`, and a target is a section of the configuration."
+            }
+            Self::Config(_) | Self::SelectionLost | Self::CoordinatorLost => self.code().hint(),
+        }
+    }
+}
+
+/// A target that could be logged in to.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// Its section.
+    pub settings: Arc<TargetSettings>,
+    /// Its log-in.
+    pub session: Session,
+}
+
+impl Target {
+    /// The limits for calls to its regions.
+    pub(super) fn glance_options(&self) -> GlanceOptions {
+        GlanceOptions {
+            list_timeout: self.settings.list_images_timeout,
+            retry: RetryPolicy::new(self.settings.retries),
+        }
+    }
+
+    /// A reader of one of its regions.
+    pub(super) fn reader(&self, region: &str) -> Result<GlanceReader, OpenStackError> {
+        GlanceReader::new(
+            &self.session,
+            region,
+            self.settings.interface,
+            self.glance_options(),
+        )
+    }
+}
+
+/// The log-ins of a run.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    /// The master region.
+    pub master: RegionName,
+    /// Every endpoint that leads to it.
+    pub master_endpoints: MasterEndpoints,
+    /// The target `master`.
+    pub master_target: Target,
+    /// Every target that is needed, `master` among them.
+    pub targets: BTreeMap<TargetName, Result<Target, OpenStackError>>,
+    /// Targets without a usable credential, which this run does not need.
+    pub warnings: Vec<Warning>,
+}
+
+impl Fleet {
+    /// Logs in to `master` and to the targets of those names.
+    pub(super) async fn log_in(
+        settings: &Settings,
+        others: BTreeSet<TargetName>,
+    ) -> Result<Self, StartError> {
+        let warnings = settings.check_credentials(others.iter().chain([&TargetName::master()]))?;
+        let clients = HttpClients::default();
+        let mut targets = BTreeMap::new();
+        let wanted = settings
+            .targets
+            .iter()
+            .filter(|target| target.name.is_master() || others.contains(&target.name))
+            .filter_map(|target| Some((target, target.credential.as_ref().ok()?)));
+        let logged_in = join_all(wanted.map(async |(target, credential)| {
+            let logged_in = log_in(target, credential.clone(), &clients).await;
+            (target.name.clone(), logged_in)
+        }));
+        targets.extend(logged_in.await);
+        let master_target = match targets.get(&TargetName::master()) {
+            Some(Ok(target)) => target.clone(),
+            Some(Err(error)) => return Err(StartError::Master(error.clone())),
+            None => return Err(unknown_target(&TargetName::master(), settings)),
+        };
+        let master_endpoints =
+            MasterEndpoints::of(&master_target.session, &settings.master_region.region)
+                .map_err(StartError::Master)?;
+        Ok(Self {
+            master: settings.master_region.clone(),
+            master_endpoints,
+            master_target,
+            targets,
+            warnings,
+        })
+    }
+
+    /// The regions of every target, as the choice wants to know them.
+    pub(super) fn regions(&self) -> BTreeMap<TargetName, TargetRegions> {
+        self.targets
+            .iter()
+            .map(|(name, target)| {
+                let regions = match target {
+                    Err(_) => TargetRegions::Failed,
+                    Ok(target) => self.regions_of(target),
+                };
+                (name.clone(), regions)
+            })
+            .collect()
+    }
+
+    fn regions_of(&self, target: &Target) -> TargetRegions {
+        let (master, regions) = target
+            .session
+            .catalogue()
+            .regions()
+            .into_iter()
+            .map(ToOwned::to_owned)
+            .partition(|region: &String| self.master_endpoints.lead_to(&target.session, region));
+        TargetRegions::Known { regions, master }
+    }
+
+    /// Chooses the regions of a run.
+    pub(super) fn choose(&self, wishes: &Wishes) -> Chosen {
+        wishes.choose(&self.regions())
+    }
+
+    /// Reads the master region's images.
+    pub(super) async fn inventory(&self) -> Result<MasterInventory, StartError> {
+        let listed = self.master_list().await.map_err(StartError::Master)?;
+        Ok(MasterInventory::build(
+            &self.master.region,
+            listed,
+            self.master_target.session.project_id(),
+        ))
+    }
+
+    async fn master_list(&self) -> Result<Vec<Image>, OpenStackError> {
+        let reader = self.master_target.reader(&self.master.region)?;
+        reader.list(&Listing::Visible).await
+    }
+}
+
+async fn log_in(
+    settings: &Arc<TargetSettings>,
+    credential: Credential,
+    clients: &HttpClients,
+) -> Result<Target, OpenStackError> {
+    let http = clients.get(&TlsOptions {
+        cacert: settings.cacert.clone(),
+        insecure: settings.insecure,
+    })?;
+    let session = Session::log_in(
+        http,
+        settings.name.clone(),
+        credential,
+        RetryPolicy::new(settings.retries),
+    )
+    .await?;
+    Ok(Target {
+        settings: Arc::clone(settings),
+        session,
+    })
+}
+
+/// What each of the targets wants of the inventory. Conditions run on a thread of their own, one
+/// after another, before any region starts.
+pub(super) async fn select(
+    inventory: &Arc<MasterInventory>,
+    targets: Vec<Arc<TargetSettings>>,
+) -> Result<BTreeMap<TargetName, Arc<Selection>>, StartError> {
+    let inventory = Arc::clone(inventory);
+    tokio::task::spawn_blocking(move || {
+        targets
+            .into_iter()
+            .map(|target| {
+                let selection =
+                    Selection::choose(&inventory, &target.rules, target.condition.as_ref());
+                (target.name.clone(), Arc::new(selection))
+            })
+            .collect()
+    })
+    .await
+    .map_err(|_| StartError::SelectionLost)
+}
+
+/// Refuses words of the command line that name a target which the configuration lacks.
+pub(super) fn check_targets(
+    selectors: &[RegionSelector],
+    settings: &Settings,
+) -> Result<(), StartError> {
+    for selector in selectors {
+        if settings.target(selector.target()).is_none() {
+            return Err(unknown_target(selector.target(), settings));
+        }
+    }
+    Ok(())
+}
+
+fn unknown_target(target: &TargetName, settings: &Settings) -> StartError {
+    let known: Vec<_> = settings
+        .targets
+        .iter()
+        .map(|target| format!("`{}`", target.name))
+        .collect();
+    StartError::UnknownTarget {
+        target: target.clone(),
+        known: known.join(", "),
+    }
+}

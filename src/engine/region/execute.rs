@@ -1,0 +1,253 @@
+//! Carries out a region's plan: asks the state for the next step, takes it, tells how it ended.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::failure::StepError;
+use super::pipeline::{RunContext, Sums, failure_of_image};
+use super::state::{Disposal, RegionState, Step, is_upload};
+use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, Visibility, Warning, WarningCode};
+use crate::openstack::{GlanceWriter, PatchOp};
+use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, Upload};
+use crate::report::event::{ActionFacts, EventKind, Failure};
+
+/// One region's work.
+pub(super) struct Executor<'a> {
+    pub(super) region: &'a RegionName,
+    pub(super) context: &'a Arc<RunContext>,
+    pub(super) writer: GlanceWriter,
+    pub(super) stall_timeout: Duration,
+    pub(super) state: RegionState,
+    pub(super) sums: &'a mut Sums,
+    /// When the uploads began that wait for their old image to be dealt with.
+    pub(super) begun: HashMap<String, Instant>,
+}
+
+impl Executor<'_> {
+    pub(super) async fn run(&mut self) {
+        loop {
+            if self.context.stop.is_stopping() && self.state.interrupt() {
+                self.error(Failure {
+                    code: ErrorCode::Interrupted,
+                    message: format!(
+                        "{}: the run was interrupted before everything was done",
+                        self.region
+                    ),
+                    hint: ErrorCode::Interrupted.hint().to_owned(),
+                    image: None,
+                    action: None,
+                });
+            }
+            match self.state.next() {
+                Some(Step::Act(Action::Upload(upload))) => self.upload(&upload).await,
+                Some(Step::Act(action)) => self.update(&action).await,
+                Some(Step::Dispose(disposal)) => self.dispose(&disposal).await,
+                None => break,
+            }
+        }
+        for failure in self.state.kept_back() {
+            self.error(failure_of_image(&failure));
+        }
+    }
+
+    async fn upload(&mut self, upload: &Upload) {
+        let started = Instant::now();
+        let facts = ActionFacts {
+            action: upload.kind(),
+            image: upload.image.clone(),
+            image_id: None,
+            bytes: upload.bytes,
+        };
+        self.started(&facts);
+        match self.send(upload).await {
+            Ok(new_id) => {
+                // Its old image was what referred to old parts; the new one does not.
+                self.state.pointed_away(&upload.image);
+                if self.state.published(upload, &new_id) {
+                    self.finished(&facts, new_id, started);
+                } else {
+                    self.begun.insert(upload.image.clone(), started);
+                }
+            }
+            Err(error) => self.failed(&upload.image, upload.kind(), error),
+        }
+    }
+
+    async fn dispose(&mut self, disposal: &Disposal) {
+        let upload = &disposal.upload;
+        let result = self.deal_with_old(disposal).await;
+        match result {
+            Ok(()) => {
+                let facts = ActionFacts {
+                    action: upload.kind(),
+                    image: upload.image.clone(),
+                    image_id: None,
+                    bytes: upload.bytes,
+                };
+                let started = self
+                    .begun
+                    .remove(&upload.image)
+                    .unwrap_or_else(Instant::now);
+                self.state.finished(&upload.image);
+                self.finished(&facts, disposal.new_id.clone(), started);
+            }
+            Err(error) => self.failed(&upload.image, upload.kind(), error),
+        }
+    }
+
+    async fn deal_with_old(&self, disposal: &Disposal) -> Result<(), StepError> {
+        let old = &disposal.old.image_id;
+        let name = &disposal.upload.image;
+        if disposal.old.keep {
+            self.rename_old(old, name).await?;
+        } else {
+            match self.writer.delete(old).await {
+                Err(error) if error.is_gone() => {}
+                Err(error) if error.is_in_use() => {
+                    self.warn_in_use(old, name);
+                    self.rename_old(old, name).await?;
+                }
+                result => result?,
+            }
+        }
+        let untag = [PatchOp::add("tags", Vec::<String>::new())];
+        self.writer.patch(&disposal.new_id, &untag).await?;
+        Ok(())
+    }
+
+    async fn rename_old(&self, old: &ImageId, name: &str) -> Result<(), StepError> {
+        let ops = [
+            PatchOp::replace("name", format!("{name}{OLD_SUFFIX}")),
+            PatchOp::replace("visibility", Visibility::Private.as_str()),
+        ];
+        match self.writer.patch(old, &ops).await {
+            Err(error) if error.is_gone() => Ok(()),
+            Err(error) => Err(StepError::from(error).of_rename()),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn warn_in_use(&self, old: &ImageId, name: &str) {
+        let warning = Warning::new(
+            WarningCode::ImageInUse,
+            format!(
+                "the old image `{name}` ({old}) of {} is in use and cannot be deleted: it is kept, private, as `{name}{OLD_SUFFIX}`",
+                self.region
+            ),
+        )
+        .image(name)
+        .image_id(old);
+        self.context.events.warning(Some(self.region), warning);
+    }
+
+    async fn update(&mut self, action: &Action) {
+        let started = Instant::now();
+        let Some(id) = action.image_id().cloned() else {
+            return;
+        };
+        let facts = ActionFacts {
+            action: action.kind(),
+            image: action.image().to_owned(),
+            image_id: Some(id.clone()),
+            bytes: 0,
+        };
+        self.started(&facts);
+        let result = match action {
+            Action::DeleteLeftover { .. } => self.writer.delete(&id).await,
+            Action::MarkObsolete { change, .. } | Action::UpdateMetadata { change, .. } => {
+                self.writer.patch(&id, &change_ops(change)).await.map(drop)
+            }
+            Action::UpdateAmi { parts, .. } => {
+                self.writer.patch(&id, &part_ops(parts)).await.map(drop)
+            }
+            Action::Upload(_) => return,
+        };
+        match result {
+            Ok(()) => {
+                if facts.action == ActionKind::UpdateAmi {
+                    self.state.pointed_away(&facts.image);
+                }
+                self.state.finished(&facts.image);
+                self.finished(&facts, id, started);
+            }
+            Err(error) => self.failed(&facts.image, facts.action, error.into()),
+        }
+    }
+
+    fn started(&self, facts: &ActionFacts) {
+        self.context
+            .events
+            .emit(Some(self.region), EventKind::ActionStarted(facts.clone()));
+    }
+
+    fn finished(&mut self, facts: &ActionFacts, id: ImageId, started: Instant) {
+        self.sums.actions += 1;
+        if is_upload(facts.action) {
+            self.sums.uploaded_images += 1;
+            self.sums.uploaded_bytes += facts.bytes;
+        } else {
+            self.sums.updated_images += 1;
+        }
+        let facts = ActionFacts {
+            image_id: Some(id),
+            ..facts.clone()
+        };
+        self.context.events.emit(
+            Some(self.region),
+            EventKind::ActionFinished {
+                facts,
+                seconds: started.elapsed().as_secs_f64(),
+            },
+        );
+    }
+
+    /// Reports the failure of an action, and of what fails with it.
+    fn failed(&mut self, image: &str, action: ActionKind, error: StepError) {
+        let dependents = if error.is_alone() {
+            self.state.image_failed(image)
+        } else {
+            self.state.action_failed(image)
+        };
+        self.error(error.into_failure(image, action));
+        self.dependents_failed(&dependents);
+    }
+
+    fn dependents_failed(&mut self, dependents: &[PlannedFailure]) {
+        for failure in dependents {
+            self.error(failure_of_image(failure));
+        }
+    }
+
+    fn error(&mut self, failure: Failure) {
+        self.sums.failed = true;
+        self.context.events.error(Some(self.region), failure);
+    }
+}
+
+fn change_ops(change: &MetadataChange) -> Vec<PatchOp> {
+    let mut ops = Vec::new();
+    if let Some(name) = &change.name {
+        ops.push(PatchOp::replace("name", name.to.as_str()));
+    }
+    if let Some(visibility) = &change.visibility {
+        ops.push(PatchOp::replace("visibility", visibility.to.as_str()));
+    }
+    for (name, value) in &change.properties {
+        ops.push(match &value.to {
+            Some(value) => PatchOp::add(name, value.as_str()),
+            None => PatchOp::remove(name),
+        });
+    }
+    ops
+}
+
+fn part_ops(parts: &[PartChange]) -> Vec<PatchOp> {
+    parts
+        .iter()
+        .filter_map(|part| {
+            let id = part.to.image_id.as_ref()?;
+            Some(PatchOp::add(part.to.property, id.as_str()))
+        })
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! Why a step of a region failed.
+
+use crate::model::{ActionKind, ContentHash, ErrorCode};
+use crate::openstack::OpenStackError;
+use crate::report::event::Failure;
+use crate::transfer::{SourceError, TransferError};
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepError {
+    /// A server said no, or nothing.
+    #[error("{source}")]
+    OpenStack {
+        source: OpenStackError,
+        /// The public code, where another tells more than that of the error.
+        code: Option<ErrorCode>,
+    },
+    /// The content could not be sent.
+    #[error("{0}")]
+    Transfer(#[from] TransferError),
+    /// The content could not be had.
+    #[error("{0}")]
+    Source(#[from] SourceError),
+    /// What arrived is not what the master has.
+    #[error(
+        "the region has {found_bytes} bytes with checksum {found}, the master has {expected_bytes} bytes with checksum {expected}; {whose}"
+    )]
+    Mismatch {
+        found: Box<ContentHash>,
+        found_bytes: u64,
+        expected: Box<ContentHash>,
+        expected_bytes: u64,
+        /// Whose fault it is.
+        whose: String,
+        /// The source has the wrong content: nothing is wrong with the region.
+        is_source: bool,
+    },
+    /// The run was told to drop its connections.
+    #[error("the upload was interrupted, and what had arrived was deleted")]
+    Interrupted,
+    /// A thread that reads files is gone.
+    #[error("the thread that reads the content ended unexpectedly")]
+    Lost,
+}
+
+impl From<OpenStackError> for StepError {
+    fn from(source: OpenStackError) -> Self {
+        Self::OpenStack { source, code: None }
+    }
+}
+
+impl StepError {
+    /// The same, of a change of metadata that is told by what it was for.
+    pub(super) fn of_rename(self) -> Self {
+        match self {
+            Self::OpenStack { source, .. } if source.code() == ErrorCode::UpdateFailed => {
+                Self::OpenStack {
+                    source,
+                    code: Some(ErrorCode::RenameFailed),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// True where the fault is the content's: such an image fails alone, and the others go on.
+    pub(super) fn is_alone(&self) -> bool {
+        match self {
+            Self::Source(_) => true,
+            Self::Mismatch { is_source, .. } => *is_source,
+            Self::Transfer(error) => matches!(error, TransferError::Source(_)),
+            Self::OpenStack { .. } | Self::Interrupted | Self::Lost => false,
+        }
+    }
+
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::OpenStack { source, code } => code.unwrap_or_else(|| source.code()),
+            Self::Transfer(error) => error.code(),
+            Self::Source(error) => error.code(),
+            Self::Mismatch { .. } => ErrorCode::ChecksumMismatch,
+            Self::Interrupted => ErrorCode::Interrupted,
+            Self::Lost => ErrorCode::Internal,
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::OpenStack { source, code: None } => source.hint(),
+            Self::Transfer(error) => error.hint(),
+            other => other.code().hint(),
+        }
+    }
+
+    /// The public error.
+    pub(super) fn into_failure(self, image: &str, action: ActionKind) -> Failure {
+        Failure {
+            code: self.code(),
+            message: self.to_string(),
+            hint: self.hint().to_owned(),
+            image: Some(image.to_owned()),
+            action: Some(action),
+        }
+    }
+}

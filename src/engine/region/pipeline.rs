@@ -1,0 +1,315 @@
+//! One region from its list to its last action: lists, decides, looks for content, carries out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::LocalBoxFuture;
+
+use super::actor::RegionWork;
+use super::execute::Executor;
+use super::state::RegionState;
+use crate::engine::fleet::Target;
+use crate::engine::outcome::RegionOutcome;
+use crate::engine::shutdown::StopSignal;
+use crate::model::{ErrorCode, Image, RegionName, Status, Warning};
+use crate::openstack::{
+    EndpointUrl, GlanceReader, GlanceWriter, Listing, MasterEndpoints, OpenStackError,
+};
+use crate::plan::{self, ImageFilter, Plan, PlannedFailure, RegionImages, Selection};
+use crate::report::Events;
+use crate::report::event::{EventKind, Failure, Mode, RegionResult};
+use crate::transfer::ImagesDir;
+
+/// What all regions of a run have in common.
+#[derive(Debug)]
+pub(crate) struct RunContext {
+    /// What the run does.
+    pub mode: Mode,
+    /// `--image`.
+    pub filter: ImageFilter,
+    /// `--keep-going`.
+    pub keep_going: bool,
+    /// Where content comes from.
+    pub images: ImagesDir,
+    /// Every endpoint that leads to the master.
+    pub master: MasterEndpoints,
+    /// Whose images those on their way are.
+    pub installation: String,
+    /// Where everything is reported.
+    pub events: Events,
+    /// Whether the run is to stop.
+    pub stop: StopSignal,
+}
+
+/// A region that is to be brought in step.
+#[derive(Debug, Clone)]
+pub(crate) struct RegionTask {
+    /// Its name.
+    pub region: RegionName,
+    /// What is to be done; an error where it is known already that it fails.
+    pub job: Result<RegionJob, Failure>,
+}
+
+/// What a region needs to run.
+#[derive(Debug, Clone)]
+pub(crate) struct RegionJob {
+    /// Its target.
+    pub target: Target,
+    /// What the target wants of the master inventory.
+    pub selection: Arc<Selection>,
+    /// Where its Glance is.
+    pub endpoint: EndpointUrl,
+}
+
+/// The real work of a region, with all that regions have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipeline(pub Arc<RunContext>);
+
+impl RegionWork for Pipeline {
+    fn run(&self, task: RegionTask) -> LocalBoxFuture<'static, RegionOutcome> {
+        Box::pin(run(task, Arc::clone(&self.0)))
+    }
+}
+
+/// Runs one region and reports everything about it, its end included.
+async fn run(task: RegionTask, context: Arc<RunContext>) -> RegionOutcome {
+    let started = Instant::now();
+    let region = &task.region;
+    context.events.emit(Some(region), EventKind::RegionStarted);
+    let mut run = RegionRun {
+        region,
+        context: &context,
+        sums: Sums::default(),
+        plan: None,
+        statuses: Vec::new(),
+    };
+    match &task.job {
+        Ok(job) => run.process(job).await,
+        Err(failure) => run.fail(failure.clone()),
+    }
+    run.finish(started)
+}
+
+/// What a region has done so far.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    pub(super) uploaded_bytes: u64,
+    pub(super) uploaded_images: usize,
+    pub(super) updated_images: usize,
+    pub(super) actions: usize,
+    pub(super) failed: bool,
+}
+
+struct RegionRun<'a> {
+    region: &'a RegionName,
+    context: &'a Arc<RunContext>,
+    sums: Sums,
+    plan: Option<Arc<Plan>>,
+    statuses: Vec<(String, Status)>,
+}
+
+impl RegionRun<'_> {
+    async fn process(&mut self, job: &RegionJob) {
+        if let Err(error) = self.try_process(job).await {
+            self.fail(failure_of(&error));
+        }
+    }
+
+    async fn try_process(&mut self, job: &RegionJob) -> Result<(), OpenStackError> {
+        let reader = job.target.reader(&self.region.region)?;
+        let mut plan = self.decide(job, &reader).await?;
+        if self.context.mode != Mode::Status {
+            self.look_for_content(&mut plan).await;
+        }
+        let plan = Arc::new(plan);
+        self.plan = Some(Arc::clone(&plan));
+        self.statuses = plan
+            .images
+            .iter()
+            .map(|state| (state.image.clone(), state.status))
+            .collect();
+        for warning in &plan.warnings {
+            self.warn(warning.clone());
+        }
+        self.context.events.planned(Arc::clone(&plan));
+        if self.context.mode == Mode::Status {
+            return Ok(());
+        }
+        if let Some(failure) = too_many_replaced(&plan, job) {
+            self.fail(failure);
+            return Ok(());
+        }
+        for failure in &plan.failures {
+            self.fail(failure_of_image(failure));
+        }
+        match self.context.mode {
+            Mode::Sync if !plan.actions.is_empty() => self.execute(job, &plan).await,
+            Mode::DryRun => {
+                self.sums.actions = plan.actions.len();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn decide(&self, job: &RegionJob, reader: &GlanceReader) -> Result<Plan, OpenStackError> {
+        let rules = &job.target.settings.rules;
+        let project_id = job.target.session.project_id();
+        self.context.events.note(self.region, "lists its images");
+        let listed = reader.list(&Listing::Visible).await?;
+        let absent =
+            plan::needs_hidden_images(&job.selection, rules, self.region, project_id, &listed);
+        let hidden: Vec<Image> = if absent {
+            reader.list(&Listing::Hidden).await?
+        } else {
+            Vec::new()
+        };
+        let images = RegionImages {
+            region: self.region,
+            project_id,
+            listed: &listed,
+            hidden: &hidden,
+        };
+        let mut plan = plan::build(&job.selection, rules, &images);
+        self.context.filter.apply(&mut plan, &job.selection);
+        Ok(plan)
+    }
+
+    /// Content is looked for before the first action: an image without any fails alone, and so do
+    /// those that need it as a part.
+    async fn look_for_content(&self, plan: &mut Plan) {
+        let images = self.context.images.clone();
+        let wanted: Vec<_> = plan
+            .actions
+            .iter()
+            .filter_map(|action| match action {
+                plan::Action::Upload(upload) => Some(upload.clone()),
+                _ => None,
+            })
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let looked = tokio::task::spawn_blocking(move || {
+            wanted
+                .into_iter()
+                .filter_map(|upload| {
+                    let error = images.find(&upload.master_id, upload.bytes).err()?;
+                    Some(PlannedFailure {
+                        action: upload.kind(),
+                        code: error.code(),
+                        message: format!(
+                            "the content of `{}` cannot be had: {error}",
+                            upload.image
+                        ),
+                        image: upload.image,
+                    })
+                })
+                .collect::<Vec<_>>()
+        });
+        // Where the thread is gone, each upload looks again for itself.
+        for failure in looked.await.unwrap_or_default() {
+            let dependents = plan::drop_dependents(&mut plan.actions, &failure.image);
+            plan.failures.push(failure);
+            plan.failures.extend(dependents);
+        }
+    }
+
+    async fn execute(&mut self, job: &RegionJob, plan: &Plan) -> Result<(), OpenStackError> {
+        let writer = GlanceWriter::new(
+            &job.target.session,
+            &self.region.region,
+            job.target.settings.interface,
+            job.target.glance_options(),
+            &self.context.master,
+        )?;
+        let mut executor = Executor {
+            region: self.region,
+            context: self.context,
+            writer,
+            stall_timeout: job.target.settings.upload_stall_timeout,
+            state: RegionState::new(plan, self.context.keep_going),
+            sums: &mut self.sums,
+            begun: std::collections::HashMap::new(),
+        };
+        executor.run().await;
+        self.statuses = executor.state.now(&plan.images);
+        Ok(())
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.sums.failed = true;
+        self.context.events.error(Some(self.region), failure);
+    }
+
+    fn warn(&self, warning: Warning) {
+        self.context.events.warning(Some(self.region), warning);
+    }
+
+    fn finish(self, started: Instant) -> RegionOutcome {
+        let result = if self.sums.failed {
+            RegionResult::Failed
+        } else if self.sums.actions > 0 {
+            RegionResult::Changed
+        } else {
+            RegionResult::Synchronised
+        };
+        self.context.events.emit(
+            Some(self.region),
+            EventKind::RegionFinished {
+                result,
+                uploaded_bytes: self.sums.uploaded_bytes,
+                uploaded_images: self.sums.uploaded_images,
+                updated_images: self.sums.updated_images,
+                seconds: started.elapsed().as_secs_f64(),
+            },
+        );
+        RegionOutcome {
+            region: self.region.clone(),
+            result,
+            plan: self.plan,
+            statuses: self.statuses,
+            uploaded_bytes: self.sums.uploaded_bytes,
+        }
+    }
+}
+
+/// The failure that an error of a server is, before it is known which image it is about.
+pub(crate) fn failure_of(error: &OpenStackError) -> Failure {
+    Failure {
+        code: error.code(),
+        message: error.to_string(),
+        hint: error.hint().to_owned(),
+        image: None,
+        action: None,
+    }
+}
+
+pub(super) fn failure_of_image(failure: &PlannedFailure) -> Failure {
+    Failure {
+        code: failure.code,
+        message: failure.message.clone(),
+        hint: failure.code.hint().to_owned(),
+        image: Some(failure.image.clone()),
+        action: Some(failure.action),
+    }
+}
+
+fn too_many_replaced(plan: &Plan, job: &RegionJob) -> Option<Failure> {
+    let most = job.target.settings.rules.max_replace?;
+    let planned = plan
+        .images
+        .iter()
+        .filter(|state| matches!(state.status, Status::PendingReplace | Status::PendingRename))
+        .count();
+    (planned > most).then(|| Failure {
+        code: ErrorCode::MaxReplaceExceeded,
+        message: format!(
+            "{}: {planned} images would be replaced or renamed, and `max_replace` of [{}] is {most}: nothing is done",
+            plan.region, plan.region.target
+        ),
+        hint: ErrorCode::MaxReplaceExceeded.hint().to_owned(),
+        image: None,
+        action: None,
+    })
+}

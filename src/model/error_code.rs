@@ -1,0 +1,210 @@
+//! The public codes of errors, and what a person does next about each.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The public code of an error, as events and reports print it. A change to one is a breaking change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Keystone refused the credential, or a service the token.
+    AuthFailed,
+    /// Keystone gave no answer.
+    KeystoneUnreachable,
+    /// Keystone answered, but not with a token and a catalogue that can be used.
+    KeystoneFailed,
+    /// The catalogue has no such region, or no endpoint of the interface that was asked for.
+    RegionUnknown,
+    /// A region's Glance gave no answer.
+    RegionUnreachable,
+    /// The list of images could not be read.
+    ListFailed,
+    /// The list of images was not complete within `list_images_timeout`.
+    ListTimeout,
+    /// No source has the content of an image.
+    SourceMissing,
+    /// The content is there and cannot be read.
+    SourceUnreadable,
+    /// The content has another size than the master's image.
+    SourceSize,
+    /// The content changed while it was sent.
+    SourceChanged,
+    /// The content could not be fetched from a Glance.
+    DownloadFailed,
+    /// An image could not be created.
+    CreateFailed,
+    /// The content of an image could not be sent.
+    UploadFailed,
+    /// No byte went through for `upload_stall_timeout`.
+    UploadStalled,
+    /// What arrived has another checksum or size than the master's image.
+    ChecksumMismatch,
+    /// The policy `publicize_image` forbids to publish.
+    PublishRefused,
+    /// Metadata could not be changed.
+    UpdateFailed,
+    /// An image could not be deleted.
+    DeleteFailed,
+    /// An image could not be renamed.
+    RenameFailed,
+    /// The plan would replace more images than `max_replace`.
+    MaxReplaceExceeded,
+    /// A quota, a size limit or a disk is full.
+    QuotaExceeded,
+    /// The kernel or ramdisk of an image failed.
+    PartFailed,
+    /// The destination is the master region itself, which is never written to.
+    MasterRefused,
+    /// The command line or the configuration is wrong.
+    ConfigInvalid,
+    /// The run was interrupted.
+    Interrupted,
+    /// A fault of this program.
+    Internal,
+}
+
+impl ErrorCode {
+    /// Every code, for documentation and tests.
+    pub const ALL: [Self; 27] = [
+        Self::AuthFailed,
+        Self::KeystoneUnreachable,
+        Self::KeystoneFailed,
+        Self::RegionUnknown,
+        Self::RegionUnreachable,
+        Self::ListFailed,
+        Self::ListTimeout,
+        Self::SourceMissing,
+        Self::SourceUnreadable,
+        Self::SourceSize,
+        Self::SourceChanged,
+        Self::DownloadFailed,
+        Self::CreateFailed,
+        Self::UploadFailed,
+        Self::UploadStalled,
+        Self::ChecksumMismatch,
+        Self::PublishRefused,
+        Self::UpdateFailed,
+        Self::DeleteFailed,
+        Self::RenameFailed,
+        Self::MaxReplaceExceeded,
+        Self::QuotaExceeded,
+        Self::PartFailed,
+        Self::MasterRefused,
+        Self::ConfigInvalid,
+        Self::Interrupted,
+        Self::Internal,
+    ];
+
+    /// What to do next, as a whole sentence that holds for every error of this code.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::AuthFailed => {
+                "Check user, password, project and domains of this target, and that the user has a role in the project."
+            }
+            Self::KeystoneUnreachable => {
+                "Check `keystone_url` of this target, and that this machine reaches it (proxy, firewall, certificate)."
+            }
+            Self::KeystoneFailed => {
+                "Check that `keystone_url` leads to a Keystone v3, such as `https://keystone.example.org:5000/v3`."
+            }
+            Self::RegionUnknown => {
+                "See `glancesync --show-regions` for the regions of the catalogue, and check `interface` of this target."
+            }
+            Self::RegionUnreachable => {
+                "Check that the region's image endpoint is up and that this machine reaches it (proxy, firewall, certificate)."
+            }
+            Self::ListFailed => "Check the region's Glance and its log, then run again.",
+            Self::ListTimeout => {
+                "Raise `list_images_timeout` of this target, or look why its Glance is slow."
+            }
+            Self::SourceMissing => {
+                "Put the file, named by the master image's UUID, into `images_dir`, or check `images_dir`."
+            }
+            Self::SourceUnreadable => {
+                "Give the user that runs glancesync the right to read the files in `images_dir`."
+            }
+            Self::SourceSize => {
+                "The file is not the content of the master's image: copy it again from the master's store."
+            }
+            Self::SourceChanged => {
+                "Find out what writes to the files in `images_dir`, then run again."
+            }
+            Self::DownloadFailed => "Check the master's Glance and its log, then run again.",
+            Self::CreateFailed => "Check the region's Glance policy and quotas, then run again.",
+            Self::UploadFailed => {
+                "Run again: what was left half sent is taken up or cleared away. If it stays, see the log of the region's Glance."
+            }
+            Self::UploadStalled => {
+                "Check the network to the region and its Glance, or raise `upload_stall_timeout` of this target."
+            }
+            Self::ChecksumMismatch => {
+                "The new image was not published. Check the file in `images_dir` against the master's checksum, then run again."
+            }
+            Self::PublishRefused => {
+                "The content is kept in the region. Give the user the right to publish (policy `publicize_image`) and run again."
+            }
+            Self::UpdateFailed | Self::RenameFailed => {
+                "Check the region's Glance policy for this image, then run again."
+            }
+            Self::DeleteFailed => {
+                "Check in the region what holds this image, then run again or delete it by hand."
+            }
+            Self::MaxReplaceExceeded => {
+                "Look at the plan with `--dry-run`; if it is what you want, raise `max_replace` of this target."
+            }
+            Self::QuotaExceeded => {
+                "Free space or raise the quota or the size limit of images in that region, then run again."
+            }
+            Self::PartFailed => {
+                "See the error of its kernel or ramdisk, and run again when that one is there."
+            }
+            Self::MasterRefused => {
+                "Leave this region out: its image endpoint is the master's, which is never written to."
+            }
+            Self::ConfigInvalid => {
+                "Nothing was changed. Every key is explained in the sample configuration, conf/glancesync.conf."
+            }
+            Self::Interrupted => "Run again: what was done stays, and the rest is taken up.",
+            Self::Internal => "This is a fault of glancesync: please report it with this message.",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // One spelling for both: serde's.
+        self.serialize(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_code_prints_as_it_serialises() {
+        assert_eq!(
+            ErrorCode::KeystoneUnreachable.to_string(),
+            "keystone_unreachable"
+        );
+        for code in ErrorCode::ALL {
+            let json = serde_json::to_string(&code).unwrap();
+            assert_eq!(json, format!("\"{code}\""));
+            assert_eq!(serde_json::from_str::<ErrorCode>(&json).unwrap(), code);
+        }
+    }
+
+    #[test]
+    fn every_code_is_listed_once_and_says_what_to_do() {
+        assert_eq!(
+            ErrorCode::ALL.iter().collect::<BTreeSet<_>>().len(),
+            ErrorCode::ALL.len()
+        );
+        for code in ErrorCode::ALL {
+            assert!(code.hint().ends_with('.'), "{code}");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What can go wrong with a cloud, and what to do next about it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{CauseKind, EndpointUrl, TransportCause};
+use crate::model::{ErrorCode, Interface, RegionName};
+
+/// What was being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// A token and the catalogue are asked for.
+    LogIn,
+    /// The images are listed.
+    List,
+    /// One image is looked at.
+    Show,
+    /// The content of an image is fetched.
+    Download,
+    /// An image is created, without content.
+    Create,
+    /// The content of an image is sent.
+    Upload,
+    /// Metadata is changed.
+    Update,
+    /// The same, and the name with it.
+    Rename,
+    /// The same, and others see the image from then on.
+    Publish,
+    /// An image is deleted.
+    Delete,
+}
+
+impl Operation {
+    /// The rest of a sentence that begins with "could not".
+    fn words(self) -> &'static str {
+        match self {
+            Self::LogIn => "log in",
+            Self::List => "list the images",
+            Self::Show => "look at the image",
+            Self::Download => "fetch the content",
+            Self::Create => "create the image",
+            Self::Upload => "send the content",
+            Self::Update => "change the metadata",
+            Self::Rename => "rename the image",
+            Self::Publish => "publish the image",
+            Self::Delete => "delete the image",
+        }
+    }
+
+    fn code(self) -> ErrorCode {
+        match self {
+            Self::LogIn => ErrorCode::KeystoneFailed,
+            Self::List | Self::Show => ErrorCode::ListFailed,
+            Self::Download => ErrorCode::DownloadFailed,
+            Self::Create => ErrorCode::CreateFailed,
+            Self::Upload => ErrorCode::UploadFailed,
+            Self::Update | Self::Publish => ErrorCode::UpdateFailed,
+            Self::Rename => ErrorCode::RenameFailed,
+            Self::Delete => ErrorCode::DeleteFailed,
+        }
+    }
+}
+
+/// Which call it was, and what it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// The region; with an empty bare name, the target's Keystone.
+    pub region: RegionName,
+    /// What was being done.
+    pub operation: Operation,
+    /// The HTTP method.
+    pub method: String,
+    /// The URL, without query and without user name and password.
+    pub url: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// How long it took, with all tries and the pauses between them.
+    pub elapsed: Duration,
+}
+
+impl fmt::Display for CallRecord {
+    /// `Trento: could not create the image: POST http://…/v2/images (3 tries, 2.4 s)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            region,
+            operation,
+            method,
+            url,
+            tries,
+            elapsed,
+        } = self;
+        let seconds = elapsed.as_secs_f64();
+        let word = if *tries == 1 { "try" } else { "tries" };
+        write!(
+            f,
+            "{region}: could not {}: {method} {url} ({tries} {word}, {seconds:.1} s)",
+            operation.words()
+        )
+    }
+}
+
+/// What a server answered instead of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The server's own words on one line; empty where it had none.
+    pub message: String,
+    /// `x-openstack-request-id`, by which the server's log is searched.
+    pub request_id: Option<String>,
+}
+
+impl fmt::Display for ServerAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}", self.status)?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        match &self.request_id {
+            Some(id) => write!(f, " [{id}]"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An error of Keystone, Glance, or the way to them. No text in it holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenStackError {
+    /// The server answered with an error, or with a redirection, which is not followed.
+    #[error("{call}: {answer}")]
+    Status {
+        /// Which call it was.
+        call: Box<CallRecord>,
+        /// What the server said.
+        answer: Box<ServerAnswer>,
+    },
+    /// No answer, because of the way to the server.
+    #[error("{call}: {cause}")]
+    Unreachable {
+        /// Which call it was.
+        call: Box<CallRecord>,
+        /// What happened on the way.
+        cause: TransportCause,
+    },
+    /// No answer in time.
+    #[error("{call}: not done within {} s", limit.as_secs_f64())]
+    TimedOut {
+        /// Which call it was.
+        call: Box<CallRecord>,
+        /// The time that it had.
+        limit: Duration,
+    },
+    /// An answer that is not what the API promises.
+    #[error("{call}: {what}")]
+    BadAnswer {
+        /// Which call it was.
+        call: Box<CallRecord>,
+        /// What is wrong with the answer.
+        what: String,
+    },
+    /// The catalogue has no endpoint for a region.
+    #[error("{region}: the catalogue has no {}image endpoint of this region{}", words_of(*interface), list_of(known))]
+    RegionUnknown {
+        /// The region.
+        region: RegionName,
+        /// The interface that was asked for; none for any.
+        interface: Option<Interface>,
+        /// The regions that the catalogue has.
+        known: Vec<String>,
+    },
+    /// The catalogue's endpoint for a region cannot be used.
+    #[error("{region}: the catalogue's image endpoint of this region cannot be used: {what}")]
+    BadEndpoint {
+        /// The region.
+        region: RegionName,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A writer was asked for, and the region's Glance is the master's.
+    #[error(
+        "{region}: {endpoint} is the image service of the master region, which is never written to"
+    )]
+    MasterRefused {
+        /// The region.
+        region: RegionName,
+        /// Where it leads.
+        endpoint: Box<EndpointUrl>,
+    },
+    /// The file with the certificates of `cacert` cannot be used.
+    #[error("the certificates of `cacert` ({}) cannot be used: {what}", path.display())]
+    CaCert {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The HTTP client could not be made.
+    #[error("no HTTP client could be made: {what}")]
+    Client {
+        /// What is wrong.
+        what: String,
+    },
+}
+
+fn words_of(interface: Option<Interface>) -> String {
+    interface.map_or_else(String::new, |interface| format!("{interface} "))
+}
+
+fn list_of(known: &[String]) -> String {
+    if known.is_empty() {
+        " (and none of any other)".to_owned()
+    } else {
+        format!(" (it has: {})", known.join(", "))
+    }
+}
+
+impl OpenStackError {
+    /// The public code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Status { call, answer } => code_of_status(call.operation, answer.status),
+            Self::Unreachable { call, cause } => match call.operation {
+                Operation::LogIn => ErrorCode::KeystoneUnreachable,
+                operation if cause.kind == CauseKind::Lost && operation != Operation::List => {
+                    operation.code()
+                }
+                _ => ErrorCode::RegionUnreachable,
+            },
+            Self::TimedOut { call, .. } => match call.operation {
+                Operation::LogIn => ErrorCode::KeystoneUnreachable,
+                Operation::List => ErrorCode::ListTimeout,
+                operation => operation.code(),
+            },
+            Self::BadAnswer { call, .. } => call.operation.code(),
+            Self::RegionUnknown { .. } | Self::BadEndpoint { .. } => ErrorCode::RegionUnknown,
+            Self::MasterRefused { .. } => ErrorCode::MasterRefused,
+            Self::CaCert { .. } => ErrorCode::KeystoneUnreachable,
+            Self::Client { .. } => ErrorCode::Internal,
+        }
+    }
+
+    /// What to do next, as a whole sentence.
+    pub fn hint(&self) -> &'static str {
+        match (self, self.status()) {
+            (Self::CaCert { .. }, _) => {
+                "Set `cacert` of this target to a file with PEM certificates."
+            }
+            (Self::Unreachable { cause, .. }, _) if cause.kind == CauseKind::Tls => {
+                "Set `cacert` of this target to the authority's certificates, or correct the URL."
+            }
+            (_, Some(300..=399)) => {
+                "The server points elsewhere: put the URL that it names into the configuration or the catalogue."
+            }
+            (_, Some(415)) if self.operation() == Some(Operation::Upload) => {
+                "The content is not what the image's disk format says: correct the format or the file at the master."
+            }
+            (_, Some(410)) => "Somebody deleted the image meanwhile: run again.",
+            (_, Some(409)) if self.is_in_use() => {
+                "The image is in use: it can be deleted when no server or volume needs it any more."
+            }
+            _ => self.code().hint(),
+        }
+    }
+
+    /// The call that failed; none where it did not come to a call.
+    pub fn call(&self) -> Option<&CallRecord> {
+        match self {
+            Self::Status { call, .. }
+            | Self::Unreachable { call, .. }
+            | Self::TimedOut { call, .. }
+            | Self::BadAnswer { call, .. } => Some(call),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status; none where the server did not answer.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { answer, .. } => Some(answer.status),
+            _ => None,
+        }
+    }
+
+    /// True where the service would not take the token.
+    pub fn is_unauthorised(&self) -> bool {
+        self.status() == Some(401)
+    }
+
+    /// True where Glance would not delete an image because something uses it.
+    pub fn is_in_use(&self) -> bool {
+        self.operation() == Some(Operation::Delete) && self.status() == Some(409)
+    }
+
+    /// True where the image is not there (any more).
+    pub fn is_gone(&self) -> bool {
+        matches!(self.status(), Some(404 | 410))
+    }
+
+    fn operation(&self) -> Option<Operation> {
+        self.call().map(|call| call.operation)
+    }
+}
+
+fn code_of_status(operation: Operation, status: u16) -> ErrorCode {
+    match (operation, status) {
+        (_, 401) | (Operation::LogIn, 403) => ErrorCode::AuthFailed,
+        (Operation::LogIn, 429 | 500..) => ErrorCode::KeystoneUnreachable,
+        (Operation::Publish, 403) => ErrorCode::PublishRefused,
+        (_, 413) => ErrorCode::QuotaExceeded,
+        _ => operation.code(),
+    }
+}

@@ -1,0 +1,264 @@
+//! One request and its answer, within a time and a size.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use tokio::time::timeout;
+use url::Url;
+
+use super::error::{CallRecord, OpenStackError, Operation, ServerAnswer};
+use super::retry::Tries;
+use super::{TransportCause, message};
+use crate::model::{RegionName, Secret};
+
+/// No more is read of an answer that is an error.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+
+/// A request that can be sent again and again.
+pub(super) struct Request {
+    pub(super) region: RegionName,
+    pub(super) operation: Operation,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    /// A body with its media type.
+    pub(super) body: Option<(HeaderValue, Bytes)>,
+    /// An answer with more bytes than these is refused.
+    pub(super) max_answer_bytes: usize,
+}
+
+/// A successful answer (2xx).
+pub(super) struct Answer {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// Why one try failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Status {
+        answer: ServerAnswer,
+        retry_after: Option<Duration>,
+    },
+    Transport(TransportCause),
+    TimedOut(Duration),
+    TooLarge(usize),
+}
+
+impl Request {
+    /// A request without a body.
+    pub(super) fn new(region: &RegionName, operation: Operation, method: Method, url: Url) -> Self {
+        Self {
+            region: region.clone(),
+            operation,
+            method,
+            url,
+            body: None,
+            max_answer_bytes: 16 << 20,
+        }
+    }
+
+    /// The record of this call for an error.
+    pub(super) fn record(&self, tries: &Tries<'_>) -> CallRecord {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        CallRecord {
+            region: self.region.clone(),
+            operation: self.operation,
+            method: self.method.to_string(),
+            url: url.into(),
+            tries: tries.count(),
+            elapsed: tries.elapsed(),
+        }
+    }
+
+    /// Sends the request once and reads the answer, all within `limit`.
+    pub(super) async fn send(
+        &self,
+        http: &reqwest::Client,
+        token: Option<&Secret>,
+        limit: Duration,
+    ) -> Result<Answer, Failure> {
+        let mut request = http.request(self.method.clone(), self.url.clone());
+        if let Some(token) = token {
+            request = request.header(AUTH_TOKEN, token_header(token));
+        }
+        if let Some((media_type, body)) = &self.body {
+            request = request
+                .header(header::CONTENT_TYPE, media_type)
+                .body(body.clone());
+        }
+        timeout(limit, async {
+            let response = request.send().await.map_err(Failure::transport)?;
+            read(response, self.max_answer_bytes).await
+        })
+        .await
+        .unwrap_or(Err(Failure::TimedOut(limit)))
+    }
+}
+
+pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+/// The token as a header that no debug output shows.
+pub(super) fn token_header(token: &Secret) -> HeaderValue {
+    // A token came out of a header, so it fits into one.
+    let mut value =
+        HeaderValue::from_str(token.expose()).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+/// Reads an answer up to its end; anything but 2xx is a failure.
+pub(super) async fn read(response: reqwest::Response, max_bytes: usize) -> Result<Answer, Failure> {
+    let status = response.status();
+    let headers = response.headers().clone();
+    if status.is_success() {
+        let body = read_body(response, max_bytes).await?;
+        return Ok(Answer { headers, body });
+    }
+    // The status counts even where the rest of the answer is cut off.
+    let body = read_start(response).await;
+    Err(Failure::of_status(status, &headers, &body))
+}
+
+async fn read_body(mut response: reqwest::Response, max_bytes: usize) -> Result<Bytes, Failure> {
+    let expected = response.content_length().unwrap_or(0);
+    if expected > max_bytes as u64 {
+        return Err(Failure::TooLarge(max_bytes));
+    }
+    let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or(0));
+    while let Some(chunk) = response.chunk().await.map_err(Failure::transport)? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(Failure::TooLarge(max_bytes));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+async fn read_start(mut response: reqwest::Response) -> Bytes {
+    let mut body = BytesMut::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() >= MAX_ERROR_BYTES {
+            break;
+        }
+    }
+    body.freeze()
+}
+
+impl Failure {
+    pub(super) fn transport(error: reqwest::Error) -> Self {
+        Self::Transport(TransportCause::of(&error.without_url()))
+    }
+
+    fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let mut message = message::of_body(body);
+        if status.is_redirection()
+            && let Some(location) = text(header::LOCATION)
+        {
+            let place = location.split(['?', '#']).next().unwrap_or_default();
+            message = format!(
+                "the server points to {}",
+                message::of_body(place.as_bytes())
+            );
+        }
+        Self::Status {
+            answer: ServerAnswer {
+                status: status.as_u16(),
+                message,
+                request_id: text(REQUEST_ID)
+                    .map(|id| message::of_body(id.as_bytes()))
+                    .filter(|id| !id.is_empty()),
+            },
+            retry_after: text(header::RETRY_AFTER).and_then(read_retry_after),
+        }
+    }
+
+    /// True where the server would not take the token.
+    pub(super) fn is_unauthorised(&self) -> bool {
+        matches!(self, Self::Status { answer, .. } if answer.status == 401)
+    }
+
+    /// True where asking again may help.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Status { answer, .. } => {
+                matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504)
+            }
+            Self::Transport(cause) => cause.is_transient(),
+            Self::TimedOut(_) => true,
+            Self::TooLarge(_) => false,
+        }
+    }
+
+    /// True where the server cannot have acted upon the request.
+    pub(super) fn is_before_acting(&self) -> bool {
+        match self {
+            Self::Status { answer, .. } => answer.status == 429,
+            Self::Transport(cause) => cause.is_before_sending(),
+            Self::TimedOut(_) | Self::TooLarge(_) => false,
+        }
+    }
+
+    /// How long the server asked to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The failure as an error of that call. A server that repeats `secret` is not quoted with it.
+    pub(super) fn into_error(self, call: CallRecord, secret: Option<&Secret>) -> OpenStackError {
+        let call = Box::new(call);
+        match self {
+            Self::Status { mut answer, .. } => {
+                if let Some(secret) = secret.map(Secret::expose).filter(|text| !text.is_empty()) {
+                    answer.message = answer.message.replace(secret, "***");
+                }
+                OpenStackError::Status {
+                    call,
+                    answer: Box::new(answer),
+                }
+            }
+            Self::Transport(cause) => OpenStackError::Unreachable { call, cause },
+            Self::TimedOut(limit) => OpenStackError::TimedOut { call, limit },
+            Self::TooLarge(limit) => OpenStackError::BadAnswer {
+                call,
+                what: format!("the answer is larger than {} MiB", limit >> 20),
+            },
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn status_for_test(status: u16, retry_after: Option<Duration>) -> Self {
+        Self::Status {
+            answer: ServerAnswer {
+                status,
+                message: String::new(),
+                request_id: None,
+            },
+            retry_after,
+        }
+    }
+}
+
+/// Seconds, or the time of day of an HTTP date (RFC 9110, "Retry-After").
+fn read_retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = DateTime::parse_from_rfc2822(text).ok()?;
+    Some(
+        (at.with_timezone(&Utc) - Utc::now())
+            .to_std()
+            .unwrap_or_default(),
+    )
+}

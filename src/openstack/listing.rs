@@ -1,0 +1,170 @@
+//! The list of images, page after page (Image API v2, "List images").
+
+use std::collections::HashSet;
+
+use http::Method;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::OpenStackError;
+use super::error::Operation;
+use super::exchange::Request;
+use super::retry::{Repeat, Tries};
+use super::service::Service;
+
+/// The most that Glance gives in one page.
+const PAGE_LIMIT: &str = "1000";
+
+/// No page of so many images is larger, even with all properties that Glance allows.
+const MAX_PAGE_BYTES: usize = 256 << 20;
+
+/// Which images are listed. What the credential may not see is in no list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// Those that Glance lists by default, newest first.
+    Visible,
+    /// The hidden ones, which Glance keeps in a list of their own.
+    Hidden,
+    /// Both of them, the hidden ones last, within the time of one list.
+    All,
+    /// Those of the default list with that name.
+    Named(String),
+}
+
+impl Listing {
+    /// The filters of each list that has to be read.
+    fn queries(&self) -> Vec<Vec<(&'static str, String)>> {
+        let visible = Vec::new();
+        let hidden = vec![("os_hidden", "true".to_owned())];
+        match self {
+            Self::Visible => vec![visible],
+            Self::Hidden => vec![hidden],
+            Self::All => vec![visible, hidden],
+            Self::Named(name) => vec![vec![("name", quoted(name))]],
+        }
+    }
+}
+
+/// A name with a comma or a quotation mark must be quoted in a filter.
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"']) {
+        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Reads the whole list within its time; no image is in it twice.
+pub(super) async fn read(
+    service: &Service,
+    listing: &Listing,
+) -> Result<Vec<Value>, OpenStackError> {
+    let limit = service.options.list_timeout;
+    let started = Tries::new(&service.options.retry, Repeat::Freely, None);
+    let deadline = Instant::now() + limit;
+    timeout_at(deadline, read_pages(service, listing, deadline))
+        .await
+        .unwrap_or_else(|_| {
+            Err(OpenStackError::TimedOut {
+                call: Box::new(list_request(service, Vec::new()).record(&started)),
+                limit,
+            })
+        })
+}
+
+fn list_request(service: &Service, filters: Vec<(&'static str, String)>) -> Request {
+    let mut url = service.endpoint.v2(&["images"]);
+    url.query_pairs_mut()
+        .append_pair("limit", PAGE_LIMIT)
+        .extend_pairs(filters);
+    let mut request = service.request(Operation::List, Method::GET, url);
+    request.max_answer_bytes = MAX_PAGE_BYTES;
+    request
+}
+
+async fn read_pages(
+    service: &Service,
+    listing: &Listing,
+    deadline: Instant,
+) -> Result<Vec<Value>, OpenStackError> {
+    let mut images = Vec::new();
+    let mut ids = HashSet::new();
+    for filters in listing.queries() {
+        let mut request = list_request(service, filters);
+        let mut queries = HashSet::new();
+        loop {
+            let limit = deadline.saturating_duration_since(Instant::now());
+            let (answer, _) = service
+                .call(&request, Repeat::Freely, limit, Some(deadline))
+                .await?;
+            let mut page = service.json(&request, &answer)?;
+            let Some(Value::Array(found)) = page.get_mut("images").map(Value::take) else {
+                return Err(service.bad_answer(&request, "a page of the list has no `images`"));
+            };
+            let known = images.len();
+            images.extend(found.into_iter().filter(|image| {
+                // Pages shift when images are created meanwhile.
+                let id = image["id"].as_str();
+                id.is_none_or(|id| ids.insert(id.to_owned()))
+            }));
+            let Some(next) = page["next"].as_str() else {
+                break;
+            };
+            let query = next_query(&request.url, next)
+                .map_err(|what| service.bad_answer(&request, what))?;
+            let is_new = queries.insert(query.clone());
+            if !is_new || images.len() == known {
+                let what = "the list goes round in a circle: a page came again";
+                return Err(service.bad_answer(&request, what));
+            }
+            request.url.set_query(Some(&query));
+        }
+    }
+    Ok(images)
+}
+
+/// The query of the next page. `next` is relative to the server's own idea of where it is, which a
+/// proxy may have changed; so only the query is taken, and the list never leaves its place.
+fn next_query(page: &Url, next: &str) -> Result<String, &'static str> {
+    let next = page
+        .join(next)
+        .map_err(|_| "the next page of the list is no URL")?;
+    if next.origin() != page.origin() {
+        return Err("the next page of the list is on another server");
+    }
+    next.query()
+        .map(ToOwned::to_owned)
+        .ok_or("the next page of the list has no marker")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_stays_on_its_server() {
+        let page: Url = "http://g:9292/image/v2/images?limit=1000".parse().unwrap();
+        for next in [
+            "/v2/images?limit=1000&marker=m",
+            "http://g:9292/v2/images?limit=1000&marker=m",
+        ] {
+            assert_eq!(next_query(&page, next).unwrap(), "limit=1000&marker=m");
+        }
+        for next in [
+            "http://evil/v2/images?marker=m",
+            "https://g:9292/v2/images?marker=m",
+            "//evil/v2/images?marker=m",
+            "/v2/images",
+        ] {
+            assert!(next_query(&page, next).is_err(), "{next}");
+        }
+    }
+
+    #[test]
+    fn names_are_quoted_where_glance_would_split_them() {
+        assert_eq!(quoted("ubuntu 24.04"), "ubuntu 24.04");
+        assert_eq!(quoted("a,b"), "\"a,b\"");
+        assert_eq!(quoted("a\"b"), "\"a\\\"b\"");
+    }
+}

@@ -1,0 +1,143 @@
+//! A region's Glance, to be looked at and not to be changed.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::error::Operation;
+use super::exchange::{self, AUTH_TOKEN, Failure, Request};
+use super::retry::{Repeat, Tries};
+use super::service::{CALL_TIMEOUT, GlanceOptions, Service};
+use super::{Download, EndpointUrl, Listing, OpenStackError, Session, listing, wire};
+use crate::model::{Image, ImageId, Interface, RegionName};
+
+/// Reads images of one region. It has no call that changes anything, and nothing turns it into a
+/// [`GlanceWriter`](super::GlanceWriter). Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct GlanceReader(Arc<Service>);
+
+impl GlanceReader {
+    /// A reader of the region of that bare name, at its endpoint of that interface.
+    ///
+    /// # Errors
+    ///
+    /// Code `region_unknown`: the catalogue has no such endpoint, or one that is no URL.
+    pub fn new(
+        session: &Session,
+        region: &str,
+        interface: Interface,
+        options: GlanceOptions,
+    ) -> Result<Self, OpenStackError> {
+        Service::find(session, region, interface, options)
+            .map(Arc::new)
+            .map(Self)
+    }
+
+    /// The region.
+    pub fn region(&self) -> &RegionName {
+        &self.service().region
+    }
+
+    /// Where its Glance is. Regions of the same endpoint are the same Glance.
+    pub fn endpoint(&self) -> &EndpointUrl {
+        &self.service().endpoint
+    }
+
+    /// The log-in that its tokens come from.
+    pub fn session(&self) -> &Session {
+        &self.service().session
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.0
+    }
+
+    /// Lists images in Glance's own order, newest first, with all pages within `list_timeout`. What
+    /// has no id is passed over.
+    ///
+    /// # Errors
+    ///
+    /// Codes `list_timeout`, `list_failed`, `region_unreachable` and those of a log-in.
+    pub async fn list(&self, listing: &Listing) -> Result<Vec<Image>, OpenStackError> {
+        let images = self.list_raw(listing).await?;
+        Ok(images.iter().filter_map(wire::read_image).collect())
+    }
+
+    /// The same as [`GlanceReader::list`], with every attribute as Glance gave it.
+    pub async fn list_raw(&self, listing: &Listing) -> Result<Vec<Value>, OpenStackError> {
+        listing::read(self.service(), listing).await
+    }
+
+    /// Looks at one image, hidden or not.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenStackError::is_gone`] where there is none of that id.
+    pub async fn show(&self, id: &ImageId) -> Result<Image, OpenStackError> {
+        let service = self.service();
+        let url = service.endpoint.v2(&["images", id.as_str()]);
+        let request = service.request(Operation::Show, Method::GET, url);
+        let (answer, _) = service
+            .call(&request, Repeat::Freely, CALL_TIMEOUT, None)
+            .await?;
+        let json = service.json(&request, &answer)?;
+        wire::read_image(&json)
+            .ok_or_else(|| service.bad_answer(&request, "the answer is no image"))
+    }
+
+    /// Fetches the content of an image (Image API v2, "Download binary image data").
+    ///
+    /// # Errors
+    ///
+    /// Codes `download_failed`, `region_unreachable` and those of a log-in. An image that has no
+    /// content yet is an error.
+    pub async fn download(&self, id: &ImageId) -> Result<Download, OpenStackError> {
+        let service = self.service();
+        let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
+        let request = service.request(Operation::Download, Method::GET, url);
+        let client = service.session.http().for_url(&request.url)?;
+        let mut tries = Tries::new(&service.options.retry, Repeat::Freely, None);
+        let mut is_token_new = false;
+        loop {
+            let token = service.session.lasting_token().await?;
+            let sent = client
+                .get(request.url.clone())
+                .header(AUTH_TOKEN, exchange::token_header(&token.secret))
+                .send();
+            let failure = match timeout(CALL_TIMEOUT, sent).await {
+                Ok(Ok(response)) => match check_content(service, &request, response).await? {
+                    Ok(response) => return Ok(Download::new(response, request)),
+                    Err(failure) => failure,
+                },
+                Ok(Err(error)) => Failure::transport(error),
+                Err(_) => Failure::TimedOut(CALL_TIMEOUT),
+            };
+            if failure.is_unauthorised() && !is_token_new {
+                is_token_new = true;
+                service.session.renew(&token).await?;
+                continue;
+            }
+            let Some(pause) = tries.next(&failure) else {
+                return Err(failure.into_error(request.record(&tries), Some(&token.secret)));
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+async fn check_content(
+    service: &Service,
+    request: &Request,
+    response: reqwest::Response,
+) -> Result<Result<reqwest::Response, Failure>, OpenStackError> {
+    match response.status().as_u16() {
+        200 => Ok(Ok(response)),
+        204 => Err(service.bad_answer(request, "the image has no content")),
+        _ => match exchange::read(response, request.max_answer_bytes).await {
+            Ok(_) => Err(service.bad_answer(request, "the answer is no content")),
+            Err(failure) => Ok(Err(failure)),
+        },
+    }
+}

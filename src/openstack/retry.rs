@@ -1,0 +1,183 @@
+//! What is asked again when it failed, how often, and after which pauses.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::exchange::Failure;
+
+/// How often a call is repeated and how long the pauses are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Tries after the first.
+    pub retries: u32,
+    /// The pause before the second try; each further pause is twice as long, and each is drawn
+    /// between a half and the whole of that, so that many regions do not come back at once.
+    pub first_pause: Duration,
+    /// No pause is longer than this, unless the server asks for it (`Retry-After`).
+    pub longest_pause: Duration,
+}
+
+/// The longest `Retry-After` that is waited for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(2);
+
+impl RetryPolicy {
+    /// So many tries after the first, with pauses from half a second to 15 s.
+    pub fn new(retries: u32) -> Self {
+        Self {
+            retries,
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(15),
+        }
+    }
+
+    fn pause(&self, retry: u32) -> Duration {
+        let doubled = self.first_pause.saturating_mul(1 << retry.min(16));
+        let whole = doubled.min(self.longest_pause);
+        // A hasher with fresh random keys is all the randomness that a pause needs.
+        let random = RandomState::new().hash_one(retry) % 1024;
+        whole / 2 + whole.mul_f64(f64::from(u32::try_from(random).unwrap_or(0)) / 2048.0)
+    }
+}
+
+/// Whether a call may be repeated when nobody knows what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Twice does the same as once.
+    Freely,
+    /// Only where the server cannot have acted upon it.
+    IfNotReceived,
+}
+
+/// The tries of one call.
+#[derive(Debug)]
+pub(super) struct Tries<'a> {
+    policy: &'a RetryPolicy,
+    repeat: Repeat,
+    deadline: Option<Instant>,
+    started: Instant,
+    count: u32,
+}
+
+impl<'a> Tries<'a> {
+    /// The first try begins now; none begins after `deadline`.
+    pub(super) fn new(policy: &'a RetryPolicy, repeat: Repeat, deadline: Option<Instant>) -> Self {
+        Self {
+            policy,
+            repeat,
+            deadline,
+            started: Instant::now(),
+            count: 1,
+        }
+    }
+
+    /// The number of the present try.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The time since the first try began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// How long to wait before the next try; none where this failure is to be reported.
+    pub(super) fn next(&mut self, failure: &Failure) -> Option<Duration> {
+        let may_repeat =
+            failure.is_transient() && (self.repeat == Repeat::Freely || failure.is_before_acting());
+        if !may_repeat || self.count > self.policy.retries {
+            return None;
+        }
+        let pause = match failure.retry_after() {
+            Some(pause) if pause > LONGEST_RETRY_AFTER => return None,
+            Some(pause) => pause,
+            None => self.policy.pause(self.count - 1),
+        };
+        // Better the server's own word now than a timeout after a pause.
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() + pause >= deadline)
+        {
+            return None;
+        }
+        self.count += 1;
+        Some(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CauseKind, TransportCause};
+    use super::*;
+
+    fn status(status: u16, retry_after: Option<Duration>) -> Failure {
+        Failure::status_for_test(status, retry_after)
+    }
+
+    fn transport(kind: CauseKind) -> Failure {
+        Failure::Transport(TransportCause {
+            kind,
+            text: String::new(),
+        })
+    }
+
+    fn repeats(repeat: Repeat, failure: &Failure) -> bool {
+        Tries::new(&RetryPolicy::new(3), repeat, None)
+            .next(failure)
+            .is_some()
+    }
+
+    #[test]
+    fn what_may_help_is_repeated_and_nothing_else() {
+        for code in [429, 500, 502, 503, 504] {
+            assert!(repeats(Repeat::Freely, &status(code, None)), "{code}");
+        }
+        for code in [300, 400, 401, 403, 404, 409, 413, 415, 501] {
+            assert!(!repeats(Repeat::Freely, &status(code, None)), "{code}");
+        }
+        assert!(repeats(Repeat::Freely, &transport(CauseKind::Lost)));
+        assert!(!repeats(Repeat::Freely, &transport(CauseKind::Tls)));
+    }
+
+    #[test]
+    fn what_might_have_been_done_is_not_done_again() {
+        assert!(repeats(Repeat::IfNotReceived, &status(429, None)));
+        assert!(!repeats(Repeat::IfNotReceived, &status(503, None)));
+        assert!(repeats(
+            Repeat::IfNotReceived,
+            &transport(CauseKind::Refused)
+        ));
+        assert!(!repeats(Repeat::IfNotReceived, &transport(CauseKind::Lost)));
+        assert!(!repeats(
+            Repeat::IfNotReceived,
+            &Failure::TimedOut(Duration::ZERO)
+        ));
+    }
+
+    #[test]
+    fn tries_and_pauses_are_bounded() {
+        let policy = RetryPolicy::new(3);
+        let mut tries = Tries::new(&policy, Repeat::Freely, None);
+        let mut pauses = Vec::new();
+        while let Some(pause) = tries.next(&status(503, None)) {
+            pauses.push(pause.as_millis());
+        }
+        assert_eq!(tries.count(), 4);
+        assert!((250..=500).contains(&pauses[0]), "{pauses:?}");
+        assert!((1000..=2000).contains(&pauses[2]), "{pauses:?}");
+        assert!(policy.pause(40) <= policy.longest_pause);
+    }
+
+    #[test]
+    fn the_server_says_when_to_come_back_and_the_deadline_bounds_it() {
+        let policy = RetryPolicy::new(3);
+        let deadline = Some(Instant::now() + Duration::from_secs(30));
+        let mut tries = Tries::new(&policy, Repeat::Freely, deadline);
+        let seconds = Duration::from_secs;
+        assert_eq!(tries.next(&status(503, Some(seconds(7)))), Some(seconds(7)));
+        assert_eq!(tries.next(&status(503, Some(seconds(60)))), None);
+        let mut tries = Tries::new(&policy, Repeat::Freely, None);
+        assert_eq!(tries.next(&status(503, Some(seconds(3600)))), None);
+    }
+}

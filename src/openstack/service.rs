@@ -1,0 +1,128 @@
+//! A region's Glance as readers and writers call it: with a token, again after a failure that may
+//! pass, and with a new token after a 401. Not public, for it can call anything.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::error::Operation;
+use super::exchange::{Answer, Request};
+use super::retry::{Repeat, Tries};
+use super::{EndpointUrl, OpenStackError, RetryPolicy, Session};
+use crate::model::{Interface, RegionName};
+
+/// The limit of one try of a short call.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How patient one is with a region's Glance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlanceOptions {
+    /// For the whole list of images, with all its pages and tries.
+    pub list_timeout: Duration,
+    /// How often what may be repeated is repeated.
+    pub retry: RetryPolicy,
+}
+
+impl Default for GlanceOptions {
+    fn default() -> Self {
+        Self {
+            list_timeout: Duration::from_secs(30),
+            retry: RetryPolicy::new(3),
+        }
+    }
+}
+
+/// One region's Glance.
+#[derive(Debug, Clone)]
+pub(super) struct Service {
+    pub(super) session: Session,
+    pub(super) region: RegionName,
+    pub(super) endpoint: EndpointUrl,
+    pub(super) options: GlanceOptions,
+}
+
+impl Service {
+    /// The service of the region of that bare name.
+    pub(super) fn find(
+        session: &Session,
+        region: &str,
+        interface: Interface,
+        options: GlanceOptions,
+    ) -> Result<Self, OpenStackError> {
+        let name = RegionName::new(session.target().clone(), region);
+        let entry = session
+            .catalogue()
+            .find(region, interface)
+            .ok_or_else(|| session.region_unknown(region, Some(interface)))?;
+        let endpoint = entry
+            .url
+            .parse()
+            .map_err(
+                |error: super::EndpointUrlError| OpenStackError::BadEndpoint {
+                    region: name.clone(),
+                    what: error.to_string(),
+                },
+            )?;
+        Ok(Self {
+            session: session.clone(),
+            region: name,
+            endpoint,
+            options,
+        })
+    }
+
+    /// A request to this service, without a body.
+    pub(super) fn request(&self, operation: Operation, method: Method, url: Url) -> Request {
+        Request::new(&self.region, operation, method, url)
+    }
+
+    /// Sends the request until it succeeds or is not to be repeated; with the answer comes the
+    /// number of tries. Each try has `limit`, and none begins after `deadline`.
+    pub(super) async fn call(
+        &self,
+        request: &Request,
+        repeat: Repeat,
+        limit: Duration,
+        deadline: Option<Instant>,
+    ) -> Result<(Answer, u32), OpenStackError> {
+        let client = self.session.http().for_url(&request.url)?;
+        let mut tries = Tries::new(&self.options.retry, repeat, deadline);
+        let mut is_token_new = false;
+        loop {
+            let token = self.session.token().await?;
+            let failure = match request.send(&client, Some(&token.secret), limit).await {
+                Ok(answer) => return Ok((answer, tries.count())),
+                Err(failure) => failure,
+            };
+            // A token may end early, and Glance says 401 as well where its Keystone is down.
+            if failure.is_unauthorised() && !is_token_new {
+                is_token_new = true;
+                self.session.renew(&token).await?;
+                continue;
+            }
+            let Some(pause) = tries.next(&failure) else {
+                return Err(failure.into_error(request.record(&tries), Some(&token.secret)));
+            };
+            tracing::debug!(region = %self.region, ?failure, "a call is repeated");
+            sleep(pause).await;
+        }
+    }
+
+    /// Reads an answer as JSON.
+    pub(super) fn json(&self, request: &Request, answer: &Answer) -> Result<Value, OpenStackError> {
+        serde_json::from_slice(&answer.body)
+            .map_err(|_| self.bad_answer(request, "the answer is not JSON"))
+    }
+
+    /// The error for an answer that is not what the API promises.
+    pub(super) fn bad_answer(&self, request: &Request, what: impl Into<String>) -> OpenStackError {
+        let tries = Tries::new(&self.options.retry, Repeat::IfNotReceived, None);
+        OpenStackError::BadAnswer {
+            call: Box::new(request.record(&tries)),
+            what: what.into(),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! A region's Glance, to be changed. The master's is refused at the door.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, header};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::error::Operation;
+use super::exchange::{self, AUTH_TOKEN, Failure, Request};
+use super::retry::{Repeat, Tries};
+use super::service::{CALL_TIMEOUT, GlanceOptions};
+use super::{GlanceReader, MasterEndpoints, OpenStackError, PatchOp, Session, patch, wire};
+use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Visibility};
+
+/// A store may take minutes to free the space of a large image.
+const DELETE_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// The rest of an answer that has begun.
+const REST_OF_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes Glance check the length of what arrives.
+const IMAGE_SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
+
+/// Changes images of one region, which is not the master's. Everything that a
+/// [`GlanceReader`] can do, it can do too.
+#[derive(Debug, Clone)]
+pub struct GlanceWriter(GlanceReader);
+
+/// An image that is to be created: private, unprotected and without content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewImage {
+    /// Its name.
+    pub name: String,
+    /// `qcow2`, `raw`, `ami` …
+    pub disk_format: Option<String>,
+    /// `bare`, `ami`, `aki` …
+    pub container_format: Option<String>,
+    /// Smallest disk that it boots on, in GiB.
+    pub min_disk: u64,
+    /// Least memory that it boots with, in MiB.
+    pub min_ram: u64,
+    /// Its tags.
+    pub tags: BTreeSet<String>,
+    /// Its user properties.
+    pub properties: Properties,
+}
+
+impl NewImage {
+    fn to_json(&self, id: &ImageId) -> Value {
+        // Attributes come last, so that no property takes the place of one.
+        let mut json = Value::Object(
+            self.properties
+                .iter()
+                .map(|(name, value)| (name.clone(), value.as_str().into()))
+                .collect(),
+        );
+        json["id"] = id.as_str().into();
+        json["name"] = self.name.as_str().into();
+        json["visibility"] = Visibility::Private.as_str().into();
+        json["protected"] = false.into();
+        json["min_disk"] = self.min_disk.into();
+        json["min_ram"] = self.min_ram.into();
+        json["tags"] = json!(self.tags);
+        for (name, format) in [
+            ("disk_format", &self.disk_format),
+            ("container_format", &self.container_format),
+        ] {
+            if let Some(format) = format {
+                json[name] = format.as_str().into();
+            }
+        }
+        json
+    }
+}
+
+impl GlanceWriter {
+    /// A writer to the region of that bare name, at its endpoint of that interface.
+    ///
+    /// # Errors
+    ///
+    /// Code `master_refused` where one of the region's endpoints, of whatever interface, leads to
+    /// the master; `region_unknown` where the catalogue has no such endpoint.
+    pub fn new(
+        session: &Session,
+        region: &str,
+        interface: Interface,
+        options: GlanceOptions,
+        master: &MasterEndpoints,
+    ) -> Result<Self, OpenStackError> {
+        let reader = GlanceReader::new(session, region, interface, options)?;
+        if master.lead_to(session, region) || master.contains(reader.endpoint()) {
+            return Err(OpenStackError::MasterRefused {
+                region: reader.region().clone(),
+                endpoint: Box::new(reader.endpoint().clone()),
+            });
+        }
+        Ok(Self(reader))
+    }
+
+    /// Creates an image without content (Image API v2, "Create image").
+    ///
+    /// The id is chosen here. So the call can be repeated where its answer was lost, and never
+    /// makes two images.
+    ///
+    /// # Errors
+    ///
+    /// Codes `create_failed`, `quota_exceeded`, `region_unreachable` and those of a log-in.
+    pub async fn create(&self, image: &NewImage) -> Result<Image, OpenStackError> {
+        let service = self.service();
+        let id = ImageId::new(&Uuid::new_v4().to_string());
+        let url = service.endpoint.v2(&["images"]);
+        let mut request = service.request(Operation::Create, Method::POST, url);
+        let body = Bytes::from(image.to_json(&id).to_string());
+        request.body = Some((HeaderValue::from_static("application/json"), body));
+        let result = service
+            .call(&request, Repeat::Freely, CALL_TIMEOUT, None)
+            .await;
+        match result {
+            Ok((answer, _)) => self.read_image(&request, &answer.body),
+            // Of an id that nobody else can know, 409 says that an earlier try has made it.
+            Err(error) if error.status() == Some(409) && was_repeated(&error) => {
+                match self.show(&id).await {
+                    Ok(made) if made.status == ImageStatus::Queued => Ok(made),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends the content of an image that has none (Image API v2, "Upload binary image data").
+    ///
+    /// `body` must yield exactly `size` bytes and say so in its size hint. The call has no limit of
+    /// time and is not repeated: both are for the one that knows how the content gets on. It
+    /// returns with the server's answer, which may come before the body has been read to its end.
+    ///
+    /// # Errors
+    ///
+    /// Codes `upload_failed`, `quota_exceeded`, `region_unreachable` and those of a log-in. After a
+    /// 401 the next call has a new token.
+    pub async fn put_content<B>(
+        &self,
+        id: &ImageId,
+        body: B,
+        size: u64,
+    ) -> Result<(), OpenStackError>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let service = self.service();
+        let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
+        let request = service.request(Operation::Upload, Method::PUT, url);
+        let client = service.session.http().for_url(&request.url)?;
+        let tries = Tries::new(&service.options.retry, Repeat::IfNotReceived, None);
+        let token = service.session.lasting_token().await?;
+        let sent = client
+            .put(request.url.clone())
+            .header(AUTH_TOKEN, exchange::token_header(&token.secret))
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            // Without a length Glance makes an empty image active, and of an empty body the
+            // client would not say the length by itself.
+            .header(header::CONTENT_LENGTH, size)
+            .header(IMAGE_SIZE, size)
+            .body(reqwest::Body::wrap(body))
+            .send()
+            .await;
+        let failure = match sent {
+            Ok(response) => {
+                let answer = exchange::read(response, request.max_answer_bytes);
+                match timeout(REST_OF_ANSWER_TIMEOUT, answer).await {
+                    Ok(Ok(_)) => return Ok(()),
+                    Ok(Err(failure)) => failure,
+                    Err(_) => Failure::TimedOut(REST_OF_ANSWER_TIMEOUT),
+                }
+            }
+            Err(error) => Failure::transport(error),
+        };
+        if failure.is_unauthorised() {
+            service.session.renew(&token).await?;
+        }
+        Err(failure.into_error(request.record(&tries), Some(&token.secret)))
+    }
+
+    /// Changes metadata: all operations together or none (Image API v2, "Update image").
+    ///
+    /// # Errors
+    ///
+    /// Codes `publish_refused`, `rename_failed`, `update_failed`, `quota_exceeded` (too many
+    /// properties), `region_unreachable` and those of a log-in.
+    pub async fn patch(&self, id: &ImageId, ops: &[PatchOp]) -> Result<Image, OpenStackError> {
+        let service = self.service();
+        let url = service.endpoint.v2(&["images", id.as_str()]);
+        let mut request = service.request(patch::operation_of(ops), Method::PATCH, url);
+        let body = ops.iter().map(PatchOp::to_json).collect::<Value>();
+        request.body = Some((
+            HeaderValue::from_static("application/openstack-images-v2.1-json-patch"),
+            Bytes::from(body.to_string()),
+        ));
+        let repeat = if patch::is_repeatable(ops) {
+            Repeat::Freely
+        } else {
+            Repeat::IfNotReceived
+        };
+        let (answer, _) = service.call(&request, repeat, CALL_TIMEOUT, None).await?;
+        self.read_image(&request, &answer.body)
+    }
+
+    /// Deletes an image (Image API v2, "Delete image"). One that is gone when the call had to be
+    /// repeated has been deleted by the first try.
+    ///
+    /// # Errors
+    ///
+    /// Codes `delete_failed` (see [`OpenStackError::is_in_use`]), `region_unreachable` and those of
+    /// a log-in.
+    pub async fn delete(&self, id: &ImageId) -> Result<(), OpenStackError> {
+        let service = self.service();
+        let url = service.endpoint.v2(&["images", id.as_str()]);
+        let request = service.request(Operation::Delete, Method::DELETE, url);
+        match service
+            .call(&request, Repeat::Freely, DELETE_TIMEOUT, None)
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_gone() && was_repeated(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_image(&self, request: &Request, body: &[u8]) -> Result<Image, OpenStackError> {
+        serde_json::from_slice(body)
+            .ok()
+            .and_then(|json| wire::read_image(&json))
+            .ok_or_else(|| self.service().bad_answer(request, "the answer is no image"))
+    }
+}
+
+impl Deref for GlanceWriter {
+    type Target = GlanceReader;
+
+    fn deref(&self) -> &GlanceReader {
+        &self.0
+    }
+}
+
+impl fmt::Display for GlanceWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.region(), self.endpoint())
+    }
+}
+
+fn was_repeated(error: &OpenStackError) -> bool {
+    error.call().is_some_and(|call| call.tries > 1)
+}

@@ -1,0 +1,196 @@
+//! What is done to one image: the steps of a plan, in the words of the events.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::{ActionKind, ContentHash, ImageId, Properties, Visibility};
+
+/// A value before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change<T> {
+    /// What the region has.
+    pub from: T,
+    /// What it gets.
+    pub to: T,
+}
+
+/// What one change of an image's metadata sends: only what differs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MetadataChange {
+    /// The image gets another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Change<String>>,
+    /// The image is seen by others than before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Change<Visibility>>,
+    /// Properties by name; no value stands for an absent property.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, Change<Option<String>>>,
+}
+
+impl MetadataChange {
+    /// True where there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.visibility.is_none() && self.properties.is_empty()
+    }
+}
+
+/// A kernel or ramdisk that an image refers to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartReference {
+    /// `kernel_id` or `ramdisk_id`.
+    pub property: &'static str,
+    /// The part's name, the same in every region.
+    pub part: String,
+    /// Its id in this region; none where this very plan uploads it.
+    pub image_id: Option<ImageId>,
+}
+
+/// A reference that is pointed at a part uploaded by this plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartChange {
+    /// The value in the region now.
+    pub from: Option<String>,
+    /// What it is to refer to.
+    #[serde(flatten)]
+    pub to: PartReference,
+}
+
+/// The image of the region whose name a new image takes over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Replaced {
+    /// Its id.
+    pub image_id: ImageId,
+    /// It is kept, private, as `<name>.old`; otherwise it is deleted.
+    pub keep: bool,
+}
+
+/// A new image: all that is carried over from the master's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Upload {
+    /// Its name.
+    pub image: String,
+    /// The master's image.
+    pub master_id: ImageId,
+    /// The size of the content.
+    pub bytes: u64,
+    /// The checksums that the content must have.
+    pub content: ContentHash,
+    /// The old image of that name, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replaced>,
+    /// Who sees it once it is published.
+    pub visibility: Visibility,
+    /// It is protected once it is published.
+    pub protected: bool,
+    /// The master's.
+    pub disk_format: Option<String>,
+    /// The master's.
+    pub container_format: Option<String>,
+    /// GiB.
+    pub min_disk: u64,
+    /// MiB.
+    pub min_ram: u64,
+    /// Its user properties, less kernel and ramdisk.
+    pub properties: Properties,
+    /// Its kernel and ramdisk.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReference>,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Action {
+    /// Removes what an interrupted run left.
+    DeleteLeftover {
+        /// Its name.
+        image: String,
+        /// Its id.
+        image_id: ImageId,
+    },
+    /// Renames an image of the region to `<name>_obsolete`, or brings one of that name up to date.
+    MarkObsolete {
+        /// The name with its suffix.
+        image: String,
+        /// Its id.
+        image_id: ImageId,
+        /// What is sent.
+        change: MetadataChange,
+    },
+    /// Changes visibility or properties.
+    UpdateMetadata {
+        /// Its name.
+        image: String,
+        /// Its id.
+        image_id: ImageId,
+        /// What is sent.
+        change: MetadataChange,
+    },
+    /// Creates an image, sends its content, publishes it, and deals with the old one.
+    Upload(Box<Upload>),
+    /// Points kernel and ramdisk at parts that this plan uploads.
+    UpdateAmi {
+        /// Its name.
+        image: String,
+        /// Its id.
+        image_id: ImageId,
+        /// What is re-pointed.
+        parts: Vec<PartChange>,
+    },
+}
+
+impl Action {
+    /// The word of the events.
+    pub fn kind(&self) -> ActionKind {
+        match self {
+            Self::DeleteLeftover { .. } => ActionKind::DeleteLeftover,
+            Self::MarkObsolete { .. } => ActionKind::MarkObsolete,
+            Self::UpdateMetadata { .. } => ActionKind::UpdateMetadata,
+            Self::Upload(upload) => upload.kind(),
+            Self::UpdateAmi { .. } => ActionKind::UpdateAmi,
+        }
+    }
+
+    /// The name of the image that it is about.
+    pub fn image(&self) -> &str {
+        match self {
+            Self::DeleteLeftover { image, .. }
+            | Self::MarkObsolete { image, .. }
+            | Self::UpdateMetadata { image, .. }
+            | Self::UpdateAmi { image, .. } => image,
+            Self::Upload(upload) => &upload.image,
+        }
+    }
+
+    /// The id of the region's image that is changed; none where a new one is made.
+    pub fn image_id(&self) -> Option<&ImageId> {
+        match self {
+            Self::DeleteLeftover { image_id, .. }
+            | Self::MarkObsolete { image_id, .. }
+            | Self::UpdateMetadata { image_id, .. }
+            | Self::UpdateAmi { image_id, .. } => Some(image_id),
+            Self::Upload(_) => None,
+        }
+    }
+
+    /// The bytes of content that it sends.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Upload(upload) => upload.bytes,
+            _ => 0,
+        }
+    }
+}
+
+impl Upload {
+    /// `upload`, `replace` or `rename`, by what happens to the old image.
+    pub fn kind(&self) -> ActionKind {
+        match &self.replaces {
+            None => ActionKind::Upload,
+            Some(old) if old.keep => ActionKind::Rename,
+            Some(_) => ActionKind::Replace,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Kernel and ramdisk of AMI images: references by the master's ids, turned into names.
+
+use std::collections::HashMap;
+
+use super::select::SelectedImage;
+use super::{MasterInventory, PartProblem};
+use crate::model::{Image, ImageId, KERNEL_ID, RAMDISK_ID};
+
+/// A reference of a master image to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    /// `kernel_id` or `ramdisk_id`.
+    pub(super) property: &'static str,
+    /// What it refers to.
+    pub(super) target: PartTarget,
+}
+
+/// What a reference leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PartTarget {
+    /// The selected image of that index.
+    Selected(usize),
+    /// Nothing that can be had.
+    Unavailable {
+        /// Its name or, where it has none, its id at the master.
+        missing: String,
+        problem: PartProblem,
+    },
+}
+
+/// Resolves the references of a master image.
+pub(super) fn resolve_parts(
+    master: &Image,
+    inventory: &MasterInventory,
+    selected: &HashMap<String, usize>,
+) -> Vec<Part> {
+    [KERNEL_ID, RAMDISK_ID]
+        .into_iter()
+        .filter_map(|property| {
+            let value = master.properties.get(property)?;
+            Some(Part {
+                property,
+                target: resolve(value, inventory, selected),
+            })
+        })
+        .collect()
+}
+
+fn resolve(
+    value: &str,
+    inventory: &MasterInventory,
+    selected: &HashMap<String, usize>,
+) -> PartTarget {
+    let id = ImageId::new(value);
+    let missing = || inventory.listed_name(&id).unwrap_or(value).to_owned();
+    match inventory.by_id(&id) {
+        None => PartTarget::Unavailable {
+            missing: missing(),
+            problem: PartProblem::NotInInventory,
+        },
+        Some(part) => match selected.get(&part.name) {
+            Some(index) => PartTarget::Selected(*index),
+            None => PartTarget::Unavailable {
+                missing: missing(),
+                problem: PartProblem::NotSelected,
+            },
+        },
+    }
+}
+
+/// Marks the images whose references lead back to themselves.
+pub(super) fn find_circles(images: &mut [SelectedImage]) {
+    let edges: Vec<Vec<usize>> = images
+        .iter()
+        .map(|image| selected_parts(image).collect())
+        .collect();
+    for (index, image) in images.iter_mut().enumerate() {
+        image.in_circle = !edges[index].is_empty() && leads_to(&edges, index);
+    }
+}
+
+/// The selected images that an image refers to.
+pub(super) fn selected_parts(image: &SelectedImage) -> impl Iterator<Item = usize> {
+    image.parts.iter().filter_map(|part| match part.target {
+        PartTarget::Selected(index) => Some(index),
+        PartTarget::Unavailable { .. } => None,
+    })
+}
+
+fn leads_to(edges: &[Vec<usize>], goal: usize) -> bool {
+    let mut seen = vec![goal];
+    let mut open = edges[goal].clone();
+    while let Some(index) = open.pop() {
+        if index == goal {
+            return true;
+        }
+        if !seen.contains(&index) {
+            seen.push(index);
+            open.extend(&edges[index]);
+        }
+    }
+    false
+}

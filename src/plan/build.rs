@@ -1,0 +1,785 @@
+//! One region's plan: every selected image gets its status, and every status its action.
+
+use super::action::{Action, PartChange, PartReference, Replaced, Upload};
+use super::ami::{PartTarget, selected_parts};
+use super::failure::{PlannedFailure, drop_dependents};
+use super::matching::{Matches, match_images};
+use super::{
+    Change, ImageState, MAX_NAME_CHARS, MetadataChange, OLD_SUFFIX, PartProblem, Plan, Reason,
+    SelectedImage, Selection, conflict, metadata, obsolete, order,
+};
+use crate::model::{
+    ErrorCode, Image, ImageId, ImageStatus, RegionName, Status, SyncRules, Warning, WarningCode,
+};
+
+/// What a region's Glance lists.
+#[derive(Debug, Clone, Copy)]
+pub struct RegionImages<'a> {
+    /// The region.
+    pub region: &'a RegionName,
+    /// The project of the credential there.
+    pub project_id: &'a str,
+    /// Its list, in Glance's order.
+    pub listed: &'a [Image],
+    /// Its hidden images; needed only where [`super::needs_hidden_images`] says so.
+    pub hidden: &'a [Image],
+}
+
+/// Decides what every selected image is in a region and what is done there, in order: obsolete
+/// images, metadata, uploads, kernels and ramdisks.
+pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>) -> Plan {
+    let (mut actions, mut warnings) = obsolete::mark(&selection.obsolete, rules, region);
+    let Matches {
+        images: matches,
+        warnings: passed_over,
+    } = match_images(selection, rules, region);
+    warnings.extend(passed_over);
+
+    let mut builder = Builder {
+        selection,
+        rules,
+        matches,
+        states: vec![None; selection.images.len()],
+    };
+    for index in 0..selection.images.len() {
+        builder.decide(index);
+    }
+    let mut failures = Vec::new();
+    builder.metadata_actions(&mut actions);
+    builder.upload_actions(&mut actions, &mut failures);
+    builder.ami_actions(&mut actions);
+    builder.warn(region.region, &mut warnings);
+
+    let images = builder.into_states();
+    let mut plan = Plan {
+        region: region.region.clone(),
+        images,
+        actions,
+        failures,
+        warnings,
+    };
+    for failed in 0..plan.failures.len() {
+        let name = plan.failures[failed].image.clone();
+        let dropped = drop_dependents(&mut plan.actions, &name);
+        plan.failures.extend(dropped);
+    }
+    plan
+}
+
+struct Builder<'a> {
+    selection: &'a Selection,
+    rules: &'a SyncRules,
+    matches: Vec<Option<&'a Image>>,
+    states: Vec<Option<(Status, Reason)>>,
+}
+
+impl Builder<'_> {
+    /// The status of an image, after those of its parts.
+    fn decide(&mut self, index: usize) -> Status {
+        if let Some((status, _)) = &self.states[index] {
+            return *status;
+        }
+        let (status, reason) = self.status(index);
+        self.states[index] = Some((status, reason));
+        status
+    }
+
+    fn status(&mut self, index: usize) -> (Status, Reason) {
+        let selection = self.selection;
+        let selected = &selection.images[index];
+        let content = self.matches[index].map(|found| {
+            if found.content.same_as(&selected.master.content) {
+                None
+            } else {
+                Some(conflict::decide(found, self.rules))
+            }
+        });
+        if let Some(Some(decided)) = &content
+            && matches!(decided.0, Status::OkStalledChecksum | Status::ErrorChecksum)
+        {
+            return decided.clone();
+        }
+        if matches!(content, Some(None)) && self.is_deactivated(index) {
+            return (Status::Ok, Reason::Deactivated);
+        }
+        if let Some(reason) = self.unavailable_part(selected) {
+            return (Status::ErrorAmi, reason);
+        }
+        match content {
+            None => (Status::PendingUpload, Reason::Absent),
+            Some(Some(decided)) => decided,
+            Some(None) => self.same_content(index),
+        }
+    }
+
+    fn unavailable_part(&mut self, selected: &SelectedImage) -> Option<Reason> {
+        for part in &selected.parts {
+            let (part, problem) = match &part.target {
+                PartTarget::Unavailable { missing, problem } => (missing.clone(), *problem),
+                PartTarget::Selected(index) => {
+                    let name = || self.selection.images[*index].master.name.clone();
+                    if selected.in_circle {
+                        (name(), PartProblem::Circle)
+                    } else if self.decide(*index) == Status::ErrorAmi {
+                        (name(), PartProblem::ErrorAmi)
+                    } else {
+                        continue;
+                    }
+                }
+            };
+            return Some(Reason::PartUnavailable { part, problem });
+        }
+        None
+    }
+
+    fn same_content(&mut self, index: usize) -> (Status, Reason) {
+        let selection = self.selection;
+        for part in selected_parts(&selection.images[index]) {
+            if self.decide(part).needs_content() {
+                let part = selection.images[part].master.name.clone();
+                return (Status::PendingAmi, Reason::PartPending { part });
+            }
+        }
+        let change = self.metadata_change(index);
+        if change.is_empty() {
+            (Status::Ok, Reason::InStep)
+        } else {
+            let reason = Reason::MetadataDiffers {
+                visibility: change.visibility.is_some(),
+                properties: change.properties.into_keys().collect(),
+            };
+            (Status::PendingMetadata, reason)
+        }
+    }
+
+    /// What differs, references to parts included where no part is still to be uploaded.
+    fn metadata_change(&self, index: usize) -> MetadataChange {
+        let Some(found) = self.matches[index] else {
+            return MetadataChange::default();
+        };
+        let selected = &self.selection.images[index];
+        let mut change =
+            metadata::difference(&selected.master, &selected.carried, found, self.rules);
+        if self.status_of(index) == Some(Status::PendingAmi) {
+            return change;
+        }
+        for part in self.part_changes(index) {
+            change.properties.insert(
+                part.to.property.to_owned(),
+                Change {
+                    from: part.from,
+                    to: part.to.image_id.map(|id| id.to_string()),
+                },
+            );
+        }
+        change
+    }
+
+    /// References of a region's image that are not those of the parts there, or that will not be.
+    fn part_changes(&self, index: usize) -> Vec<PartChange> {
+        let Some(found) = self.matches[index] else {
+            return Vec::new();
+        };
+        self.part_references(index)
+            .into_iter()
+            .filter_map(|to| {
+                let from = found.properties.get(to.property).cloned();
+                let is_right = from
+                    .as_deref()
+                    .is_some_and(|value| to.image_id.as_ref() == Some(&ImageId::new(value)));
+                (!is_right).then_some(PartChange { from, to })
+            })
+            .collect()
+    }
+
+    fn part_references(&self, index: usize) -> Vec<PartReference> {
+        self.selection.images[index]
+            .parts
+            .iter()
+            .filter_map(|part| match part.target {
+                PartTarget::Unavailable { .. } => None,
+                PartTarget::Selected(target) => Some(PartReference {
+                    property: part.property,
+                    part: self.selection.images[target].master.name.clone(),
+                    image_id: if self.is_uploaded(target) {
+                        None
+                    } else {
+                        self.matches[target].map(|image| image.id.clone())
+                    },
+                }),
+            })
+            .collect()
+    }
+
+    fn status_of(&self, index: usize) -> Option<Status> {
+        self.states[index].as_ref().map(|(status, _)| *status)
+    }
+
+    fn is_deactivated(&self, index: usize) -> bool {
+        self.matches[index].is_some_and(|image| image.status == ImageStatus::Deactivated)
+    }
+
+    /// This plan sends the content of that image.
+    fn is_uploaded(&self, index: usize) -> bool {
+        self.status_of(index).is_some_and(Status::needs_content) && !self.is_deactivated(index)
+    }
+
+    fn having(&self, wanted: impl Fn(Status) -> bool) -> impl Iterator<Item = usize> {
+        (0..self.states.len()).filter(move |index| self.status_of(*index).is_some_and(&wanted))
+    }
+
+    fn metadata_actions(&self, actions: &mut Vec<Action>) {
+        let pending = |status| matches!(status, Status::PendingMetadata | Status::PendingAmi);
+        for index in self.having(pending) {
+            let change = self.metadata_change(index);
+            if let Some(found) = self.matches[index]
+                && !change.is_empty()
+            {
+                actions.push(Action::UpdateMetadata {
+                    image: found.name.clone(),
+                    image_id: found.id.clone(),
+                    change,
+                });
+            }
+        }
+    }
+
+    fn upload_actions(&self, actions: &mut Vec<Action>, failures: &mut Vec<PlannedFailure>) {
+        let wanted: Vec<usize> = (0..self.states.len())
+            .filter(|index| self.is_uploaded(*index))
+            .collect();
+        let parts = |index: usize| selected_parts(&self.selection.images[index]).collect();
+        for index in order::parts_first(&wanted, parts) {
+            let upload = self.upload(index);
+            if upload.replaces.as_ref().is_some_and(|old| old.keep)
+                && upload.image.chars().count() + OLD_SUFFIX.len() > MAX_NAME_CHARS
+            {
+                failures.push(PlannedFailure {
+                    action: upload.kind(),
+                    code: ErrorCode::RenameFailed,
+                    message: format!(
+                        "the old image cannot be kept: `{}{OLD_SUFFIX}` is longer than {MAX_NAME_CHARS} characters; shorten the name at the master, or list the old checksum in `replace`",
+                        upload.image
+                    ),
+                    image: upload.image,
+                });
+            } else {
+                actions.push(Action::Upload(Box::new(upload)));
+            }
+        }
+    }
+
+    fn upload(&self, index: usize) -> Upload {
+        let selected = &self.selection.images[index];
+        let master = &selected.master;
+        Upload {
+            image: master.name.clone(),
+            master_id: master.id.clone(),
+            bytes: master.size.unwrap_or_default(),
+            content: master.content.clone(),
+            replaces: self.matches[index].map(|old| Replaced {
+                image_id: old.id.clone(),
+                keep: self.status_of(index) == Some(Status::PendingRename),
+            }),
+            visibility: master.visibility,
+            protected: master.protected,
+            disk_format: master.disk_format.clone(),
+            container_format: master.container_format.clone(),
+            min_disk: master.min_disk,
+            min_ram: master.min_ram,
+            properties: selected.carried.clone(),
+            parts: self.part_references(index),
+        }
+    }
+
+    fn ami_actions(&self, actions: &mut Vec<Action>) {
+        for index in self.having(|status| status == Status::PendingAmi) {
+            let parts = self.part_changes(index);
+            if let Some(found) = self.matches[index]
+                && !parts.is_empty()
+            {
+                actions.push(Action::UpdateAmi {
+                    image: found.name.clone(),
+                    image_id: found.id.clone(),
+                    parts,
+                });
+            }
+        }
+    }
+
+    /// What the states themselves give cause to say.
+    fn warn(&self, region: &RegionName, warnings: &mut Vec<Warning>) {
+        for (index, state) in self.states.iter().enumerate() {
+            let Some((_, reason)) = state else { continue };
+            if matches!(reason, Reason::InStep | Reason::Absent) {
+                continue;
+            }
+            let name = &self.selection.images[index].master.name;
+            let Some((code, what)) = warning_text(reason) else {
+                continue;
+            };
+            let mut warning =
+                Warning::new(code, format!("the image `{name}` of {region} {what}")).image(name);
+            if let Some(found) = self.matches[index] {
+                warning = warning
+                    .image_id(&found.id)
+                    .checksum(found.content.md5.as_ref());
+            }
+            if let Reason::PartUnavailable { part, .. } = reason {
+                warning = warning.missing(part);
+            }
+            warnings.push(warning);
+        }
+    }
+
+    fn into_states(self) -> Vec<ImageState> {
+        self.states
+            .into_iter()
+            .zip(&self.selection.images)
+            .zip(&self.matches)
+            .filter_map(|((state, selected), found)| {
+                let (status, reason) = state?;
+                Some(ImageState {
+                    image: selected.master.name.clone(),
+                    status,
+                    reason,
+                    size: selected.master.size.unwrap_or_default(),
+                    master_id: selected.master.id.clone(),
+                    image_id: found.map(|image| image.id.clone()),
+                })
+            })
+            .collect()
+    }
+}
+
+fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {
+    match reason {
+        Reason::Unlisted { .. } => Some((
+            WarningCode::ChecksumConflict,
+            format!(
+                "has another checksum than the master's: {reason}; add it to one of them, or set `rename` or `replace` to `any`"
+            ),
+        )),
+        Reason::Listed {
+            key: "dontupdate", ..
+        } => Some((
+            WarningCode::StalledChecksum,
+            format!("has another checksum than the master's, and stays as it is: {reason}"),
+        )),
+        Reason::Listed {
+            protected: true, ..
+        } => Some((
+            WarningCode::ProtectedImage,
+            format!("is kept under another name instead of being deleted: {reason}"),
+        )),
+        Reason::PartUnavailable { .. } => Some((
+            WarningCode::AmiMissing,
+            format!(
+                "is left as it is: {reason}; see to it that the rules of this target select its kernel and ramdisk"
+            ),
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{KERNEL_ID, RAMDISK_ID, Visibility};
+    use crate::plan::fixture::{
+        actions, codes, content, image, list, plan, plan_with_hidden, set, statuses,
+    };
+
+    fn none() -> SyncRules {
+        SyncRules::default()
+    }
+
+    #[test]
+    fn an_absent_image_is_uploaded_and_one_in_step_is_left_alone() {
+        let master = [image("b").size(2).build(), image("a").size(3).build()];
+        let plan = plan(&master, &[image("b").build()], &none());
+        assert_eq!(statuses(&plan), ["ok b", "pending_upload a"]);
+        assert_eq!(actions(&plan), ["upload a"]);
+        assert_eq!(plan.bytes_pending(), 3);
+        assert!(plan.warnings.is_empty());
+    }
+
+    #[test]
+    fn images_of_0_bytes_are_images_like_any_other() {
+        let master = [image("empty").size(0).build()];
+        assert_eq!(actions(&plan(&master, &[], &none())), ["upload empty"]);
+        let region = [image("empty").size(5).build()];
+        assert_eq!(statuses(&plan(&master, &region, &none())), ["ok empty"]);
+    }
+
+    #[test]
+    fn differing_metadata_is_sent_and_nothing_else() {
+        let master = [image("a").property("nid", "1").build()];
+        let region = [image("a")
+            .property("local", "x")
+            .visibility(Visibility::Private)
+            .build()];
+        let rules = SyncRules {
+            metadata_set: set(&["nid"]),
+            ..none()
+        };
+        let plan = plan(&master, &region, &rules);
+        assert_eq!(statuses(&plan), ["pending_metadata a"]);
+        let [Action::UpdateMetadata { change, .. }] = &plan.actions[..] else {
+            panic!("{:?}", plan.actions);
+        };
+        assert_eq!(change.properties.keys().collect::<Vec<_>>(), ["nid"]);
+        assert_eq!(
+            change.visibility,
+            Some(Change {
+                from: Visibility::Private,
+                to: Visibility::Public
+            })
+        );
+    }
+
+    #[test]
+    fn a_stalled_checksum_costs_neither_content_nor_metadata() {
+        let master = [image("a").property("nid", "1").build()];
+        let region = [image("a").content(content("old")).build()];
+        let rules = SyncRules {
+            dontupdate: [crate::plan::fixture::checksum("old")].into(),
+            replace: list(true, &[]),
+            ..none()
+        };
+        let plan = plan(&master, &region, &rules);
+        assert_eq!(statuses(&plan), ["ok_stalled_checksum a"]);
+        assert!(plan.actions.is_empty());
+        assert_eq!(codes(&plan.warnings), [WarningCode::StalledChecksum]);
+    }
+
+    #[test]
+    fn an_unlisted_checksum_is_an_error_with_its_warning() {
+        let region = [image("a").content(content("old")).build()];
+        let plan = plan(&[image("a").build()], &region, &none());
+        assert_eq!(statuses(&plan), ["error_checksum a"]);
+        assert!(plan.actions.is_empty());
+        assert_eq!(codes(&plan.warnings), [WarningCode::ChecksumConflict]);
+        assert_eq!(plan.warnings[0].checksum, content("old").md5);
+    }
+
+    #[test]
+    fn replacing_deletes_the_old_image_and_renaming_keeps_it() {
+        let master = [image("a").build(), image("b").build()];
+        let region = [
+            image("a").content(content("old a")).build(),
+            image("b").content(content("old b")).build(),
+        ];
+        let rules = SyncRules {
+            rename: list(false, &["old a"]),
+            replace: list(true, &[]),
+            ..none()
+        };
+        let plan = plan(&master, &region, &rules);
+        assert_eq!(statuses(&plan), ["pending_rename a", "pending_replace b"]);
+        assert_eq!(actions(&plan), ["rename a", "replace b"]);
+        let Action::Upload(upload) = &plan.actions[0] else {
+            panic!()
+        };
+        assert_eq!(
+            upload.replaces,
+            Some(Replaced {
+                image_id: region[0].id.clone(),
+                keep: true
+            })
+        );
+    }
+
+    #[test]
+    fn a_protected_old_image_is_kept_with_a_warning() {
+        let region = [image("a").content(content("old")).protected().build()];
+        let rules = SyncRules {
+            replace: list(true, &[]),
+            ..none()
+        };
+        let plan = plan(&[image("a").build()], &region, &rules);
+        assert_eq!(statuses(&plan), ["pending_rename a"]);
+        assert_eq!(actions(&plan), ["rename a"]);
+        assert_eq!(codes(&plan.warnings), [WarningCode::ProtectedImage]);
+    }
+
+    #[test]
+    fn a_name_too_long_for_the_suffix_fails_before_anything_is_sent() {
+        let long = "n".repeat(252);
+        let fits = "ñ".repeat(251);
+        let master = [image(&long).build(), image(&fits).build()];
+        let region = [
+            image(&long).content(content("old")).build(),
+            image(&fits).content(content("old")).build(),
+        ];
+        let rules = SyncRules {
+            rename: list(true, &[]),
+            ..none()
+        };
+        let plan = plan(&master, &region, &rules);
+        assert_eq!(actions(&plan), [format!("rename {fits}")]);
+        assert_eq!(plan.failures.len(), 1);
+        assert_eq!(plan.failures[0].image, long);
+        assert_eq!(plan.failures[0].code, ErrorCode::RenameFailed);
+    }
+
+    #[test]
+    fn a_deactivated_image_is_left_as_it_is() {
+        let master = [image("a").property("x", "1").build(), image("b").build()];
+        let region = [
+            image("a").status("deactivated").build(),
+            image("b")
+                .status("deactivated")
+                .content(content("old"))
+                .build(),
+        ];
+        let rules = SyncRules {
+            replace: list(true, &[]),
+            ..none()
+        };
+        let plan = plan(&master, &region, &rules);
+        assert_eq!(statuses(&plan), ["ok a", "pending_replace b"]);
+        assert!(plan.actions.is_empty());
+        assert_eq!(
+            codes(&plan.warnings),
+            [WarningCode::ImageNotActive, WarningCode::ImageNotActive]
+        );
+    }
+
+    #[test]
+    fn what_is_neither_active_nor_deactivated_is_absent() {
+        for word in ["queued", "saving", "killed", "pending_delete", "importing"] {
+            let plan = plan(
+                &[image("a").build()],
+                &[image("a").status(word).build()],
+                &none(),
+            );
+            assert_eq!(statuses(&plan), ["pending_upload a"], "{word}");
+            assert_eq!(codes(&plan.warnings), [WarningCode::ImageNotActive]);
+        }
+    }
+
+    #[test]
+    fn an_incomplete_image_is_absent() {
+        let region = [image("a").tag(crate::plan::tags::INCOMPLETE).build()];
+        let plan = plan(&[image("a").build()], &region, &none());
+        assert_eq!(statuses(&plan), ["pending_upload a"]);
+        assert_eq!(codes(&plan.warnings), [WarningCode::LeftoverImage]);
+    }
+
+    #[test]
+    fn another_projects_image_counts_only_where_the_rules_say_so() {
+        let region = [image("a").owner(Some("other")).property("x", "1").build()];
+        let passed_over = plan(&[image("a").build()], &region, &none());
+        assert_eq!(statuses(&passed_over), ["pending_upload a"]);
+        assert_eq!(codes(&passed_over.warnings), [WarningCode::ForeignOwner]);
+        let rules = SyncRules {
+            only_tenant_images: false,
+            ..none()
+        };
+        let counted = plan(&[image("a").build()], &region, &rules);
+        assert_eq!(statuses(&counted), ["pending_metadata a"]);
+        assert_eq!(codes(&counted.warnings), [WarningCode::ForeignOwner]);
+    }
+
+    #[test]
+    fn of_duplicates_own_ones_win_then_the_masters_checksum_then_the_newest() {
+        let master = [image("a").build()];
+        let newest = image("a").content(content("x")).build();
+        let same = image("a").property("p", "1").build();
+        let foreign = image("a").owner(Some("other")).build();
+        let rules = SyncRules {
+            only_tenant_images: false,
+            ..none()
+        };
+        let counted = |region: &[Image]| plan(&master, region, &rules).images[0].image_id.clone();
+        assert_eq!(
+            counted(&[foreign.clone(), newest.clone(), same.clone()]),
+            Some(same.id.clone())
+        );
+        assert_eq!(
+            counted(&[foreign.clone(), newest.clone()]),
+            Some(newest.id.clone())
+        );
+        let second = image("a").content(content("y")).build();
+        assert_eq!(
+            counted(&[newest.clone(), second.clone()]),
+            Some(newest.id.clone())
+        );
+        let plan = plan(&master, &[newest, same, second], &none());
+        assert_eq!(
+            codes(&plan.warnings),
+            [
+                WarningCode::DuplicateRegionName,
+                WarningCode::DuplicateRegionName
+            ]
+        );
+    }
+
+    #[test]
+    fn hidden_images_count_for_names_that_are_otherwise_absent() {
+        let master = [image("a").build(), image("b").build()];
+        let listed = [image("a").build()];
+        let hidden = [
+            image("a").property("x", "1").hidden().build(),
+            image("b").property("x", "1").hidden().build(),
+        ];
+        let plan = plan_with_hidden(&master, &listed, &hidden, &none());
+        assert_eq!(statuses(&plan), ["ok a", "pending_metadata b"]);
+        assert!(plan.warnings.is_empty());
+    }
+
+    /// kernel `k`, ramdisk `r`, machine image `m` that refers to both.
+    fn triple() -> [Image; 3] {
+        let kernel = image("k").size(30).build();
+        let ramdisk = image("r").size(20).build();
+        let machine = image("m")
+            .size(10)
+            .property(KERNEL_ID, kernel.id.as_str())
+            .property(RAMDISK_ID, &ramdisk.id.as_str().to_uppercase())
+            .build();
+        [kernel, ramdisk, machine]
+    }
+
+    #[test]
+    fn a_triple_is_uploaded_parts_first() {
+        let plan = plan(&triple(), &[], &none());
+        assert_eq!(actions(&plan), ["upload r", "upload k", "upload m"]);
+        let Action::Upload(upload) = &plan.actions[2] else {
+            panic!()
+        };
+        assert!(upload.parts.iter().all(|part| part.image_id.is_none()));
+        assert!(upload.properties.is_empty());
+    }
+
+    #[test]
+    fn references_are_compared_by_the_ids_of_the_region() {
+        let kernel = image("k").build();
+        let ramdisk = image("r").build();
+        let machine = image("m")
+            .property(KERNEL_ID, kernel.id.as_str())
+            .property(RAMDISK_ID, ramdisk.id.as_str())
+            .build();
+        let region = [kernel.clone(), ramdisk.clone(), machine];
+        let in_step = plan(&triple(), &region, &none());
+        assert_eq!(statuses(&in_step), ["ok m", "ok r", "ok k"]);
+
+        let dangling = image("m").property(KERNEL_ID, "nothing").build();
+        let plan = plan(&triple(), &[kernel.clone(), ramdisk, dangling], &none());
+        assert_eq!(statuses(&plan)[0], "pending_metadata m");
+        let [Action::UpdateMetadata { change, .. }] = &plan.actions[..] else {
+            panic!("{:?}", plan.actions);
+        };
+        assert_eq!(
+            change.properties[KERNEL_ID].to.as_deref(),
+            Some(kernel.id.as_str())
+        );
+        assert_eq!(change.properties[RAMDISK_ID].from, None);
+    }
+
+    #[test]
+    fn an_image_whose_part_is_replaced_is_re_pointed_after_it() {
+        let old_kernel = image("k").content(content("old")).build();
+        let ramdisk = image("r").build();
+        let machine = image("m")
+            .property(KERNEL_ID, old_kernel.id.as_str())
+            .property(RAMDISK_ID, ramdisk.id.as_str())
+            .property("surplus", "1")
+            .build();
+        let rules = SyncRules {
+            replace: list(true, &[]),
+            ..none()
+        };
+        let plan = plan(&triple(), &[old_kernel, ramdisk, machine], &rules);
+        assert_eq!(
+            statuses(&plan),
+            ["pending_ami m", "ok r", "pending_replace k"]
+        );
+        assert_eq!(
+            actions(&plan),
+            ["update_metadata m", "replace k", "update_ami m"]
+        );
+        let Action::UpdateAmi { parts, .. } = &plan.actions[2] else {
+            panic!()
+        };
+        assert_eq!(parts.len(), 1);
+        assert_eq!(parts[0].to.part, "k");
+    }
+
+    #[test]
+    fn a_conflicting_kernel_that_stays_counts_as_present() {
+        let kernel = image("k").content(content("old")).build();
+        let plan = plan(&triple(), std::slice::from_ref(&kernel), &none());
+        assert_eq!(
+            statuses(&plan),
+            ["pending_upload m", "pending_upload r", "error_checksum k"]
+        );
+        let Some(Action::Upload(machine)) = plan.actions.last() else {
+            panic!()
+        };
+        assert_eq!(machine.parts[0].image_id, Some(kernel.id));
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_had_stops_everything_for_its_image() {
+        let [kernel, ramdisk, machine] = triple();
+        let private = Image {
+            visibility: Visibility::Private,
+            ..kernel
+        };
+        let outer = image("outer")
+            .property(KERNEL_ID, machine.id.as_str())
+            .build();
+        let dangling = image("dangling").property(RAMDISK_ID, "nowhere").build();
+        let master = [private, ramdisk, machine, outer, dangling];
+        let plan = plan(&master, &[], &none());
+        assert_eq!(
+            statuses(&plan),
+            [
+                "error_ami m",
+                "pending_upload r",
+                "error_ami dangling",
+                "error_ami outer"
+            ]
+        );
+        assert_eq!(actions(&plan), ["upload r"]);
+        let missing: Vec<_> = plan
+            .warnings
+            .iter()
+            .map(|warning| warning.missing.as_deref().unwrap())
+            .collect();
+        assert_eq!(missing, ["k", "nowhere", "m"]);
+    }
+
+    #[test]
+    fn parts_that_run_in_a_circle_are_errors() {
+        let a = "00000000-0000-4000-8000-00000000000a";
+        let b = "00000000-0000-4000-8000-00000000000b";
+        let master = [
+            image("a").id(a).property(KERNEL_ID, b).build(),
+            image("b").id(b).property(KERNEL_ID, a).build(),
+            image("user").property(RAMDISK_ID, a).build(),
+        ];
+        let plan = plan(&master, &[], &none());
+        assert_eq!(
+            statuses(&plan),
+            ["error_ami a", "error_ami b", "error_ami user"]
+        );
+        assert!(plan.actions.is_empty());
+    }
+
+    #[test]
+    fn a_conflict_that_stays_goes_before_a_missing_part() {
+        let master = [image("a").property(KERNEL_ID, "nowhere").build()];
+        let region = [image("a").content(content("old")).build()];
+        assert_eq!(
+            statuses(&plan(&master, &region, &none())),
+            ["error_checksum a"]
+        );
+        let rules = SyncRules {
+            replace: list(true, &[]),
+            ..none()
+        };
+        assert_eq!(statuses(&plan(&master, &region, &rules)), ["error_ami a"]);
+    }
+}

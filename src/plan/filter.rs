@@ -1,0 +1,151 @@
+//! `--image`: only these images. It takes actions and lines of the report away; no status changes.
+
+use std::collections::BTreeSet;
+
+use glob::Pattern;
+
+use super::ami::selected_parts;
+use super::obsolete::OBSOLETE_SUFFIX;
+use super::{Action, Plan, Selection};
+
+/// Globs, of which an image's name has to match one. Without any, every image is chosen.
+#[derive(Debug, Clone, Default)]
+pub struct ImageFilter {
+    globs: Vec<Pattern>,
+}
+
+/// The text is no glob.
+#[derive(Debug, thiserror::Error)]
+#[error("`{glob}` is no glob: {source} at its character {}", source.pos + 1)]
+pub struct ImageFilterError {
+    glob: String,
+    source: glob::PatternError,
+}
+
+impl ImageFilter {
+    /// Takes globs with `*`, `?` and `[…]`.
+    pub fn new<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, ImageFilterError> {
+        let globs = globs
+            .into_iter()
+            .map(|glob| {
+                Pattern::new(glob).map_err(|source| ImageFilterError {
+                    glob: glob.to_owned(),
+                    source,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { globs })
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.globs.iter().any(|glob| glob.matches(name))
+    }
+
+    /// Leaves of a plan what is about the chosen images. An image that is chosen chooses its
+    /// selected parts with it; re-pointing belongs to the part's own upload and is never filtered.
+    pub fn apply(&self, plan: &mut Plan, selection: &Selection) {
+        if self.globs.is_empty() {
+            return;
+        }
+        let chosen = self.chosen(selection);
+        plan.images
+            .retain(|state| chosen.contains(state.image.as_str()));
+        plan.failures
+            .retain(|failure| chosen.contains(failure.image.as_str()));
+        plan.actions.retain_mut(|action| match action {
+            Action::MarkObsolete { image, .. } => {
+                self.matches(image)
+                    || image
+                        .strip_suffix(OBSOLETE_SUFFIX)
+                        .is_some_and(|base| self.matches(base))
+            }
+            Action::UpdateAmi { image, parts, .. } => {
+                // A part that is there already is re-pointed for a chosen image; one that is
+                // uploaded, for every image.
+                let image_chosen = chosen.contains(image.as_str());
+                parts.retain(|part| match part.to.image_id {
+                    Some(_) => image_chosen,
+                    None => chosen.contains(part.to.part.as_str()),
+                });
+                !parts.is_empty()
+            }
+            _ => chosen.contains(action.image()),
+        });
+    }
+
+    fn chosen<'a>(&self, selection: &'a Selection) -> BTreeSet<&'a str> {
+        let name = |index: usize| selection.images[index].master.name.as_str();
+        let mut chosen = BTreeSet::new();
+        let mut open: Vec<usize> = (0..selection.images.len())
+            .filter(|index| self.matches(name(*index)))
+            .collect();
+        while let Some(index) = open.pop() {
+            if chosen.insert(name(index)) {
+                open.extend(selected_parts(&selection.images[index]));
+            }
+        }
+        chosen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{KERNEL_ID, SyncRules};
+    use crate::plan::fixture::{actions, content, image, list, plan, selection, statuses};
+
+    fn filtered(globs: &[&str]) -> Plan {
+        let kernel = image("k").build();
+        let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
+        let other = image("other/image").build();
+        let gone = image("a_obsolete").content(content("a")).build();
+        let master = [kernel, machine, other, gone];
+        let region = [
+            image("k").content(content("old")).build(),
+            image("m").property("surplus", "1").build(),
+            image("a").build(),
+        ];
+        let rules = SyncRules {
+            replace: list(true, &[]),
+            ..SyncRules::default()
+        };
+        let mut plan = plan(&master, &region, &rules);
+        let filter = ImageFilter::new(globs.iter().copied()).unwrap();
+        filter.apply(&mut plan, &selection(&master, &rules));
+        plan
+    }
+
+    #[test]
+    fn without_globs_nothing_is_taken_away() {
+        assert_eq!(filtered(&[]).actions.len(), 5);
+    }
+
+    #[test]
+    fn a_chosen_image_chooses_its_parts() {
+        let plan = filtered(&["m"]);
+        assert_eq!(statuses(&plan), ["pending_replace k", "pending_ami m"]);
+        assert_eq!(
+            actions(&plan),
+            ["update_metadata m", "replace k", "update_ami m"]
+        );
+    }
+
+    #[test]
+    fn re_pointing_belongs_to_the_part() {
+        assert_eq!(actions(&filtered(&["k"])), ["replace k", "update_ami m"]);
+    }
+
+    #[test]
+    fn a_star_crosses_slashes_and_obsolete_images_are_seen_with_both_names() {
+        assert_eq!(actions(&filtered(&["o*e"])), ["upload other/image"]);
+        for glob in ["a", "a_obsolete", "?_obs*"] {
+            assert_eq!(actions(&filtered(&[glob])), ["mark_obsolete a_obsolete"]);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_glob_is_refused() {
+        let error = ImageFilter::new(["[a"]).unwrap_err().to_string();
+        assert!(error.contains("`[a`"), "{error}");
+    }
+}

@@ -1,0 +1,173 @@
+//! Images and rules for the tests of this room.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use md5::{Digest, Md5};
+
+use super::{MasterInventory, Plan, RegionImages, Selection, build};
+use crate::model::{
+    Checksum, ChecksumList, ContentHash, Image, ImageId, Properties, RegionName, SyncRules,
+    Visibility, Warning, WarningCode,
+};
+
+pub(crate) const PROJECT: &str = "our-project";
+
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// The md5 of a text.
+pub(crate) fn checksum(text: &str) -> Checksum {
+    Checksum::from_digest(Md5::digest(text.as_bytes()).into())
+}
+
+pub(crate) fn content(text: &str) -> ContentHash {
+    ContentHash {
+        md5: Some(checksum(text)),
+        multihash: None,
+    }
+}
+
+/// Builds an image: own, active and public unless told otherwise; its content is told by its name.
+pub(crate) struct ImageBuilder(Image);
+
+pub(crate) fn image(name: &str) -> ImageBuilder {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    ImageBuilder(Image {
+        id: ImageId::new(&format!("00000000-0000-4000-8000-{number:012}")),
+        name: name.to_owned(),
+        status: "active".to_owned().into(),
+        visibility: Visibility::Public,
+        owner: Some(PROJECT.to_owned()),
+        content: content(name),
+        size: Some(1000),
+        disk_format: Some("qcow2".to_owned()),
+        container_format: Some("bare".to_owned()),
+        min_disk: 0,
+        min_ram: 0,
+        protected: false,
+        os_hidden: false,
+        tags: BTreeSet::new(),
+        created_at: None,
+        properties: Properties::new(),
+    })
+}
+
+impl ImageBuilder {
+    pub(crate) fn build(self) -> Image {
+        self.0
+    }
+
+    pub(crate) fn id(mut self, id: &str) -> Self {
+        self.0.id = ImageId::new(id);
+        self
+    }
+
+    pub(crate) fn size(mut self, bytes: u64) -> Self {
+        self.0.size = Some(bytes);
+        self
+    }
+
+    pub(crate) fn status(mut self, word: &str) -> Self {
+        self.0.status = word.to_owned().into();
+        self
+    }
+
+    pub(crate) fn owner(mut self, owner: Option<&str>) -> Self {
+        self.0.owner = owner.map(ToOwned::to_owned);
+        self
+    }
+
+    pub(crate) fn visibility(mut self, visibility: Visibility) -> Self {
+        self.0.visibility = visibility;
+        self
+    }
+
+    pub(crate) fn content(mut self, content: ContentHash) -> Self {
+        self.0.content = content;
+        self
+    }
+
+    pub(crate) fn hidden(mut self) -> Self {
+        self.0.os_hidden = true;
+        self
+    }
+
+    pub(crate) fn protected(mut self) -> Self {
+        self.0.protected = true;
+        self
+    }
+
+    pub(crate) fn tag(mut self, tag: &str) -> Self {
+        self.0.tags.insert(tag.to_owned());
+        self
+    }
+
+    pub(crate) fn property(mut self, name: &str, value: &str) -> Self {
+        self.0.properties.insert(name.to_owned(), value.to_owned());
+        self
+    }
+}
+
+pub(crate) fn list(any: bool, contents: &[&str]) -> ChecksumList {
+    ChecksumList {
+        any,
+        checksums: contents.iter().map(|text| checksum(text)).collect(),
+    }
+}
+
+pub(crate) fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// A region's plan from the master's and the region's lists.
+pub(crate) fn plan(master: &[Image], region: &[Image], rules: &SyncRules) -> Plan {
+    plan_with_hidden(master, region, &[], rules)
+}
+
+pub(crate) fn plan_with_hidden(
+    master: &[Image],
+    region: &[Image],
+    hidden: &[Image],
+    rules: &SyncRules,
+) -> Plan {
+    let selection = selection(master, rules);
+    build(
+        &selection,
+        rules,
+        &RegionImages {
+            region: &region_name(),
+            project_id: PROJECT,
+            listed: region,
+            hidden,
+        },
+    )
+}
+
+pub(crate) fn selection(master: &[Image], rules: &SyncRules) -> Selection {
+    let inventory = MasterInventory::build("Spain", master.to_vec(), PROJECT);
+    Selection::choose(&inventory, rules, None)
+}
+
+pub(crate) fn region_name() -> RegionName {
+    "Trento".parse().unwrap()
+}
+
+pub(crate) fn codes(warnings: &[Warning]) -> Vec<WarningCode> {
+    warnings.iter().map(|warning| warning.code).collect()
+}
+
+/// `status name` of every image, in order.
+pub(crate) fn statuses(plan: &Plan) -> Vec<String> {
+    plan.images
+        .iter()
+        .map(|state| format!("{} {}", state.status, state.image))
+        .collect()
+}
+
+/// `kind name` of every action, in order.
+pub(crate) fn actions(plan: &Plan) -> Vec<String> {
+    plan.actions
+        .iter()
+        .map(|action| format!("{} {}", action.kind(), action.image()))
+        .collect()
+}

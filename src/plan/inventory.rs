@@ -1,0 +1,164 @@
+//! The master inventory: the master region's own images that count, built once for a run.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::model::{Image, ImageId, ImageStatus, Warning, WarningCode};
+
+/// What counts at the master: own, `active`, not hidden, with a name of its own and a checksum.
+#[derive(Debug, Clone, Default)]
+pub struct MasterInventory {
+    /// The master region's bare name.
+    pub region: String,
+    /// Ascending by size, then name.
+    pub images: Vec<Arc<Image>>,
+    /// Names that occur more than once, and are dropped altogether.
+    pub duplicated: BTreeSet<String>,
+    /// What to say while it is built.
+    pub warnings: Vec<Warning>,
+    by_id: HashMap<ImageId, usize>,
+    /// The names of all images that the master listed, for messages about those that do not count.
+    names: HashMap<ImageId, String>,
+}
+
+impl MasterInventory {
+    /// Takes the master region's list and the id of the credential's project.
+    pub fn build(region: &str, listed: Vec<Image>, project_id: &str) -> Self {
+        let mut inventory = Self {
+            region: region.to_owned(),
+            names: listed
+                .iter()
+                .map(|image| (image.id.clone(), image.name.clone()))
+                .collect(),
+            ..Self::default()
+        };
+        let mut by_name: BTreeMap<String, Vec<Image>> = BTreeMap::new();
+        for image in listed {
+            if image.status != ImageStatus::Active
+                || image.name.is_empty()
+                || image.os_hidden
+                || !image.is_own(project_id)
+            {
+                continue;
+            }
+            if image.content.is_unknown() {
+                inventory.warnings.push(no_checksum(&image));
+                continue;
+            }
+            by_name.entry(image.name.clone()).or_default().push(image);
+        }
+        inventory
+            .warnings
+            .sort_by(|a, b| (&a.image, &a.image_id).cmp(&(&b.image, &b.image_id)));
+        for (name, mut same) in by_name {
+            match same.pop() {
+                Some(only) if same.is_empty() => inventory.images.push(Arc::new(only)),
+                _ => {
+                    inventory.warnings.push(duplicate(&name, same.len() + 1));
+                    inventory.duplicated.insert(name);
+                }
+            }
+        }
+        inventory
+            .images
+            .sort_by(|a, b| (a.size, &a.name).cmp(&(b.size, &b.name)));
+        inventory.by_id = inventory
+            .images
+            .iter()
+            .enumerate()
+            .map(|(index, image)| (image.id.clone(), index))
+            .collect();
+        inventory
+    }
+
+    /// The image of that id, if it counts.
+    pub fn by_id(&self, id: &ImageId) -> Option<&Image> {
+        self.by_id.get(id).map(|index| &*self.images[*index])
+    }
+
+    /// The name under which the master lists an image, whether it counts or not; none where the
+    /// image is unknown or nameless.
+    pub fn listed_name(&self, id: &ImageId) -> Option<&str> {
+        self.names
+            .get(id)
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
+    }
+}
+
+fn no_checksum(image: &Image) -> Warning {
+    Warning::new(
+        WarningCode::NoChecksum,
+        format!(
+            "the master's image `{}` ({}) has no checksum, so no copy of it could be verified: it is left out",
+            image.name, image.id
+        ),
+    )
+    .image(&image.name)
+    .image_id(&image.id)
+}
+
+fn duplicate(name: &str, times: usize) -> Warning {
+    Warning::new(
+        WarningCode::DuplicateMasterName,
+        format!(
+            "the master region has {times} images named `{name}`: none of them is synchronised; rename or delete all but one"
+        ),
+    )
+    .image(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ContentHash;
+    use crate::plan::fixture::{PROJECT, image};
+
+    fn names(inventory: &MasterInventory) -> Vec<&str> {
+        inventory.images.iter().map(|i| i.name.as_str()).collect()
+    }
+
+    #[test]
+    fn only_own_active_visible_images_with_a_name_count() {
+        let listed = vec![
+            image("good").size(7).build(),
+            image("without owner").owner(None).size(3).build(),
+            image("foreign").owner(Some("somebody")).build(),
+            image("queued").status("queued").build(),
+            image("deactivated").status("deactivated").build(),
+            image("hidden").hidden().build(),
+            image("").build(),
+        ];
+        let inventory = MasterInventory::build("Spain", listed, PROJECT);
+        assert_eq!(names(&inventory), ["without owner", "good"]);
+        assert!(inventory.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_occurs_twice_is_dropped_with_one_warning() {
+        let listed = vec![
+            image("twice").build(),
+            image("once").build(),
+            image("twice").build(),
+            image("twice").build(),
+        ];
+        let inventory = MasterInventory::build("Spain", listed, PROJECT);
+        assert_eq!(names(&inventory), ["once"]);
+        assert_eq!(inventory.warnings.len(), 1);
+        assert_eq!(inventory.warnings[0].code, WarningCode::DuplicateMasterName);
+        assert!(inventory.duplicated.contains("twice"));
+    }
+
+    #[test]
+    fn what_does_not_count_makes_no_duplicate() {
+        let listed = vec![
+            image("name").build(),
+            image("name").owner(Some("somebody")).build(),
+            image("name").content(ContentHash::default()).build(),
+        ];
+        let inventory = MasterInventory::build("Spain", listed, PROJECT);
+        assert_eq!(names(&inventory), ["name"]);
+        assert_eq!(inventory.warnings.len(), 1);
+        assert_eq!(inventory.warnings[0].code, WarningCode::NoChecksum);
+    }
+}

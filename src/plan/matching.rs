@@ -1,0 +1,174 @@
+//! Which image of a region stands for a selected image: by name, less what is passed over.
+
+use super::build::RegionImages;
+use super::{SelectedImage, Selection, tags};
+use crate::model::{Image, ImageStatus, RegionName, SyncRules, Warning, WarningCode};
+
+/// The region's images that count, in the order of the selection, and what was passed over.
+pub(super) struct Matches<'a> {
+    pub(super) images: Vec<Option<&'a Image>>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// True where a selected name is absent from the listed images, so that hidden ones count: the
+/// caller then asks the region for them, and only then.
+pub fn needs_hidden_images(
+    selection: &Selection,
+    rules: &SyncRules,
+    region: &RegionName,
+    project_id: &str,
+    listed: &[Image],
+) -> bool {
+    let images = RegionImages {
+        region,
+        project_id,
+        listed,
+        hidden: &[],
+    };
+    match_images(selection, rules, &images)
+        .images
+        .iter()
+        .any(Option::is_none)
+}
+
+pub(super) fn match_images<'a>(
+    selection: &Selection,
+    rules: &SyncRules,
+    region: &RegionImages<'a>,
+) -> Matches<'a> {
+    let mut matcher = Matcher {
+        selection,
+        rules,
+        region,
+        warnings: Vec::new(),
+    };
+    let nowhere = vec![None; selection.images.len()];
+    let mut images = matcher.pick(region.listed, &nowhere);
+    if !region.hidden.is_empty() {
+        let hidden = matcher.pick(region.hidden, &images);
+        for (image, hidden) in images.iter_mut().zip(hidden) {
+            *image = image.or(hidden);
+        }
+    }
+    let mut warnings = matcher.warnings;
+    warnings.sort_by(|a, b| (&a.image, a.code, &a.image_id).cmp(&(&b.image, b.code, &b.image_id)));
+    Matches { images, warnings }
+}
+
+struct Matcher<'a, 'b> {
+    selection: &'b Selection,
+    rules: &'b SyncRules,
+    region: &'b RegionImages<'a>,
+    warnings: Vec<Warning>,
+}
+
+impl<'a> Matcher<'a, '_> {
+    /// The best image of each selected name that is not in `found` yet.
+    fn pick(&mut self, list: &'a [Image], found: &[Option<&'a Image>]) -> Vec<Option<&'a Image>> {
+        let mut best: Vec<Option<&'a Image>> = vec![None; found.len()];
+        for image in list {
+            let Some(index) = self.selection.index_of(&image.name) else {
+                continue;
+            };
+            if found[index].is_some() || !self.counts(image) {
+                continue;
+            }
+            match best[index] {
+                None => best[index] = Some(image),
+                Some(other) => {
+                    let selected = &self.selection.images[index];
+                    // Equal ranks keep the order of Glance's list, newest first.
+                    let (winner, loser) = if self.rank(selected, image) < self.rank(selected, other)
+                    {
+                        (image, other)
+                    } else {
+                        (other, image)
+                    };
+                    best[index] = Some(winner);
+                    self.warn_duplicate(loser, winner);
+                }
+            }
+        }
+        best
+    }
+
+    /// Own images come first, then those with the master's checksum.
+    fn rank(&self, selected: &SelectedImage, image: &Image) -> (bool, bool) {
+        (
+            !image.is_own(self.region.project_id),
+            !image.content.same_as(&selected.master.content),
+        )
+    }
+
+    /// False for an image that is passed over; either way it is said why it is odd.
+    fn counts(&mut self, image: &Image) -> bool {
+        if !image.is_own(self.region.project_id) {
+            self.warn_foreign(image);
+            if self.rules.only_tenant_images {
+                return false;
+            }
+        }
+        if image.tags.contains(tags::INCOMPLETE) {
+            self.warn(
+                image,
+                WarningCode::LeftoverImage,
+                "was left incomplete by an earlier run, and does not count as present",
+            );
+            return false;
+        }
+        match image.status {
+            ImageStatus::Active => true,
+            ImageStatus::Deactivated => {
+                self.warn(
+                    image,
+                    WarningCode::ImageNotActive,
+                    "is deactivated, and is left as it is",
+                );
+                true
+            }
+            _ => {
+                let what = format!(
+                    "has the status `{}`, and does not count as present",
+                    image.status
+                );
+                self.warn(image, WarningCode::ImageNotActive, &what);
+                false
+            }
+        }
+    }
+
+    fn warn(&mut self, image: &Image, code: WarningCode, what: &str) {
+        self.warnings.push(
+            Warning::new(
+                code,
+                format!(
+                    "the image `{}` ({}) of {} {what}",
+                    image.name, image.id, self.region.region
+                ),
+            )
+            .image(&image.name)
+            .image_id(&image.id)
+            .owner(image.owner.as_deref()),
+        );
+    }
+
+    fn warn_foreign(&mut self, image: &Image) {
+        let owner = image.owner.as_deref().unwrap_or_default();
+        let what = if self.rules.only_tenant_images {
+            format!("belongs to another project, {owner}, and is passed over")
+        } else {
+            format!(
+                "belongs to another project, {owner}, and counts because `only_tenant_images` is false"
+            )
+        };
+        self.warn(image, WarningCode::ForeignOwner, &what);
+    }
+
+    fn warn_duplicate(&mut self, loser: &Image, winner: &Image) {
+        let what = format!(
+            "has the same name as {}, which counts; rename or delete one of them",
+            winner.id
+        );
+        self.warn(loser, WarningCode::DuplicateRegionName, &what);
+    }
+}

@@ -1,0 +1,219 @@
+//! Which images of the master inventory one target wants: the first rule that answers wins.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ami::{Part, find_circles, resolve_parts};
+use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
+use super::{MasterInventory, metadata};
+use crate::condition::Condition;
+use crate::model::{Image, Properties, SyncRules, Warning, WarningCode};
+
+/// An image of the master inventory that a target wants.
+#[derive(Debug, Clone)]
+pub struct SelectedImage {
+    /// The master's image.
+    pub master: Arc<Image>,
+    /// The user properties that a new copy gets, less kernel and ramdisk.
+    pub(super) carried: Properties,
+    /// Its kernel and ramdisk.
+    pub(super) parts: Vec<Part>,
+    /// Its references to parts lead back to itself.
+    pub(super) in_circle: bool,
+}
+
+/// What one target wants of the master inventory. The same for all its regions.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Ascending by size, then name.
+    pub images: Vec<SelectedImage>,
+    /// Obsolete images of the master, by name.
+    pub(super) obsolete: Vec<ObsoleteImage>,
+    /// What to say once for the target.
+    pub warnings: Vec<Warning>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Selection {
+    /// Applies the rules of a target to the inventory.
+    ///
+    /// The condition is evaluated once per image. An image for which it raises is left out, with a
+    /// warning `condition_failed`.
+    pub fn choose(
+        inventory: &MasterInventory,
+        rules: &SyncRules,
+        condition: Option<&Condition>,
+    ) -> Self {
+        let mut warnings = Vec::new();
+        let chosen: Vec<Arc<Image>> = inventory
+            .images
+            .iter()
+            .filter(|image| is_selected(image, inventory, rules, condition, &mut warnings))
+            .cloned()
+            .collect();
+        let by_name: HashMap<String, usize> = chosen
+            .iter()
+            .enumerate()
+            .map(|(index, image)| (image.name.clone(), index))
+            .collect();
+        let mut images: Vec<SelectedImage> = chosen
+            .into_iter()
+            .map(|master| SelectedImage {
+                carried: metadata::carried(&master.properties, rules),
+                parts: resolve_parts(&master, inventory, &by_name),
+                in_circle: false,
+                master,
+            })
+            .collect();
+        find_circles(&mut images);
+        let obsolete = if rules.support_obsolete_images {
+            ObsoleteImage::all(inventory, |name| by_name.contains_key(name))
+        } else {
+            Vec::new()
+        };
+        Self {
+            images,
+            obsolete,
+            warnings,
+            by_name,
+        }
+    }
+
+    /// Where in `images` the image of that name is.
+    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// True where the condition raised for some image: the run's exit code is 1 then.
+    pub fn condition_failed(&self) -> bool {
+        self.warnings
+            .iter()
+            .any(|warning| warning.code == WarningCode::ConditionFailed)
+    }
+}
+
+fn is_selected(
+    image: &Image,
+    inventory: &MasterInventory,
+    rules: &SyncRules,
+    condition: Option<&Condition>,
+    warnings: &mut Vec<Warning>,
+) -> bool {
+    if image.name.ends_with(OBSOLETE_SUFFIX) {
+        return false;
+    }
+    if rules.forcesyncs.contains(&image.id) {
+        return true;
+    }
+    if let Some(condition) = condition {
+        return condition
+            .evaluate(image, &inventory.region, &rules.metadata_set)
+            .unwrap_or_else(|error| {
+                warnings.push(
+                    Warning::new(
+                        WarningCode::ConditionFailed,
+                        format!(
+                            "`metadata_condition` raised for the image `{}`, which is left out: {error}",
+                            image.name
+                        ),
+                    )
+                    .image(&image.name)
+                    .image_id(&image.id),
+                );
+                false
+            });
+    }
+    image.visibility.is_public()
+        && (rules.metadata_set.is_empty()
+            || rules
+                .metadata_set
+                .iter()
+                .any(|name| image.properties.contains_key(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ImageId, Visibility};
+    use crate::plan::fixture::{PROJECT, image, selection, set};
+
+    fn names(selection: &Selection) -> Vec<&str> {
+        selection
+            .images
+            .iter()
+            .map(|image| image.master.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn public_images_are_selected_by_default() {
+        let master = [
+            image("public").build(),
+            image("private").visibility(Visibility::Private).build(),
+            image("shared").visibility(Visibility::Shared).build(),
+            image("gone_obsolete").build(),
+        ];
+        assert_eq!(
+            names(&selection(&master, &SyncRules::default())),
+            ["public"]
+        );
+    }
+
+    #[test]
+    fn metadata_set_asks_for_one_of_its_properties() {
+        let master = [
+            image("with nid").property("nid", "1").build(),
+            image("with an empty type").property("type", "").build(),
+            image("with another").property("os", "linux").build(),
+        ];
+        let rules = SyncRules {
+            metadata_set: set(&["nid", "type"]),
+            ..SyncRules::default()
+        };
+        assert_eq!(
+            names(&selection(&master, &rules)),
+            ["with an empty type", "with nid"]
+        );
+    }
+
+    #[test]
+    fn forcesyncs_selects_whatever_else_is_said_but_obsolete_images() {
+        let id = "6e240dd4-e304-4599-b7d8-e38e13cef058";
+        let other = "6e240dd4-e304-4599-b7d8-e38e13cef059";
+        let master = [
+            image("forced")
+                .id(id)
+                .visibility(Visibility::Private)
+                .build(),
+            image("old_obsolete").id(other).build(),
+        ];
+        let rules = SyncRules {
+            forcesyncs: [ImageId::new(&id.to_uppercase()), ImageId::new(other)].into(),
+            metadata_set: set(&["nid"]),
+            ..SyncRules::default()
+        };
+        assert_eq!(names(&selection(&master, &rules)), ["forced"]);
+    }
+
+    #[test]
+    fn the_condition_decides_alone_and_what_it_raises_leaves_the_image_out() {
+        let inventory = MasterInventory::build(
+            "Spain",
+            vec![
+                image("a")
+                    .visibility(Visibility::Private)
+                    .property("nid", "1")
+                    .build(),
+                image("b").build(),
+                image("c").property("nid", "2").build(),
+            ],
+            PROJECT,
+        );
+        let condition = Condition::parse("int(image.user_properties['nid']) < 2").unwrap();
+        let selection = Selection::choose(&inventory, &SyncRules::default(), Some(&condition));
+        assert_eq!(names(&selection), ["a"]);
+        assert!(selection.condition_failed());
+        assert_eq!(selection.warnings.len(), 1);
+        assert_eq!(selection.warnings[0].image.as_deref(), Some("b"));
+    }
+}

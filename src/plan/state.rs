@@ -1,0 +1,174 @@
+//! What every selected image is in a region, and why; and the plan that follows.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Action, PlannedFailure};
+use crate::model::{Checksum, ImageId, RegionName, Status, Warning};
+
+/// Why a kernel or ramdisk cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartProblem {
+    /// No image of the master inventory has that id.
+    NotInInventory,
+    /// The target's rules do not select it.
+    NotSelected,
+    /// Its own kernel or ramdisk cannot be had.
+    ErrorAmi,
+    /// The references run in a circle.
+    Circle,
+}
+
+/// The rule that decided an image's status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum Reason {
+    /// Nothing differs.
+    InStep,
+    /// The region has no image of that name that counts.
+    Absent,
+    /// An administrator of the region deactivated it: it is left as it is.
+    Deactivated,
+    /// Another checksum, and a list of the configuration says what is done.
+    Listed {
+        /// `dontupdate`, `rename` or `replace`.
+        key: &'static str,
+        /// The entry that matched: `any` or the region's checksum.
+        entry: String,
+        /// The region's checksum.
+        checksum: Option<Checksum>,
+        /// `replace` applies, but a protected image is kept.
+        protected: bool,
+    },
+    /// Another checksum, and no list says what is done.
+    Unlisted {
+        /// The region's checksum.
+        checksum: Option<Checksum>,
+    },
+    /// Visibility, these properties, or references to parts differ.
+    MetadataDiffers {
+        /// Public here and not there, or the other way round.
+        visibility: bool,
+        /// Names of the properties, `kernel_id` and `ramdisk_id` among them.
+        properties: Vec<String>,
+    },
+    /// A kernel or ramdisk has still to be uploaded.
+    PartPending {
+        /// Its name.
+        part: String,
+    },
+    /// A kernel or ramdisk cannot be had.
+    PartUnavailable {
+        /// Its name or, where it has none, its id at the master.
+        part: String,
+        /// Why.
+        problem: PartProblem,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = |checksum: &Option<Checksum>| {
+            checksum
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), ToString::to_string)
+        };
+        match self {
+            Self::InStep => f.write_str("in step"),
+            Self::Absent => f.write_str("not in the region"),
+            Self::Deactivated => f.write_str("deactivated in the region, left as it is"),
+            Self::Listed {
+                key,
+                entry,
+                checksum,
+                protected,
+            } => {
+                write!(
+                    f,
+                    "the region's checksum is {}, and `{key}` holds `{entry}`",
+                    found(checksum)
+                )?;
+                if *protected {
+                    f.write_str("; the old image is protected, so it is kept")?;
+                }
+                Ok(())
+            }
+            Self::Unlisted { checksum } => write!(
+                f,
+                "the region's checksum is {}, and none of `dontupdate`, `rename`, `replace` holds it",
+                found(checksum)
+            ),
+            Self::MetadataDiffers {
+                visibility,
+                properties,
+            } => {
+                let mut differing: Vec<&str> = properties.iter().map(String::as_str).collect();
+                if *visibility {
+                    differing.insert(0, "visibility");
+                }
+                write!(f, "differs in {}", differing.join(", "))
+            }
+            Self::PartPending { part } => write!(f, "its part `{part}` has still to be uploaded"),
+            Self::PartUnavailable { part, problem } => {
+                let why = match problem {
+                    PartProblem::NotInInventory => "is no image of the master region",
+                    PartProblem::NotSelected => "is not selected",
+                    PartProblem::ErrorAmi => "lacks a part itself",
+                    PartProblem::Circle => "refers back to it",
+                };
+                write!(f, "its part `{part}` {why}")
+            }
+        }
+    }
+}
+
+/// What one selected image is in a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageState {
+    /// Its name.
+    pub image: String,
+    /// What it is.
+    pub status: Status,
+    /// Why.
+    pub reason: Reason,
+    /// Bytes, at the master.
+    pub size: u64,
+    /// The master's image.
+    pub master_id: ImageId,
+    /// The region's image of that name that counts, if there is one.
+    pub image_id: Option<ImageId>,
+}
+
+/// The whole decision for one region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The region.
+    pub region: RegionName,
+    /// Every selected image, ascending by size, then name.
+    pub images: Vec<ImageState>,
+    /// What is done, in this order.
+    pub actions: Vec<Action>,
+    /// Actions that are known to fail before anything is sent.
+    pub failures: Vec<PlannedFailure>,
+    /// What somebody should look at.
+    pub warnings: Vec<Warning>,
+}
+
+impl Plan {
+    /// How many images have each status; a status that no image has is left out.
+    pub fn counts(&self) -> BTreeMap<Status, usize> {
+        let mut counts = BTreeMap::new();
+        for image in &self.images {
+            *counts.entry(image.status).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// The bytes of content that its actions send.
+    pub fn bytes_pending(&self) -> u64 {
+        self.actions.iter().map(Action::bytes).sum()
+    }
+}

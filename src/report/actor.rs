@@ -1,0 +1,113 @@
+//! The reporter actor: a shell over `ReporterState`, which knows nothing of actix.
+//!
+//! It lives on a thread of its own, since writing to a disk or a terminal may block, and a stopped
+//! terminal must not stop an upload. Every room sends it [`Report`]s through [`Events`]; the command
+//! line asks it to [`Finish`].
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use actix::{
+    Actor, Addr, Arbiter, AsyncContext, Context, Handler, MailboxError, Message, MessageResult,
+};
+
+use super::events::{Events, Report};
+use super::state::ReporterState;
+use super::summary::RunSummary;
+use super::terminal::Terminal;
+
+/// Between two looks at the counters of uploads, and two drawings of the bars.
+const TICK: Duration = Duration::from_millis(150);
+
+/// Where reports go.
+#[derive(Clone)]
+pub struct ReportOptions {
+    /// Standard error.
+    pub terminal: Terminal,
+    /// Where the folder of region logs is made, for a parallel sync or dry run. It is made when
+    /// [`RunStarted`](super::event::EventKind::RunStarted) comes.
+    pub log_dir: PathBuf,
+}
+
+/// Receives every report and fans it out.
+pub struct Reporter {
+    state: ReporterState,
+}
+
+impl Reporter {
+    /// Starts it on a thread of its own. Needs a running actix system.
+    pub fn start(options: ReportOptions) -> ReporterHandle {
+        let arbiter = Arbiter::new();
+        let terminal = options.terminal.clone();
+        let address = Self::start_in_arbiter(&arbiter.handle(), |_| Self {
+            state: ReporterState::new(options, Instant::now()),
+        });
+        ReporterHandle {
+            address,
+            arbiter,
+            terminal,
+        }
+    }
+}
+
+impl Actor for Reporter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.run_interval(TICK, |reporter, _| reporter.state.tick(Instant::now()));
+    }
+}
+
+impl Handler<Report> for Reporter {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, _: &mut Self::Context) {
+        self.state.report(report, Instant::now());
+    }
+}
+
+/// Flushes every sink, takes the bars off the screen, and answers with the summary of all that was
+/// reported before.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "RunSummary")]
+pub struct Finish;
+
+impl Handler<Finish> for Reporter {
+    type Result = MessageResult<Finish>;
+
+    fn handle(&mut self, _: Finish, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.state.finish())
+    }
+}
+
+/// The reporter is gone: there is no summary.
+#[derive(Debug, thiserror::Error)]
+#[error("the reporter stopped before the run was over")]
+pub struct ReporterLost(#[from] MailboxError);
+
+/// A running reporter. Dropping it, as an early end of the program does, takes the bars off the
+/// screen.
+pub struct ReporterHandle {
+    address: Addr<Reporter>,
+    arbiter: Arbiter,
+    terminal: Terminal,
+}
+
+impl Drop for ReporterHandle {
+    fn drop(&mut self) {
+        self.terminal.clear();
+        self.arbiter.stop();
+    }
+}
+
+impl ReporterHandle {
+    /// The way to it, for every room.
+    pub fn events(&self) -> Events {
+        Events::new(self.address.clone().recipient())
+    }
+
+    /// Waits until everything that was sent is written, and stops the reporter.
+    pub async fn finish(self) -> Result<RunSummary, ReporterLost> {
+        Ok(self.address.send(Finish).await?)
+    }
+}

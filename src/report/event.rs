@@ -1,0 +1,217 @@
+//! The public events of a run: what every room reports, and what `--log-format json` prints.
+//!
+//! Names of events, fields and codes are public; a change to one is a breaking change.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+
+use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, Status, Warning};
+
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// What happens.
+    Info,
+    /// What somebody should look at.
+    Warning,
+    /// What failed.
+    Error,
+}
+
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Brings the regions in step.
+    Sync,
+    /// Prints the plan.
+    DryRun,
+    /// Prints the status report.
+    Status,
+    /// Writes every image's metadata into files.
+    Backup,
+}
+
+impl Mode {
+    /// True for the modes that change nothing.
+    pub fn is_read_only(self) -> bool {
+        self != Self::Sync
+    }
+}
+
+/// How a region ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegionResult {
+    /// Nothing had to be done.
+    Synchronised,
+    /// Something was done, and nothing failed.
+    Changed,
+    /// Something failed.
+    Failed,
+}
+
+/// What is done to which image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActionFacts {
+    /// What.
+    pub action: ActionKind,
+    /// To the image of that name.
+    pub image: String,
+    /// Its id in the region; none before a new image was made.
+    pub image_id: Option<ImageId>,
+    /// Bytes of content that are sent.
+    pub bytes: u64,
+}
+
+/// An error: its code, a sentence for a person, and what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The public code.
+    pub code: ErrorCode,
+    /// What happened, with method, URL and the server's own words where a server was asked.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+    /// The image, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The action that failed, where one was under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionKind>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The configuration was read, the master inventory built, the regions chosen.
+    RunStarted {
+        /// The master region.
+        master: RegionName,
+        /// The regions, in run order.
+        regions: Vec<RegionName>,
+        /// What the run does.
+        mode: Mode,
+        /// Several regions at once.
+        parallel: bool,
+        /// How many.
+        max_children: usize,
+    },
+    /// A region got its permit.
+    RegionStarted,
+    /// The decision for a region.
+    Plan {
+        /// How many images have each status.
+        counts: BTreeMap<Status, usize>,
+        /// Bytes of content to send.
+        bytes_pending: u64,
+    },
+    /// An action begins.
+    ActionStarted(ActionFacts),
+    /// An action succeeded.
+    ActionFinished {
+        /// Which.
+        #[serde(flatten)]
+        facts: ActionFacts,
+        /// How long it took.
+        #[serde(serialize_with = "millis")]
+        seconds: f64,
+    },
+    /// What would be done.
+    ActionPlanned(ActionFacts),
+    /// How far an upload is: at most one a second and image.
+    Progress {
+        /// The image.
+        image: String,
+        /// `upload`, `replace` or `rename`.
+        action: ActionKind,
+        /// Bytes of content sent.
+        bytes_sent: u64,
+        /// Bytes of content in all.
+        bytes_total: u64,
+    },
+    /// Somebody should look at something.
+    Warning(Warning),
+    /// Something failed.
+    Error(Failure),
+    /// A region is done.
+    RegionFinished {
+        /// How it ended.
+        result: RegionResult,
+        /// Bytes of content that were sent and published.
+        uploaded_bytes: u64,
+        /// Images that were uploaded.
+        uploaded_images: usize,
+        /// Images whose metadata was changed.
+        updated_images: usize,
+        /// How long it took.
+        #[serde(serialize_with = "millis")]
+        seconds: f64,
+    },
+    /// The run is over.
+    RunFinished {
+        /// Regions that did not fail.
+        regions_ok: usize,
+        /// Regions that failed.
+        regions_failed: usize,
+        /// Bytes of content that were sent and published.
+        uploaded_bytes: u64,
+        /// How long it took.
+        #[serde(serialize_with = "millis")]
+        seconds: f64,
+        /// The exit code of the program.
+        exit_code: u8,
+    },
+}
+
+/// An event, with its time and its region.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Event {
+    /// When.
+    #[serde(serialize_with = "rfc3339")]
+    pub ts: DateTime<Utc>,
+    /// How much it matters.
+    pub level: Level,
+    /// The region that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<RegionName>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// An event that happens now.
+    pub fn now(region: Option<RegionName>, kind: EventKind) -> Self {
+        Self {
+            ts: Utc::now(),
+            level: kind.level(),
+            region,
+            kind,
+        }
+    }
+}
+
+impl EventKind {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Warning(_) => Level::Warning,
+            Self::Error(_) => Level::Error,
+            _ => Level::Info,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn millis<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((seconds * 1000.0).round() / 1000.0)
+}
+
+fn rfc3339<S: Serializer>(ts: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&ts.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+}

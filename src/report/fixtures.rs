@@ -1,0 +1,313 @@
+//! Plans and events that the tests of this room share.
+
+use std::collections::BTreeMap;
+
+use super::event::{Event, EventKind, Failure, Mode, RegionResult};
+use super::summary::{RunSummary, SummaryBuilder};
+use crate::model::{
+    ActionKind, ContentHash, ErrorCode, ImageId, RegionName, Status, Visibility, Warning,
+    WarningCode,
+};
+use crate::plan::{
+    Action, Change, ImageState, MetadataChange, PartChange, PartProblem, PartReference, Plan,
+    PlannedFailure, Reason, Replaced, Upload,
+};
+
+/// A name that tries everything.
+pub(super) const NASTY: &str = "a\nRegion: \"done\", \u{1b}[31m\u{202e}\u{1f600}";
+
+pub(super) fn region(name: &str) -> RegionName {
+    name.parse().unwrap()
+}
+
+fn id(last: u8) -> ImageId {
+    ImageId::new(&format!("00000000-0000-4000-8000-0000000000{last:02x}"))
+}
+
+fn state(image: &str, status: Status, reason: Reason, size: u64) -> ImageState {
+    ImageState {
+        image: image.to_owned(),
+        status,
+        reason,
+        size,
+        master_id: id(0xaa),
+        image_id: None,
+    }
+}
+
+fn upload(image: &str, bytes: u64, replaces: Option<Replaced>) -> Upload {
+    Upload {
+        image: image.to_owned(),
+        master_id: id(0xaa),
+        bytes,
+        content: ContentHash {
+            md5: Some("9046fd22131a96502cb0d85b4a406a5a".parse().unwrap()),
+            multihash: None,
+        },
+        replaces,
+        visibility: Visibility::Public,
+        protected: false,
+        disk_format: Some("qcow2".to_owned()),
+        container_format: Some("bare".to_owned()),
+        min_disk: 0,
+        min_ram: 0,
+        properties: BTreeMap::from([("nid".to_owned(), "7".to_owned())]),
+        parts: Vec::new(),
+    }
+}
+
+/// An image of every status.
+fn every_state() -> Vec<ImageState> {
+    let checksum = Some("d41d8cd98f00b204e9800998ecf8427e".parse().unwrap());
+    let listed = |key, entry: &str, protected| Reason::Listed {
+        key,
+        entry: entry.to_owned(),
+        checksum: checksum.clone(),
+        protected,
+    };
+    vec![
+        state("vmlinuz", Status::PendingUpload, Reason::Absent, 8 << 20),
+        state(
+            "stalled",
+            Status::OkStalledChecksum,
+            listed("dontupdate", "d41d8cd98f00b204e9800998ecf8427e", false),
+            9 << 20,
+        ),
+        state("fine", Status::Ok, Reason::InStep, 10 << 20),
+        state(
+            "metadata",
+            Status::PendingMetadata,
+            Reason::MetadataDiffers {
+                visibility: true,
+                properties: vec!["nid".to_owned()],
+            },
+            20 << 20,
+        ),
+        state(
+            NASTY,
+            Status::PendingReplace,
+            listed("replace", "any", false),
+            512 << 20,
+        ),
+        state(
+            "debian-12",
+            Status::PendingRename,
+            listed("replace", "any", true),
+            700 << 20,
+        ),
+        state(
+            "ami",
+            Status::PendingAmi,
+            Reason::PartPending {
+                part: "vmlinuz".to_owned(),
+            },
+            800 << 20,
+        ),
+        state(
+            "conflict",
+            Status::ErrorChecksum,
+            Reason::Unlisted { checksum },
+            900 << 20,
+        ),
+        state(
+            "orphan",
+            Status::ErrorAmi,
+            Reason::PartUnavailable {
+                part: "initrd".to_owned(),
+                problem: PartProblem::NotSelected,
+            },
+            901 << 20,
+        ),
+    ]
+}
+
+/// Every action.
+fn every_action() -> Vec<Action> {
+    let old = |last, keep| {
+        Some(Replaced {
+            image_id: id(last),
+            keep,
+        })
+    };
+    let mut protected = upload("debian-12", 700 << 20, old(3, true));
+    protected.protected = true;
+    protected.parts = vec![PartReference {
+        property: "kernel_id",
+        part: "vmlinuz".to_owned(),
+        image_id: None,
+    }];
+    vec![
+        Action::DeleteLeftover {
+            image: "fine".to_owned(),
+            image_id: id(1),
+        },
+        Action::MarkObsolete {
+            image: "centos_obsolete".to_owned(),
+            image_id: id(2),
+            change: MetadataChange {
+                name: Some(Change {
+                    from: "centos".to_owned(),
+                    to: "centos_obsolete".to_owned(),
+                }),
+                ..MetadataChange::default()
+            },
+        },
+        Action::UpdateMetadata {
+            image: "metadata".to_owned(),
+            image_id: id(4),
+            change: MetadataChange {
+                name: None,
+                visibility: Some(Change {
+                    from: Visibility::Private,
+                    to: Visibility::Public,
+                }),
+                properties: BTreeMap::from([
+                    (
+                        "nid".to_owned(),
+                        Change {
+                            from: Some("1\n2".to_owned()),
+                            to: Some("7".to_owned()),
+                        },
+                    ),
+                    (
+                        "old".to_owned(),
+                        Change {
+                            from: Some("x".to_owned()),
+                            to: None,
+                        },
+                    ),
+                ]),
+            },
+        },
+        Action::Upload(Box::new(upload("vmlinuz", 8 << 20, None))),
+        Action::Upload(Box::new(upload(NASTY, 512 << 20, old(5, false)))),
+        Action::Upload(Box::new(protected)),
+        Action::UpdateAmi {
+            image: "ami".to_owned(),
+            image_id: id(6),
+            parts: vec![PartChange {
+                from: None,
+                to: PartReference {
+                    property: "kernel_id",
+                    part: "vmlinuz".to_owned(),
+                    image_id: None,
+                },
+            }],
+        },
+    ]
+}
+
+/// A plan with every action and every reason in it.
+pub(super) fn full_plan() -> Plan {
+    Plan {
+        region: region("Trento"),
+        images: every_state(),
+        actions: every_action(),
+        failures: vec![PlannedFailure {
+            action: ActionKind::Rename,
+            image: "too-long".to_owned(),
+            code: ErrorCode::RenameFailed,
+            message: "`.old` makes its name longer than 255 characters".to_owned(),
+        }],
+        warnings: vec![
+            Warning::new(
+                WarningCode::ForeignOwner,
+                "Another project owns this image: it is passed over.",
+            )
+            .image(NASTY),
+        ],
+    }
+}
+
+/// A plan for a region where nothing has to be done.
+pub(super) fn quiet_plan() -> Plan {
+    Plan {
+        region: region("other:Prague"),
+        images: vec![state("fine", Status::Ok, Reason::InStep, 10 << 20)],
+        actions: Vec::new(),
+        failures: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+pub(super) fn failure() -> Failure {
+    Failure {
+        code: ErrorCode::QuotaExceeded,
+        message: "PUT http://glance.example.org/v2/images/1/file answered 413: \"too\nlarge\""
+            .to_owned(),
+        hint: ErrorCode::QuotaExceeded.hint().to_owned(),
+        image: Some(NASTY.to_owned()),
+        action: Some(ActionKind::Upload),
+    }
+}
+
+pub(super) fn at(region: Option<&str>, second: u32, kind: EventKind) -> Event {
+    let mut event = Event::now(region.map(self::region), kind);
+    event.ts = format!("2026-11-24T02:48:{second:02}Z").parse().unwrap();
+    event
+}
+
+pub(super) fn run_started(mode: Mode, parallel: bool, regions: &[&str]) -> Event {
+    let kind = EventKind::RunStarted {
+        master: region("Spain"),
+        regions: regions.iter().map(|name| region(name)).collect(),
+        mode,
+        parallel,
+        max_children: if parallel { 4 } else { 1 },
+    };
+    at(None, 0, kind)
+}
+
+pub(super) fn region_finished(name: &str, result: RegionResult, uploaded_images: usize) -> Event {
+    let kind = EventKind::RegionFinished {
+        result,
+        uploaded_bytes: (512 << 20) * uploaded_images as u64,
+        uploaded_images,
+        updated_images: uploaded_images / 2,
+        seconds: if uploaded_images == 0 { 0.25 } else { 64.5 },
+    };
+    at(Some(name), 30, kind)
+}
+
+pub(super) fn run_finished(exit_code: u8) -> Event {
+    let kind = EventKind::RunFinished {
+        regions_ok: 2,
+        regions_failed: 1,
+        uploaded_bytes: 0,
+        seconds: 192.25,
+        exit_code,
+    };
+    at(None, 59, kind)
+}
+
+/// A run of those regions and results, with the plans given, as its events tell it.
+pub(super) fn summary(
+    mode: Mode,
+    plans: &[Plan],
+    ends: &[(&str, Option<RegionResult>, usize)],
+) -> RunSummary {
+    let names: Vec<&str> = ends.iter().map(|(name, ..)| *name).collect();
+    let mut builder = SummaryBuilder::default();
+    builder.event(&run_started(mode, false, &names));
+    for plan in plans {
+        let kind = EventKind::Plan {
+            counts: plan.counts(),
+            bytes_pending: plan.bytes_pending(),
+        };
+        builder.planned(&plan.region, plan.actions.len());
+        builder.event(&Event::now(Some(plan.region.clone()), kind));
+    }
+    for (name, result, uploaded) in ends {
+        if *result == Some(RegionResult::Failed) {
+            builder.event(&at(Some(name), 20, EventKind::Error(failure())));
+        }
+        if let Some(result) = result {
+            builder.event(&region_finished(name, *result, *uploaded));
+        }
+    }
+    let failed = ends
+        .iter()
+        .any(|(_, result, _)| *result == Some(RegionResult::Failed));
+    builder.event(&run_finished(u8::from(failed)));
+    builder.finish(None)
+}

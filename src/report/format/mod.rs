@@ -1,0 +1,43 @@
+//! What goes to standard output: status report, plan, regions, summary, for people and for programs.
+//!
+//! Functions that write a value to a writer; the command line chooses which, and owns the stream.
+
+mod plan;
+mod status;
+mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::text::{OneLine, visible_json};
+use crate::model::RegionName;
+
+pub(super) use plan::{PlanLine, region_lines};
+pub use plan::{plan_json, plan_text};
+pub use status::{status_csv, status_json};
+pub use summary::{summary_json, summary_text};
+pub use table::status_table;
+
+/// Writes one region a line.
+pub fn regions_text(out: &mut impl Write, regions: &[RegionName]) -> io::Result<()> {
+    for region in regions {
+        let name = region.to_string();
+        writeln!(out, "{}", OneLine(&name))?;
+    }
+    Ok(())
+}
+
+/// Writes an array of the regions' names.
+pub fn regions_json(out: &mut impl Write, regions: &[RegionName]) -> io::Result<()> {
+    json(out, &regions)
+}
+
+/// Writes one document, indented, with a line break at its end.
+fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let document = serde_json::to_string_pretty(value)?;
+    writeln!(out, "{}", visible_json(document))
+}

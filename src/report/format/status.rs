@@ -1,0 +1,83 @@
+//! The status report: what every selected image is in every region.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::json;
+use crate::model::{RegionName, Status};
+use crate::plan::{ImageState, Plan};
+use crate::report::event::Failure;
+use crate::report::summary::RunSummary;
+
+/// Writes `status,region,image`, one line per image and region, without a header. Names keep their
+/// exact bytes, quoted where CSV needs it. Regions come in the order of `plans`, the images of each
+/// in the plan's, ascending by size, then name.
+pub fn status_csv<P: Borrow<Plan>>(out: &mut impl Write, plans: &[P]) -> io::Result<()> {
+    let mut writer = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(&mut *out);
+    for plan in plans.iter().map(Borrow::borrow) {
+        let region = plan.region.to_string();
+        for image in &plan.images {
+            writer
+                .write_record([image.status.as_str(), &region, &image.image])
+                .map_err(io_error)?;
+        }
+    }
+    writer.flush()
+}
+
+/// csv's own conversion hides the kind, by which a closed pipe is told from a full disk.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// Writes one document: the regions in the order of the summary, each with its images and their
+/// reasons, or with what failed.
+pub fn status_json<P: Borrow<Plan>>(
+    out: &mut impl Write,
+    plans: &[P],
+    summary: &RunSummary,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        master: &'a Option<RegionName>,
+        regions: Vec<Entry<'a>>,
+        errors: &'a [Failure],
+    }
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        region: &'a RegionName,
+        counts: &'a BTreeMap<Status, usize>,
+        images: &'a [ImageState],
+        errors: &'a [Failure],
+    }
+    let by_region: BTreeMap<_, &Plan> = plans
+        .iter()
+        .map(|plan| (&plan.borrow().region, plan.borrow()))
+        .collect();
+    let regions = summary
+        .regions
+        .iter()
+        .map(|region| Entry {
+            region: &region.region,
+            counts: &region.counts,
+            images: by_region
+                .get(&region.region)
+                .map_or(&[], |plan| plan.images.as_slice()),
+            errors: &region.errors,
+        })
+        .collect();
+    let document = Document {
+        master: &summary.master,
+        regions,
+        errors: &summary.errors,
+    };
+    json(out, &document)
+}

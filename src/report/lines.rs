@@ -1,0 +1,111 @@
+//! Events as lines for people on standard error: alone, or above the bars.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::event::{Event, EventKind, Mode};
+use super::terminal::{Terminal, Verbosity};
+use super::text::OneLine;
+use super::wording::{self, Label, Line, Weight};
+use crate::model::{ByteSize, RegionName};
+
+/// Between two lines about one upload, where no bar shows how far it is and `-v` asks for it.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Writes the lines of events to a terminal.
+pub(super) struct Lines {
+    terminal: Terminal,
+    mode: Mode,
+    told: HashMap<(Option<RegionName>, String), Instant>,
+}
+
+impl Lines {
+    pub(super) fn new(terminal: Terminal) -> Self {
+        Self {
+            terminal,
+            mode: Mode::Sync,
+            told: HashMap::new(),
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event, now: Instant) {
+        if let EventKind::RunStarted { mode, .. } = &event.kind {
+            self.mode = *mode;
+        }
+        if let Some(line) = self.progress(event, now) {
+            self.write(event.region.as_ref(), &[line]);
+        }
+        let lines = wording::lines(&event.kind, self.mode);
+        self.write(event.region.as_ref(), &lines);
+    }
+
+    /// How far an upload is, now and then.
+    fn progress(&mut self, event: &Event, now: Instant) -> Option<Line> {
+        let EventKind::Progress {
+            image,
+            action,
+            bytes_sent,
+            bytes_total,
+        } = &event.kind
+        else {
+            return None;
+        };
+        if self.terminal.has_bars() {
+            return None;
+        }
+        let key = (event.region.clone(), image.clone());
+        let told = *self.told.entry(key.clone()).or_insert(now);
+        if now.duration_since(told) < PROGRESS_INTERVAL {
+            return None;
+        }
+        self.told.insert(key, now);
+        let text = format!(
+            "{} `{}`: {} of {}",
+            wording::doing(*action),
+            OneLine(image),
+            ByteSize(*bytes_sent),
+            ByteSize(*bytes_total)
+        );
+        Some(Line::info(Weight::Detail, text))
+    }
+
+    /// Writes those lines that are loud enough.
+    pub(super) fn write(&self, region: Option<&RegionName>, lines: &[Line]) {
+        let mut text = String::new();
+        for line in lines.iter().filter(|line| self.shows(line)) {
+            text += &self.format(region, line);
+            text.push('\n');
+        }
+        if !text.is_empty() {
+            self.terminal.write(text);
+        }
+    }
+
+    fn shows(&self, line: &Line) -> bool {
+        match self.terminal.verbosity() {
+            Verbosity::Quiet => line.weight == Weight::Essential,
+            Verbosity::Normal => match line.weight {
+                Weight::Essential | Weight::Normal => true,
+                Weight::Step => !self.terminal.has_bars(),
+                Weight::Detail => false,
+            },
+            Verbosity::Verbose | Verbosity::Debug => true,
+        }
+    }
+
+    fn format(&self, region: Option<&RegionName>, line: &Line) -> String {
+        let paint = self.terminal.paint();
+        let region = region.map_or_else(String::new, |region| {
+            let name = region.to_string();
+            format!("{} ", paint.cyan(format!("{}:", OneLine(&name))))
+        });
+        let word = line.label.as_str();
+        let label = match line.label {
+            Label::None => String::new(),
+            Label::Warning => format!("{} ", paint.yellow(word)),
+            Label::Error => format!("{} ", paint.red(word)),
+            Label::Hint => format!("{} ", paint.bold(word)),
+        };
+        format!("{region}{label}{}", line.text)
+    }
+}

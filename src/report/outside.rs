@@ -1,0 +1,73 @@
+//! What is said outside a run's events: why it does not begin, and what a signal does to it.
+
+use super::event::{Event, EventKind, Failure};
+use super::ndjson::Ndjson;
+use super::terminal::{LogFormat, Terminal, Verbosity};
+
+impl Terminal {
+    /// Says something to the person at the terminal; nothing where the messages are for machines.
+    pub fn say(&self, text: &str) {
+        if self.log_format() == LogFormat::Text && self.verbosity() > Verbosity::Quiet {
+            self.write(format!("{}\n", text.trim_end_matches('\n')));
+        }
+    }
+
+    /// Says why a run does not begin: everything that is wrong at once, each in as many lines as it
+    /// needs, or one event each.
+    pub fn errors(&self, failures: Vec<Failure>) {
+        match self.log_format() {
+            LogFormat::Json => {
+                let mut ndjson = Ndjson::new(self.clone());
+                for failure in failures {
+                    ndjson.event(&Event::now(None, EventKind::Error(failure)));
+                }
+            }
+            LogFormat::Text => self.write(self.error_text(&failures)),
+        }
+    }
+
+    fn error_text(&self, failures: &[Failure]) -> String {
+        let paint = self.paint();
+        let mut lines = Vec::new();
+        let mut failures = failures.iter().peekable();
+        while let Some(failure) = failures.next() {
+            let message = failure.message.replace('\n', "\n  ");
+            lines.push(format!("{} {message}\n", paint.red("error:")));
+            // What several errors have in common is said once.
+            let next_hint = failures.peek().map(|next| &next.hint);
+            if !failure.hint.is_empty() && next_hint != Some(&failure.hint) {
+                lines.push(format!("{} {}\n", paint.dim("hint:"), failure.hint));
+            }
+        }
+        lines.concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ErrorCode;
+    use crate::report::TerminalOptions;
+
+    fn failure(message: &str) -> Failure {
+        Failure {
+            code: ErrorCode::ConfigInvalid,
+            message: message.to_owned(),
+            hint: "Correct it.".to_owned(),
+            image: None,
+            action: None,
+        }
+    }
+
+    #[test]
+    fn several_errors_share_their_hint() {
+        let terminal = Terminal::to_writer(TerminalOptions::default(), Box::new(Vec::new()));
+        let text = terminal.error_text(&[failure("one\ntwo lines"), failure("another")]);
+        insta::assert_snapshot!(text, @r"
+        error: one
+          two lines
+        error: another
+        hint: Correct it.
+        ");
+    }
+}

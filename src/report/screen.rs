@@ -1,0 +1,257 @@
+//! The bars: what every region at work does right now, and how far the fleet is.
+//!
+//! The reporter's state feeds it events and asks it several times a second to draw; `layout` makes
+//! lines of it, which the terminal shows. Ended regions are lines above, written by `lines`.
+
+use std::time::{Duration, Instant};
+
+use super::event::{Event, EventKind, RegionResult};
+use super::layout::{self, FleetRow, Row, Sent};
+use super::speed::{Speed, time_left};
+use super::state::Transfer;
+use super::terminal::Terminal;
+use super::text::OneLine;
+use super::wording;
+use crate::model::RegionName;
+
+/// All was sent; the server still reads, hashes and answers.
+const FINISHING: &str = "finishing";
+
+/// A region at work.
+struct Working {
+    region: RegionName,
+    since: Instant,
+    doing: String,
+    /// The image that the words above are about.
+    image: String,
+    /// Known once its plan is.
+    bytes_planned: Option<u64>,
+    bytes_done: u64,
+    /// Sent, and not yet known to have been accepted.
+    bytes_settling: u64,
+    speed: Speed,
+}
+
+/// The state of the bars.
+pub(super) struct Screen {
+    terminal: Terminal,
+    started: Instant,
+    regions_total: usize,
+    regions_done: usize,
+    regions_failed: usize,
+    working: Vec<Working>,
+    /// Of regions that ended: what they were to send, less what they will not send any more.
+    bytes_ended: u64,
+    speed: Speed,
+}
+
+impl Screen {
+    pub(super) fn new(terminal: Terminal, now: Instant) -> Self {
+        Self {
+            terminal,
+            started: now,
+            regions_total: 0,
+            regions_done: 0,
+            regions_failed: 0,
+            working: Vec::new(),
+            bytes_ended: 0,
+            speed: Speed::default(),
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event, now: Instant) {
+        match (&event.kind, &event.region) {
+            (EventKind::RunStarted { regions, .. }, _) => {
+                self.started = now;
+                self.regions_total = regions.len();
+            }
+            (EventKind::RegionStarted, Some(region)) => {
+                let idle = Working {
+                    region: region.clone(),
+                    since: now,
+                    doing: "listing images".to_owned(),
+                    image: String::new(),
+                    bytes_planned: None,
+                    bytes_done: 0,
+                    bytes_settling: 0,
+                    speed: Speed::default(),
+                };
+                self.working.push(idle);
+            }
+            (EventKind::RegionFinished { result, .. }, Some(region)) => {
+                self.regions_done += 1;
+                self.regions_failed += usize::from(*result == RegionResult::Failed);
+                if let Some(place) = self.place(region) {
+                    self.bytes_ended += self.working.remove(place).bytes_done;
+                }
+            }
+            (kind, Some(region)) => {
+                if let Some(place) = self.place(region) {
+                    self.working[place].event(kind);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn note(&mut self, region: &RegionName, message: &str) {
+        if let Some(place) = self.place(region) {
+            self.working[place].doing(message, "");
+        }
+    }
+
+    /// No more content flows. Its bytes count on until the action is over, or the fleet's line would
+    /// jump back and forth.
+    pub(super) fn transfer_finished(&mut self, transfer: &Transfer) {
+        if let Some(place) = self.place(&transfer.region) {
+            let working = &mut self.working[place];
+            working.bytes_settling = transfer.bytes_sent();
+            working.doing(FINISHING, &transfer.image);
+        }
+    }
+
+    fn place(&self, region: &RegionName) -> Option<usize> {
+        self.working
+            .iter()
+            .position(|working| working.region == *region)
+    }
+
+    /// Draws what there is now.
+    pub(super) fn draw(&mut self, transfers: &[Transfer], now: Instant) {
+        // Before the first region and after the last there is nothing to show.
+        if self.working.is_empty() && self.regions_done == 0 {
+            return;
+        }
+        let (width, height) = self.terminal.size();
+        let lines = self.lines(transfers, now, width, height);
+        self.terminal.draw(&lines);
+    }
+
+    fn lines(
+        &mut self,
+        transfers: &[Transfer],
+        now: Instant,
+        width: usize,
+        height: usize,
+    ) -> Vec<String> {
+        let mut sent_now = 0;
+        let rows: Vec<Row> = self
+            .working
+            .iter_mut()
+            .map(|working| {
+                let transfer = transfers
+                    .iter()
+                    .find(|transfer| transfer.region == working.region);
+                sent_now += transfer.map_or(0, Transfer::bytes_sent);
+                working.row(transfer, now)
+            })
+            .collect();
+        let fleet = self.fleet(sent_now, now);
+        layout::lines(&rows, &fleet, width, height, self.terminal.paint())
+    }
+
+    fn fleet(&mut self, sent_now: u64, now: Instant) -> FleetRow {
+        let done: u64 = self
+            .working
+            .iter()
+            .map(|working| working.bytes_done + working.bytes_settling)
+            .sum();
+        let planned: u64 = self
+            .working
+            .iter()
+            .filter_map(|working| working.bytes_planned)
+            .sum();
+        let sent = self.bytes_ended + done + sent_now;
+        let total = (self.bytes_ended + planned).max(sent);
+        self.speed.sample(now, sent);
+        let rate = self.speed.rate();
+        FleetRow {
+            regions_done: self.regions_done,
+            regions_total: self.regions_total.max(self.regions_done),
+            regions_failed: self.regions_failed,
+            sent: Sent {
+                bytes: sent,
+                total,
+                rate,
+                left: time_left(total - sent, rate),
+            },
+            // Regions whose plan is not known yet may have more to send.
+            at_least: self.regions_done
+                + self
+                    .working
+                    .iter()
+                    .filter(|working| working.bytes_planned.is_some())
+                    .count()
+                < self.regions_total,
+            elapsed: now.duration_since(self.started),
+        }
+    }
+}
+
+impl Working {
+    fn event(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Plan { bytes_pending, .. } => {
+                self.bytes_planned = Some(*bytes_pending);
+                self.doing("planned", "");
+            }
+            EventKind::ActionStarted(facts) => {
+                self.bytes_settling = 0;
+                self.doing(wording::doing(facts.action), &facts.image);
+            }
+            EventKind::ActionFinished { facts, .. } => {
+                self.bytes_settling = 0;
+                self.bytes_done += facts.bytes;
+            }
+            EventKind::Error(_) => self.bytes_settling = 0,
+            _ => {}
+        }
+    }
+
+    fn doing(&mut self, doing: &str, image: &str) {
+        self.doing = OneLine(doing).to_string();
+        self.image = OneLine(image).to_string();
+    }
+
+    fn row(&mut self, transfer: Option<&Transfer>, now: Instant) -> Row {
+        let name = self.region.to_string();
+        let sent = transfer.map(|transfer| {
+            let bytes = transfer.bytes_sent();
+            self.speed.sample(now, bytes);
+            let rate = self.speed.rate().filter(|_| bytes < transfer.bytes_total);
+            Sent {
+                bytes,
+                total: transfer.bytes_total,
+                rate,
+                left: time_left(transfer.bytes_total - bytes, rate),
+            }
+        });
+        if sent.is_none() {
+            self.speed = Speed::default();
+        }
+        let arrived = sent.as_ref().is_some_and(|sent| sent.bytes == sent.total);
+        let (doing, image) = match transfer {
+            Some(transfer) if arrived => (FINISHING, &transfer.image),
+            Some(transfer) => (wording::doing(transfer.action), &transfer.image),
+            None => (self.doing.as_str(), &self.image),
+        };
+        Row {
+            region: OneLine(&name).to_string(),
+            doing: doing.to_owned(),
+            image: OneLine(image).to_string(),
+            sent,
+            elapsed: now.duration_since(self.since),
+        }
+    }
+}
+
+/// `0:07`, `12:03`, `1:02:03`.
+pub(super) fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}

@@ -1,0 +1,279 @@
+//! What the reporter knows and does, without actix: each report goes to every sink in turn.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Local, Utc};
+
+use super::actor::ReportOptions;
+use super::event::{ActionFacts, Event, EventKind, Mode};
+use super::events::Report;
+use super::format::{PlanLine, region_lines};
+use super::lines::Lines;
+use super::ndjson::Ndjson;
+use super::region_log::{LogError, RegionLogs};
+use super::screen::Screen;
+use super::summary::{RunSummary, SummaryBuilder};
+use super::terminal::{LogFormat, Terminal};
+use super::text::OneLine;
+use super::wording::{self, Line, Weight};
+use crate::model::{ActionKind, RegionName, Warning, WarningCode};
+use crate::plan::Plan;
+
+/// Between two `progress` events of one upload.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Content on its way.
+pub(super) struct Transfer {
+    pub(super) region: RegionName,
+    pub(super) image: String,
+    pub(super) action: ActionKind,
+    pub(super) bytes_total: u64,
+    bytes_sent: Arc<AtomicU64>,
+    told: Instant,
+}
+
+impl Transfer {
+    /// Never more than there is, whatever the counter says.
+    pub(super) fn bytes_sent(&self) -> u64 {
+        self.bytes_sent
+            .load(Ordering::Relaxed)
+            .min(self.bytes_total)
+    }
+}
+
+enum Messages {
+    Text(Lines),
+    Json(Ndjson),
+}
+
+/// Fans reports out to its sinks.
+pub(super) struct ReporterState {
+    terminal: Terminal,
+    log_dir: PathBuf,
+    messages: Messages,
+    screen: Option<Screen>,
+    logs: Option<RegionLogs>,
+    /// One warning about logs is enough for a run.
+    log_failed: bool,
+    summary: SummaryBuilder,
+    transfers: Vec<Transfer>,
+    mode: Mode,
+}
+
+impl ReporterState {
+    pub(super) fn new(options: ReportOptions, now: Instant) -> Self {
+        let terminal = options.terminal;
+        Self {
+            log_dir: options.log_dir,
+            messages: match terminal.log_format() {
+                LogFormat::Text => Messages::Text(Lines::new(terminal.clone())),
+                LogFormat::Json => Messages::Json(Ndjson::new(terminal.clone())),
+            },
+            screen: terminal
+                .has_bars()
+                .then(|| Screen::new(terminal.clone(), now)),
+            terminal,
+            logs: None,
+            log_failed: false,
+            summary: SummaryBuilder::default(),
+            transfers: Vec::new(),
+            mode: Mode::Sync,
+        }
+    }
+
+    pub(super) fn report(&mut self, report: Report, now: Instant) {
+        match report {
+            Report::Event(event) => self.event(&event, now),
+            Report::Planned(plan) => self.planned(&plan, now),
+            Report::Note { region, message } => self.note(&region, &message),
+            Report::TransferStarted {
+                region,
+                image,
+                action,
+                bytes_total,
+                bytes_sent,
+            } => self.transfers.push(Transfer {
+                region,
+                image,
+                action,
+                bytes_total,
+                bytes_sent,
+                told: now,
+            }),
+            Report::TransferFinished { region, image } => self.transfer_finished(&region, &image),
+        }
+    }
+
+    fn planned(&mut self, plan: &Plan, now: Instant) {
+        let region = &plan.region;
+        self.summary.planned(region, plan.actions.len());
+        let kind = EventKind::Plan {
+            counts: plan.counts(),
+            bytes_pending: plan.bytes_pending(),
+        };
+        self.event(&Event::now(Some(region.clone()), kind), now);
+        let lines = plan_log(plan);
+        self.log(region, Utc::now(), &lines, now);
+        // A dry run has its plan on standard output, and a status report its states.
+        if self.mode == Mode::Sync
+            && let Messages::Text(messages) = &mut self.messages
+        {
+            messages.write(Some(region), &lines);
+        }
+        if self.mode == Mode::DryRun {
+            for action in &plan.actions {
+                let kind = EventKind::ActionPlanned(ActionFacts {
+                    action: action.kind(),
+                    image: action.image().to_owned(),
+                    image_id: action.image_id().cloned(),
+                    bytes: action.bytes(),
+                });
+                self.event(&Event::now(Some(region.clone()), kind), now);
+            }
+        }
+    }
+
+    fn transfer_finished(&mut self, region: &RegionName, image: &str) {
+        let ended = |transfer: &mut Transfer| transfer.region == *region && transfer.image == image;
+        for transfer in self.transfers.extract_if(.., ended) {
+            if let Some(screen) = &mut self.screen {
+                screen.transfer_finished(&transfer);
+            }
+        }
+    }
+
+    fn note(&mut self, region: &RegionName, message: &str) {
+        let line = Line::info(Weight::Detail, OneLine(message).to_string());
+        if let Messages::Text(lines) = &mut self.messages {
+            lines.write(Some(region), std::slice::from_ref(&line));
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.note(region, message);
+        }
+        self.log(region, Utc::now(), &[line], Instant::now());
+    }
+
+    fn event(&mut self, event: &Event, now: Instant) {
+        if let EventKind::RunStarted { .. } = &event.kind {
+            self.run_started(event, now);
+        }
+        self.summary.event(event);
+        if let Some(screen) = &mut self.screen {
+            screen.event(event, now);
+        }
+        match &mut self.messages {
+            Messages::Text(lines) => lines.event(event, now),
+            Messages::Json(ndjson) => ndjson.event(event),
+        }
+        // The plan's own lines say more about each action than the events made of it.
+        if let Some(region) = &event.region
+            && !matches!(event.kind, EventKind::ActionPlanned(_))
+        {
+            let lines = wording::lines(&event.kind, self.mode);
+            self.log(region, event.ts, &lines, now);
+            if let (EventKind::RegionFinished { .. }, Some(logs)) = (&event.kind, &mut self.logs) {
+                logs.close(region);
+            }
+        }
+    }
+
+    fn run_started(&mut self, event: &Event, now: Instant) {
+        let EventKind::RunStarted {
+            master,
+            mode,
+            parallel,
+            ..
+        } = &event.kind
+        else {
+            return;
+        };
+        self.mode = *mode;
+        if !*parallel || !matches!(mode, Mode::Sync | Mode::DryRun) {
+            return;
+        }
+        let what = if *mode == Mode::Sync {
+            "sync"
+        } else {
+            "dry run"
+        };
+        let master = master.to_string();
+        let title = format!(
+            "glancesync {}: {what}, master {}",
+            env!("CARGO_PKG_VERSION"),
+            OneLine(&master)
+        );
+        let started = event.ts.with_timezone(&Local).fixed_offset();
+        match RegionLogs::create(&self.log_dir, started, title) {
+            Ok(logs) => self.logs = Some(logs),
+            Err(error) => self.log_unwritable(&error, now),
+        }
+    }
+
+    fn log(&mut self, region: &RegionName, time: DateTime<Utc>, lines: &[Line], now: Instant) {
+        if let Some(logs) = &mut self.logs
+            && let Err(error) = logs.write(region, time, lines)
+        {
+            self.log_unwritable(&error, now);
+        }
+    }
+
+    fn log_unwritable(&mut self, error: &LogError, now: Instant) {
+        if std::mem::replace(&mut self.log_failed, true) {
+            return;
+        }
+        let warning = Warning::new(
+            WarningCode::LogUnwritable,
+            format!("A region log is incomplete: {error}. The run goes on; check `log_dir`."),
+        );
+        self.event(&Event::now(None, EventKind::Warning(warning)), now);
+    }
+
+    /// Looks at the counters of uploads; called several times a second.
+    pub(super) fn tick(&mut self, now: Instant) {
+        let mut events = Vec::new();
+        for transfer in &mut self.transfers {
+            if now.duration_since(transfer.told) >= PROGRESS_INTERVAL {
+                transfer.told = now;
+                let kind = EventKind::Progress {
+                    image: transfer.image.clone(),
+                    action: transfer.action,
+                    bytes_sent: transfer.bytes_sent(),
+                    bytes_total: transfer.bytes_total,
+                };
+                events.push(Event::now(Some(transfer.region.clone()), kind));
+            }
+        }
+        for event in events {
+            self.event(&event, now);
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.draw(&self.transfers, now);
+        }
+    }
+
+    /// Takes the bars away and sums up. Lines and logs are written as they come, so nothing else
+    /// waits to be flushed.
+    pub(super) fn finish(&mut self) -> RunSummary {
+        self.screen = None;
+        self.terminal.clear();
+        let folder = self.logs.as_ref().map(|logs| logs.folder().to_owned());
+        self.summary.finish(folder)
+    }
+}
+
+/// What a region's log says about the decision. Warnings and failures come as events of their own.
+fn plan_log(plan: &Plan) -> Vec<Line> {
+    region_lines(plan)
+        .into_iter()
+        .filter_map(|line| match line {
+            PlanLine::Action(text) => Some(format!("planned: {text}")),
+            PlanLine::Detail(text) => Some(format!("    {text}")),
+            PlanLine::Left(text) => Some(format!("left as it is: {text}")),
+            PlanLine::Failure(_) | PlanLine::Warning(_) => None,
+        })
+        .map(|text| Line::info(Weight::Detail, text))
+        .collect()
+}

@@ -1,0 +1,250 @@
+//! What a run came to, gathered from its events.
+//!
+//! The reporter's state feeds the builder; the values go to the command line, which prints them with
+//! the functions of `format` and leaves with the exit code.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::event::{Event, EventKind, Failure, Mode, RegionResult};
+use crate::model::{RegionName, Status};
+
+/// What one region came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RegionSummary {
+    /// The region.
+    pub region: RegionName,
+    /// How it ended; none where the run ended before it did.
+    pub result: Option<RegionResult>,
+    /// How many images had each status before anything was done.
+    pub counts: BTreeMap<Status, usize>,
+    /// Actions that its plan held.
+    pub planned_actions: usize,
+    /// Bytes of content that its plan would send.
+    pub bytes_pending: u64,
+    /// Bytes of content that were sent and published.
+    pub uploaded_bytes: u64,
+    /// Images that were uploaded.
+    pub uploaded_images: usize,
+    /// Images whose metadata was changed.
+    pub updated_images: usize,
+    /// How long it took.
+    pub seconds: f64,
+    /// How many warnings it had.
+    pub warnings: usize,
+    /// What failed, in order.
+    pub errors: Vec<Failure>,
+}
+
+impl RegionSummary {
+    fn new(region: RegionName) -> Self {
+        Self {
+            region,
+            result: None,
+            counts: BTreeMap::new(),
+            planned_actions: 0,
+            bytes_pending: 0,
+            uploaded_bytes: 0,
+            uploaded_images: 0,
+            updated_images: 0,
+            seconds: 0.0,
+            warnings: 0,
+            errors: Vec::new(),
+        }
+    }
+
+    /// True where every image was what it should be.
+    pub fn is_in_step(&self) -> bool {
+        self.planned_actions == 0
+            && self
+                .counts
+                .keys()
+                .all(|status| matches!(status, Status::Ok | Status::OkStalledChecksum))
+    }
+}
+
+/// The region that took longest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SlowestRegion {
+    /// The region.
+    pub region: RegionName,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunSummary {
+    /// What the run did.
+    pub mode: Mode,
+    /// The master region; none where the run ended before it was known.
+    pub master: Option<RegionName>,
+    /// The exit code of the program.
+    pub exit_code: u8,
+    /// How long it took.
+    pub seconds: f64,
+    /// Regions that ended without a failure.
+    pub regions_ok: usize,
+    /// Regions that failed.
+    pub regions_failed: usize,
+    /// Regions that the run did not get to, or did not finish.
+    pub regions_unfinished: usize,
+    /// Bytes of content that were sent and published.
+    pub uploaded_bytes: u64,
+    /// Images that were uploaded.
+    pub uploaded_images: usize,
+    /// Images whose metadata was changed.
+    pub updated_images: usize,
+    /// How many warnings there were, of regions and of the run.
+    pub warnings: usize,
+    /// How many images had each status before anything was done, over all regions.
+    pub counts: BTreeMap<Status, usize>,
+    /// The region that took longest; none where no region ended.
+    pub slowest: Option<SlowestRegion>,
+    /// The folder of the region logs, where there are any.
+    pub log_folder: Option<PathBuf>,
+    /// What failed outside every region.
+    pub errors: Vec<Failure>,
+    /// The regions, in run order.
+    pub regions: Vec<RegionSummary>,
+}
+
+/// Gathers a summary, event by event.
+#[derive(Debug, Default)]
+pub(super) struct SummaryBuilder {
+    mode: Option<Mode>,
+    master: Option<RegionName>,
+    exit_code: Option<u8>,
+    seconds: f64,
+    warnings: usize,
+    errors: Vec<Failure>,
+    regions: Vec<RegionSummary>,
+    places: BTreeMap<RegionName, usize>,
+}
+
+impl SummaryBuilder {
+    pub(super) fn event(&mut self, event: &Event) {
+        if let EventKind::RunStarted {
+            master,
+            regions,
+            mode,
+            ..
+        } = &event.kind
+        {
+            self.mode = Some(*mode);
+            self.master = Some(master.clone());
+            for region in regions {
+                self.region(region);
+            }
+        }
+        match &event.region {
+            Some(region) => update(self.region(region), &event.kind),
+            None => self.run_event(&event.kind),
+        }
+    }
+
+    /// The number of actions that a region's plan holds.
+    pub(super) fn planned(&mut self, region: &RegionName, actions: usize) {
+        self.region(region).planned_actions = actions;
+    }
+
+    fn run_event(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Warning(_) => self.warnings += 1,
+            EventKind::Error(failure) => self.errors.push(failure.clone()),
+            EventKind::RunFinished {
+                seconds, exit_code, ..
+            } => {
+                self.seconds = *seconds;
+                self.exit_code = Some(*exit_code);
+            }
+            _ => {}
+        }
+    }
+
+    fn region(&mut self, name: &RegionName) -> &mut RegionSummary {
+        let next = self.regions.len();
+        let place = *self.places.entry(name.clone()).or_insert(next);
+        if place == next {
+            self.regions.push(RegionSummary::new(name.clone()));
+        }
+        &mut self.regions[place]
+    }
+
+    pub(super) fn finish(&self, log_folder: Option<PathBuf>) -> RunSummary {
+        let regions = &self.regions;
+        let ended = |failed: bool| {
+            regions
+                .iter()
+                .filter(|region| {
+                    region
+                        .result
+                        .is_some_and(|result| (result == RegionResult::Failed) == failed)
+                })
+                .count()
+        };
+        let (regions_ok, regions_failed) = (ended(false), ended(true));
+        let mut counts = BTreeMap::new();
+        for (status, number) in regions.iter().flat_map(|region| &region.counts) {
+            *counts.entry(*status).or_insert(0) += number;
+        }
+        let something_failed = regions_failed > 0
+            || !self.errors.is_empty()
+            || regions.iter().any(|region| !region.errors.is_empty());
+        RunSummary {
+            mode: self.mode.unwrap_or(Mode::Sync),
+            master: self.master.clone(),
+            exit_code: self.exit_code.unwrap_or(u8::from(something_failed)),
+            seconds: self.seconds,
+            regions_ok,
+            regions_failed,
+            regions_unfinished: regions.len() - regions_ok - regions_failed,
+            uploaded_bytes: regions.iter().map(|region| region.uploaded_bytes).sum(),
+            uploaded_images: regions.iter().map(|region| region.uploaded_images).sum(),
+            updated_images: regions.iter().map(|region| region.updated_images).sum(),
+            warnings: self.warnings + regions.iter().map(|region| region.warnings).sum::<usize>(),
+            counts,
+            slowest: regions
+                .iter()
+                .filter(|region| region.result.is_some())
+                .max_by(|one, other| one.seconds.total_cmp(&other.seconds))
+                .map(|region| SlowestRegion {
+                    region: region.region.clone(),
+                    seconds: region.seconds,
+                }),
+            log_folder,
+            errors: self.errors.clone(),
+            regions: regions.clone(),
+        }
+    }
+}
+
+fn update(region: &mut RegionSummary, kind: &EventKind) {
+    match kind {
+        EventKind::Plan {
+            counts,
+            bytes_pending,
+        } => {
+            region.counts.clone_from(counts);
+            region.bytes_pending = *bytes_pending;
+        }
+        EventKind::Warning(_) => region.warnings += 1,
+        EventKind::Error(failure) => region.errors.push(failure.clone()),
+        EventKind::RegionFinished {
+            result,
+            uploaded_bytes,
+            uploaded_images,
+            updated_images,
+            seconds,
+        } => {
+            region.result = Some(*result);
+            region.uploaded_bytes = *uploaded_bytes;
+            region.uploaded_images = *uploaded_images;
+            region.updated_images = *updated_images;
+            region.seconds = *seconds;
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,319 @@
+//! Standard error, shared by everything that writes there: lines, bars, NDJSON and tracing.
+//!
+//! One handle, cloned into the reporter and into the writer of tracing. Where bars are drawn they
+//! are taken off the screen while a line is written, so that nothing is written into a bar.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::text::Paint;
+
+/// What messages and events look like on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people, and bars on a terminal.
+    #[default]
+    Text,
+    /// One event object a line, and nothing else.
+    Json,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ColorChoice {
+    /// On a terminal, unless the environment says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl ColorChoice {
+    /// Decides for one stream. `Auto` obeys, in this order, `NO_COLOR`, `CLICOLOR_FORCE`,
+    /// `CLICOLOR=0` and `TERM=dumb`, then whether the stream is a terminal.
+    pub fn resolve(
+        self,
+        is_terminal: bool,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Paint {
+        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let enabled = match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                if set("NO_COLOR").is_some() {
+                    false
+                } else if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+                    true
+                } else {
+                    is_terminal
+                        && set("CLICOLOR").is_none_or(|value| value != "0")
+                        && set("TERM").is_none_or(|value| value != "dumb")
+                }
+            }
+        };
+        Paint { enabled }
+    }
+
+    /// Decides for standard output of this process.
+    pub fn for_stdout(self) -> Paint {
+        self.resolve(io::stdout().is_terminal(), |name| std::env::var_os(name))
+    }
+}
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors alone.
+    Quiet,
+    /// What changes, warnings and errors.
+    #[default]
+    Normal,
+    /// Every step.
+    Verbose,
+    /// Every step, and what the HTTP client does.
+    Debug,
+}
+
+impl Verbosity {
+    /// Of the number of `-v`, and `-q`, which wins.
+    pub fn from_flags(verbose: u8, quiet: bool) -> Self {
+        match (quiet, verbose) {
+            (true, _) => Self::Quiet,
+            (false, 0) => Self::Normal,
+            (false, 1) => Self::Verbose,
+            (false, _) => Self::Debug,
+        }
+    }
+}
+
+/// Columns for what is laid out on standard output: those of the terminal, else of `COLUMNS`, else 80.
+pub fn stdout_width() -> usize {
+    let terminal = console::Term::stdout().size_checked();
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+    terminal
+        .map(|(_, columns)| usize::from(columns))
+        .or_else(said)
+        .unwrap_or(80)
+}
+
+/// What the command line says about standard error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TerminalOptions {
+    /// `--log-format`.
+    pub log_format: LogFormat,
+    /// `--color`.
+    pub color: ColorChoice,
+    /// `-v`, `-q`.
+    pub verbosity: Verbosity,
+    /// `--no-progress`.
+    pub no_progress: bool,
+}
+
+/// Standard error; clones share it.
+#[derive(Clone)]
+pub struct Terminal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    log_format: LogFormat,
+    verbosity: Verbosity,
+    paint: Paint,
+    screen: console::Term,
+    bars: Option<ProgressBar>,
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+impl Terminal {
+    /// Standard error of this process. Bars are drawn on a terminal that can move its cursor,
+    /// unless they were turned off, or are drowned by `-q`, or would spoil NDJSON.
+    pub fn stderr(options: TerminalOptions) -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let with_bars = is_terminal
+            && !is_dumb
+            && !options.no_progress
+            && options.log_format == LogFormat::Text
+            && options.verbosity != Verbosity::Quiet;
+        Self::new(
+            options,
+            is_terminal,
+            with_bars.then(ProgressDrawTarget::stderr),
+            Box::new(io::stderr()),
+        )
+    }
+
+    /// Another writer in place of standard error, without bars: for tests and embedders.
+    pub fn to_writer(options: TerminalOptions, out: Box<dyn Write + Send>) -> Self {
+        Self::new(options, false, None, out)
+    }
+
+    fn new(
+        options: TerminalOptions,
+        is_terminal: bool,
+        target: Option<ProgressDrawTarget>,
+        out: Box<dyn Write + Send>,
+    ) -> Self {
+        let bars = target.map(|target| {
+            ProgressBar::with_draw_target(None, target)
+                // The template is constant, and a wrong one would only cost the bars.
+                .with_style(
+                    ProgressStyle::with_template("{msg}")
+                        .unwrap_or_else(|_| ProgressStyle::default_bar()),
+                )
+        });
+        Self {
+            inner: Arc::new(Inner {
+                log_format: options.log_format,
+                verbosity: options.verbosity,
+                paint: options
+                    .color
+                    .resolve(is_terminal, |name| std::env::var_os(name)),
+                screen: console::Term::stderr(),
+                bars,
+                out: Mutex::new(out),
+            }),
+        }
+    }
+
+    /// Text or NDJSON.
+    pub fn log_format(&self) -> LogFormat {
+        self.inner.log_format
+    }
+
+    /// How much is said.
+    pub fn verbosity(&self) -> Verbosity {
+        self.inner.verbosity
+    }
+
+    /// Its colours.
+    pub fn paint(&self) -> Paint {
+        self.inner.paint
+    }
+
+    /// True where bars are drawn.
+    pub fn has_bars(&self) -> bool {
+        self.inner.bars.is_some()
+    }
+
+    /// Writes whole lines at once, above the bars. An error is swallowed: where standard error is
+    /// closed there is nobody left to tell.
+    pub fn write(&self, text: impl AsRef<[u8]>) {
+        let write = || {
+            let mut out = self
+                .inner
+                .out
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let _ = out.write_all(text.as_ref()).and_then(|()| out.flush());
+        };
+        match &self.inner.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Replaces the bars by these lines, each of which must fit the width.
+    pub(super) fn draw(&self, lines: &[String]) {
+        if let Some(bars) = &self.inner.bars {
+            bars.set_message(lines.join("\n"));
+        }
+    }
+
+    /// Columns and rows of the screen as it is now; 80 and 24 where nothing tells.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let (rows, columns) = self.inner.screen.size();
+        (usize::from(columns), usize::from(rows))
+    }
+
+    /// Takes the bars off the screen for good. Whoever ends the process without the reporter's
+    /// `Finish` calls this first.
+    pub fn clear(&self) {
+        if let Some(bars) = &self.inner.bars {
+            bars.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(bars) = &self.bars {
+            bars.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    pub(in crate::report) struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Kept {
+        pub(in crate::report) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+
+        pub(in crate::report) fn terminal(&self, options: TerminalOptions) -> Terminal {
+            Terminal::to_writer(options, Box::new(self.clone()))
+        }
+    }
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn enabled(choice: ColorChoice, is_terminal: bool, environment: &[(&str, &str)]) -> bool {
+        choice
+            .resolve(is_terminal, |wanted| {
+                environment
+                    .iter()
+                    .find(|(name, _)| *name == wanted)
+                    .map(|(_, value)| OsString::from(value))
+            })
+            .enabled
+    }
+
+    #[test]
+    fn the_environment_decides_about_colours_unless_the_command_line_does() {
+        use ColorChoice::{Always, Auto, Never};
+        assert!(enabled(Auto, true, &[]));
+        assert!(!enabled(Auto, false, &[]));
+        assert!(!enabled(Auto, true, &[("NO_COLOR", "1")]));
+        assert!(enabled(Auto, true, &[("NO_COLOR", "")]));
+        assert!(enabled(Auto, false, &[("CLICOLOR_FORCE", "1")]));
+        assert!(!enabled(Auto, false, &[("CLICOLOR_FORCE", "0")]));
+        assert!(!enabled(
+            Auto,
+            false,
+            &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]
+        ));
+        assert!(!enabled(Auto, true, &[("CLICOLOR", "0")]));
+        assert!(!enabled(Auto, true, &[("TERM", "dumb")]));
+        assert!(enabled(Always, false, &[("NO_COLOR", "1")]));
+        assert!(!enabled(Never, true, &[("CLICOLOR_FORCE", "1")]));
+    }
+
+    #[test]
+    fn quiet_wins() {
+        assert_eq!(Verbosity::from_flags(3, true), Verbosity::Quiet);
+        assert_eq!(Verbosity::from_flags(0, false), Verbosity::Normal);
+        assert_eq!(Verbosity::from_flags(1, false), Verbosity::Verbose);
+        assert_eq!(Verbosity::from_flags(9, false), Verbosity::Debug);
+    }
+}

@@ -1,0 +1,275 @@
+//! A whole run through the reporter's state: what each sink makes of the same reports.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use insta::assert_snapshot;
+
+use super::actor::ReportOptions;
+use super::event::{ActionFacts, EventKind, Mode, RegionResult};
+use super::events::Report;
+use super::fixtures::{
+    NASTY, at, failure, full_plan, quiet_plan, region, region_finished, run_finished, run_started,
+};
+use super::state::ReporterState;
+use super::summary::RunSummary;
+use super::terminal::tests::Kept;
+use super::terminal::{LogFormat, TerminalOptions, Verbosity};
+use crate::model::{ActionKind, Warning, WarningCode};
+
+/// Everything that can be reported, about three regions.
+fn reports(mode: Mode, parallel: bool) -> Vec<Report> {
+    let facts = ActionFacts {
+        action: ActionKind::Replace,
+        image: NASTY.to_owned(),
+        image_id: None,
+        bytes: 512 << 20,
+    };
+    let warning = Warning::new(WarningCode::ForeignOwner, "Another project owns `debian`.")
+        .image("debian")
+        .owner(Some("p1"));
+    let started = |name| Report::Event(at(Some(name), 1, EventKind::RegionStarted));
+    let mut reports = vec![
+        Report::Event(run_started(
+            mode,
+            parallel,
+            &["Trento", "other:Prague", "Lannion"],
+        )),
+        started("Trento"),
+        Report::Note {
+            region: region("Trento"),
+            message: "lists images".to_owned(),
+        },
+        Report::Planned(Arc::new(full_plan())),
+        Report::Event(at(Some("Trento"), 2, EventKind::Warning(warning))),
+    ];
+    if mode == Mode::Sync {
+        reports.extend([
+            Report::Event(at(
+                Some("Trento"),
+                3,
+                EventKind::ActionStarted(facts.clone()),
+            )),
+            Report::Event(at(
+                Some("Trento"),
+                15,
+                EventKind::ActionFinished {
+                    facts,
+                    seconds: 12.3456,
+                },
+            )),
+        ]);
+    }
+    let uploaded = if mode == Mode::Sync { 3 } else { 0 };
+    reports.extend([
+        Report::Event(region_finished("Trento", RegionResult::Changed, uploaded)),
+        started("other:Prague"),
+        Report::Planned(Arc::new(quiet_plan())),
+        Report::Event(region_finished(
+            "other:Prague",
+            RegionResult::Synchronised,
+            0,
+        )),
+        started("Lannion"),
+        Report::Event(at(Some("Lannion"), 4, EventKind::Error(failure()))),
+        Report::Event(region_finished("Lannion", RegionResult::Failed, 0)),
+        Report::Event(run_finished(1)),
+    ]);
+    reports
+}
+
+fn run(options: TerminalOptions, log_dir: &Path, reports: Vec<Report>) -> (String, RunSummary) {
+    let kept = Kept::default();
+    let options = ReportOptions {
+        terminal: kept.terminal(options),
+        log_dir: log_dir.to_owned(),
+    };
+    let now = Instant::now();
+    let mut state = ReporterState::new(options, now);
+    for report in reports {
+        state.report(report, now);
+    }
+    let summary = state.finish();
+    (kept.text(), summary)
+}
+
+fn text(mode: Mode, verbosity: Verbosity) -> String {
+    let options = TerminalOptions {
+        verbosity,
+        ..TerminalOptions::default()
+    };
+    run(options, Path::new("."), reports(mode, false)).0
+}
+
+#[test]
+fn lines_of_a_sync() {
+    assert_snapshot!(text(Mode::Sync, Verbosity::Normal));
+}
+
+#[test]
+fn lines_of_a_sync_when_asked_for_more() {
+    assert_snapshot!(text(Mode::Sync, Verbosity::Verbose));
+}
+
+#[test]
+fn lines_of_a_quiet_sync_and_of_a_status_report() {
+    assert_snapshot!("lines_quiet", text(Mode::Sync, Verbosity::Quiet));
+    assert_snapshot!("lines_status", text(Mode::Status, Verbosity::Normal));
+}
+
+#[test]
+fn ndjson_is_what_the_contract_says() {
+    let options = TerminalOptions {
+        log_format: LogFormat::Json,
+        // Machines are told everything, whatever people asked for.
+        verbosity: Verbosity::Quiet,
+        ..TerminalOptions::default()
+    };
+    for mode in [Mode::Sync, Mode::DryRun] {
+        let (text, _) = run(options, Path::new("."), reports(mode, false));
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| {
+                let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+                // Events made of a plan happen now.
+                assert!(value["ts"].as_str().unwrap().ends_with('Z'), "{line}");
+                value["ts"] = "…".into();
+                value.to_string()
+            })
+            .collect();
+        assert_snapshot!(format!("ndjson_{mode:?}"), lines.join("\n"));
+    }
+}
+
+#[test]
+fn a_regions_log_tells_its_whole_story() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, summary) = run(
+        TerminalOptions::default(),
+        folder.path(),
+        reports(Mode::Sync, true),
+    );
+    let logs = summary.log_folder.unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(&logs)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["Lannion.txt", "Trento.txt", "other:Prague.txt"]);
+    for name in ["Trento", "Lannion"] {
+        let text = std::fs::read_to_string(logs.join(format!("{name}.txt"))).unwrap();
+        let lines: Vec<&str> = text
+            .lines()
+            .map(|line| {
+                let (time, rest) = line.split_once(' ').unwrap();
+                assert!(chrono::DateTime::parse_from_rfc3339(time).is_ok(), "{line}");
+                rest
+            })
+            .collect();
+        let log = lines
+            .join("\n")
+            .replace(env!("CARGO_PKG_VERSION"), "<version>");
+        assert_snapshot!(format!("region_log_{name}"), log);
+    }
+}
+
+#[test]
+fn only_a_parallel_sync_or_dry_run_has_region_logs() {
+    for (mode, parallel, expected) in [
+        (Mode::Sync, true, true),
+        (Mode::DryRun, true, true),
+        (Mode::Sync, false, false),
+        (Mode::Status, true, false),
+        (Mode::Backup, true, false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = TerminalOptions::default();
+        let (_, summary) = run(options, folder.path(), reports(mode, parallel));
+        assert_eq!(summary.log_folder.is_some(), expected, "{mode:?}");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            usize::from(expected)
+        );
+    }
+}
+
+#[test]
+fn logs_that_cannot_be_written_are_one_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let options = TerminalOptions::default();
+    let (text, summary) = run(options, &file, reports(Mode::Sync, true));
+    assert_eq!(text.matches("[log_unwritable]").count(), 1, "{text}");
+    assert_eq!(summary.log_folder, None);
+    assert_eq!(summary.regions.len(), 3);
+}
+
+#[test]
+fn an_upload_is_told_once_a_second_while_it_lasts() {
+    let kept = Kept::default();
+    let terminal = kept.terminal(TerminalOptions {
+        log_format: LogFormat::Json,
+        ..TerminalOptions::default()
+    });
+    let start = Instant::now();
+    let options = ReportOptions {
+        terminal,
+        log_dir: ".".into(),
+    };
+    let mut state = ReporterState::new(options, start);
+    let sent = Arc::new(AtomicU64::new(0));
+    let transfer = Report::TransferStarted {
+        region: region("Trento"),
+        image: "img".to_owned(),
+        action: ActionKind::Upload,
+        bytes_total: 100,
+        bytes_sent: Arc::clone(&sent),
+    };
+    state.report(transfer, start);
+    for tick in 1..=25 {
+        sent.store(tick * 5, Ordering::Relaxed);
+        state.tick(start + Duration::from_millis(tick * 100));
+    }
+    let finished = Report::TransferFinished {
+        region: region("Trento"),
+        image: "img".to_owned(),
+    };
+    state.report(finished, start);
+    state.tick(start + Duration::from_mins(1));
+    let events: Vec<serde_json::Value> = kept
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0]["event"], "progress");
+    assert_eq!(events[0]["bytes_sent"], 50);
+    // The counter may run ahead, as by headers; what is told never does.
+    assert_eq!(events[1]["bytes_sent"], 100);
+    assert_eq!(events[1]["bytes_total"], 100);
+}
+
+#[test]
+fn the_actor_answers_with_everything_sent_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Kept::default();
+    let options = ReportOptions {
+        terminal: kept.terminal(TerminalOptions::default()),
+        log_dir: folder.path().to_owned(),
+    };
+    let summary = actix::System::new().block_on(async {
+        let reporter = super::Reporter::start(options);
+        let events = reporter.events();
+        for report in reports(Mode::Sync, true) {
+            events.send(report);
+        }
+        reporter.finish().await.unwrap()
+    });
+    assert_eq!(summary.exit_code, 1);
+    assert_eq!(summary.uploaded_images, 3);
+    assert_eq!(summary.regions_failed, 1);
+    assert!(kept.text().contains("Lannion: failed after 0.25 s"));
+}

@@ -1,0 +1,273 @@
+//! Pieces of text for people: names and messages on one line, durations, rates, colours.
+//!
+//! Every sink and every format of this room builds its lines from these; they know no other room.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use crate::model::ByteSize;
+
+/// Shows foreign text (names, a server's words) on one line that cannot pass for another.
+///
+/// Line breaks, control characters and characters that reorder or hide text are written as
+/// `\n`, `\t` or `\u{202e}`; everything else, emoji included, stays.
+#[derive(Debug, Clone, Copy)]
+pub struct OneLine<'a>(pub &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Most names are plain: written at once.
+        if !self.0.contains(is_hidden) {
+            return f.write_str(self.0);
+        }
+        for c in self.0.chars() {
+            if is_hidden(c) {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True for characters that move the cursor, reorder their neighbours or take no room on a line.
+pub(super) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            // Soft hyphen, Arabic letter mark, Mongolian vowel separator, zero width space, marks.
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            // Line and paragraph separators, embeddings, overrides.
+            | '\u{2028}'..='\u{202e}'
+            // Invisible operators, isolates, deprecated format characters, byte order mark.
+            | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            // Interlinear annotations and language tags.
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// JSON with hidden characters written as `\\u202e`, which JSON reads as the same; those of an
+/// indented document's own line breaks stay.
+pub(super) fn visible_json(json: String) -> String {
+    let is_hidden = |c: char| c != '\n' && is_hidden(c);
+    if !json.contains(is_hidden) {
+        return json;
+    }
+    let mut visible = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string never fails.
+                let _ = write!(visible, "\\u{unit:04x}");
+            }
+        } else {
+            visible.push(c);
+        }
+    }
+    visible
+}
+
+/// `1 image`, `2 images`.
+pub(super) fn count(number: usize, singular: &str) -> String {
+    if number == 1 {
+        format!("1 {singular}")
+    } else {
+        format!("{number} {singular}s")
+    }
+}
+
+/// A time that has passed: `0.42 s`, `12.3 s`, `3 min 5 s`, `2 h 4 min`.
+pub(super) fn seconds(seconds: f64) -> String {
+    let seconds = if seconds.is_finite() {
+        seconds.max(0.0)
+    } else {
+        0.0
+    };
+    if seconds < 9.995 {
+        format!("{seconds:.2} s")
+    } else if seconds < 59.95 {
+        format!("{seconds:.1} s")
+    } else {
+        let whole = Duration::try_from_secs_f64(seconds.round())
+            .unwrap_or(Duration::MAX)
+            .as_secs();
+        if whole < 3600 {
+            format!("{} min {} s", whole / 60, whole % 60)
+        } else {
+            format!("{} h {} min", whole / 3600, whole % 3600 / 60)
+        }
+    }
+}
+
+/// Bytes a second, as a size: `41.2 MiB/s`; nothing where the time is too short to tell.
+pub(super) fn rate(bytes: u64, seconds: f64) -> Option<String> {
+    (seconds >= 0.001 && bytes > 0).then(|| {
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate for people, printed with one decimal; the cast saturates"
+        )]
+        let per_second = (bytes as f64 / seconds) as u64;
+        format!("{}/s", ByteSize(per_second))
+    })
+}
+
+/// The text, or as much of its two ends as fits `width` columns, with `…` between them: names of
+/// images differ at either end.
+pub(super) fn shorten(text: &str, width: usize) -> String {
+    if console::measure_text_width(text) <= width {
+        return text.to_owned();
+    }
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let end_width = room / 2;
+    let start: String = fitting(text.chars(), room - end_width);
+    let end: String = fitting(text.chars().rev(), end_width);
+    let end: String = end.chars().rev().collect();
+    format!("{start}…{end}")
+}
+
+fn fitting(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    let mut buffer = [0; 4];
+    chars
+        .take_while(|c| {
+            used += console::measure_text_width(c.encode_utf8(&mut buffer));
+            used <= width
+        })
+        .collect()
+}
+
+/// The text with spaces behind it up to `width` columns.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(console::measure_text_width(text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
+/// Colours for a terminal, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint {
+    /// False: text stays as it is.
+    pub enabled: bool,
+}
+
+impl Paint {
+    /// No colours.
+    pub const OFF: Self = Self { enabled: false };
+
+    fn wrap(self, code: &str, text: impl fmt::Display) -> String {
+        if self.enabled {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_string()
+        }
+    }
+
+    /// For failures.
+    pub fn red(self, text: impl fmt::Display) -> String {
+        self.wrap("31", text)
+    }
+
+    /// For what is well.
+    pub fn green(self, text: impl fmt::Display) -> String {
+        self.wrap("32", text)
+    }
+
+    /// For warnings and what is pending.
+    pub fn yellow(self, text: impl fmt::Display) -> String {
+        self.wrap("33", text)
+    }
+
+    /// For names of regions.
+    pub fn cyan(self, text: impl fmt::Display) -> String {
+        self.wrap("36", text)
+    }
+
+    /// For what matters most.
+    pub fn bold(self, text: impl fmt::Display) -> String {
+        self.wrap("1", text)
+    }
+
+    /// For what matters least.
+    pub fn dim(self, text: impl fmt::Display) -> String {
+        self.wrap("2", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_on_its_line() {
+        for (text, shown) in [
+            ("plain \u{1f600} \u{e9}", "plain \u{1f600} \u{e9}"),
+            ("a\nb\r\t\0", r"a\nb\r\t\u{0}"),
+            ("\u{1b}[31mred", r"\u{1b}[31mred"),
+            ("\u{202e}gpj.exe", r"\u{202e}gpj.exe"),
+            ("\u{9b}1m\u{85}\u{2028}", r"\u{9b}1m\u{85}\u{2028}"),
+            ("zero\u{200b}width\u{feff}", r"zero\u{200b}width\u{feff}"),
+        ] {
+            assert_eq!(OneLine(text).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn json_hides_nothing_and_says_the_same() {
+        let text = "a\u{202e}b\u{e0041}c\u{7f}\u{85}\n\u{1f600}";
+        let json = serde_json::to_string_pretty(&[text]).unwrap();
+        let visible = visible_json(json);
+        assert_eq!(
+            visible,
+            "[\n  \"a\\u202eb\\udb40\\udc41c\\u007f\\u0085\\n\u{1f600}\"\n]"
+        );
+        assert_eq!(
+            serde_json::from_str::<[String; 1]>(&visible).unwrap(),
+            [text]
+        );
+    }
+
+    #[test]
+    fn durations_read_well_at_every_length() {
+        for (value, text) in [
+            (0.0, "0.00 s"),
+            (0.4249, "0.42 s"),
+            (9.999, "10.0 s"),
+            (59.94, "59.9 s"),
+            (59.96, "1 min 0 s"),
+            (185.2, "3 min 5 s"),
+            (7440.0, "2 h 4 min"),
+            (f64::NAN, "0.00 s"),
+            (-1.0, "0.00 s"),
+        ] {
+            assert_eq!(seconds(value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_ends() {
+        assert_eq!(shorten("ubuntu-24.04-server", 30), "ubuntu-24.04-server");
+        assert_eq!(shorten("ubuntu-24.04-server", 9), "ubun…rver");
+        assert_eq!(shorten("ubuntu", 1), "…");
+        assert_eq!(shorten("ubuntu", 0), "");
+        let wide = "\u{65e5}\u{672c}\u{8a9e}".repeat(10);
+        for width in 0..30 {
+            assert!(console::measure_text_width(&shorten(&wide, width)) <= width);
+        }
+        assert_eq!(pad("\u{65e5}", 4), "\u{65e5}  ");
+    }
+
+    #[test]
+    fn a_rate_needs_bytes_and_time() {
+        assert_eq!(rate(1 << 21, 2.0).as_deref(), Some("1.0 MiB/s"));
+        assert_eq!(rate(1 << 21, 0.0), None);
+        assert_eq!(rate(0, 2.0), None);
+    }
+
+    #[test]
+    fn colours_are_only_there_when_asked_for() {
+        assert_eq!(Paint::OFF.red("x"), "x");
+        assert_eq!(Paint { enabled: true }.red("x"), "\u{1b}[31mx\u{1b}[0m");
+    }
+}

@@ -1,0 +1,324 @@
+//! What an event says to a person: the lines that the screen and the region logs have in common.
+//!
+//! A line never holds a line break, whatever images are called and servers answer.
+
+use std::collections::BTreeMap;
+
+use super::event::{ActionFacts, EventKind, Failure, Mode, RegionResult};
+use super::text::{OneLine, count, rate, seconds};
+use crate::model::{ActionKind, ByteSize, Status, Warning};
+
+/// How much must be asked for before a line is shown; a region's log holds them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Always.
+    Essential,
+    /// Unless `-q`.
+    Normal,
+    /// The same, but not where bars show it already.
+    Step,
+    /// With `-v`.
+    Detail,
+}
+
+/// What a line is, as a word before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Label {
+    /// What happens: no word.
+    None,
+    /// What somebody should look at.
+    Warning,
+    /// What failed.
+    Error,
+    /// What to do about the error above.
+    Hint,
+}
+
+impl Label {
+    /// The word and a colon; empty for what merely happens.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Warning => "warning:",
+            Self::Error => "error:",
+            Self::Hint => "hint:",
+        }
+    }
+}
+
+/// One line, without its region and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) label: Label,
+    pub(super) weight: Weight,
+    pub(super) text: String,
+}
+
+impl Line {
+    pub(super) fn info(weight: Weight, text: String) -> Self {
+        Self {
+            label: Label::None,
+            weight,
+            text,
+        }
+    }
+}
+
+/// The lines of an event; none for those that only machines read.
+pub(super) fn lines(kind: &EventKind, mode: Mode) -> Vec<Line> {
+    // What a read-only mode found is on standard output; its steps would only be noise.
+    let step = if mode == Mode::Sync {
+        Weight::Step
+    } else {
+        Weight::Detail
+    };
+    match kind {
+        EventKind::RunStarted { .. } => vec![Line::info(step, run_started(kind))],
+        EventKind::RegionStarted => vec![Line::info(step, "started".to_owned())],
+        EventKind::Plan {
+            counts,
+            bytes_pending,
+        } => {
+            let quiet = counts
+                .keys()
+                .all(|status| matches!(status, Status::Ok | Status::OkStalledChecksum));
+            let weight = if quiet { Weight::Detail } else { step };
+            vec![Line::info(weight, found(counts, *bytes_pending))]
+        }
+        EventKind::ActionStarted(facts) => {
+            vec![Line::info(Weight::Detail, action(facts, Tense::Present))]
+        }
+        EventKind::ActionFinished { facts, seconds } => {
+            let how = took(facts.bytes, *seconds);
+            let text = format!("{} in {how}", action(facts, Tense::Past));
+            vec![Line::info(step, text)]
+        }
+        EventKind::ActionPlanned(facts) => {
+            vec![Line::info(
+                Weight::Detail,
+                action(facts, Tense::Conditional),
+            )]
+        }
+        EventKind::Progress { .. } => Vec::new(),
+        EventKind::Warning(warning) => vec![Line {
+            label: Label::Warning,
+            weight: Weight::Normal,
+            text: warning_text(warning),
+        }],
+        EventKind::Error(failure) => failure_lines(failure),
+        EventKind::RegionFinished { .. } => {
+            let weight = if mode == Mode::Sync {
+                Weight::Normal
+            } else {
+                Weight::Detail
+            };
+            vec![Line::info(weight, region_finished(kind, mode))]
+        }
+        EventKind::RunFinished {
+            seconds: time,
+            exit_code,
+            ..
+        } => {
+            let text = format!("finished in {}, exit code {exit_code}", seconds(*time));
+            vec![Line::info(Weight::Detail, text)]
+        }
+    }
+}
+
+fn run_started(kind: &EventKind) -> String {
+    let EventKind::RunStarted {
+        master,
+        regions,
+        mode,
+        parallel,
+        max_children,
+    } = kind
+    else {
+        return String::new();
+    };
+    let master = master.to_string();
+    let master = OneLine(&master);
+    let regions = count(regions.len(), "region");
+    let at_once = if *parallel {
+        format!(", at most {max_children} at once")
+    } else {
+        String::new()
+    };
+    match mode {
+        Mode::Sync => format!("synchronising {regions} with {master}{at_once}"),
+        Mode::DryRun => {
+            format!("comparing {regions} with {master}{at_once}; nothing is changed (dry run)")
+        }
+        Mode::Status => format!("comparing {regions} with {master}{at_once}"),
+        Mode::Backup => {
+            format!("writing the metadata of {regions} and of the master region {master}{at_once}")
+        }
+    }
+}
+
+/// How many images have each status, and what has to be sent.
+pub(super) fn found(counts: &BTreeMap<Status, usize>, bytes_pending: u64) -> String {
+    if counts.is_empty() {
+        return "no image is selected for it".to_owned();
+    }
+    let mut text = counts_text(counts);
+    if bytes_pending > 0 {
+        text = format!("{text}; {} to send", ByteSize(bytes_pending));
+    }
+    text
+}
+
+/// `12 ok, 3 pending_upload`.
+pub(super) fn counts_text(counts: &BTreeMap<Status, usize>) -> String {
+    counts
+        .iter()
+        .map(|(status, number)| format!("{number} {status}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[derive(Clone, Copy)]
+enum Tense {
+    Present,
+    Past,
+    Conditional,
+}
+
+fn verb(kind: ActionKind, tense: Tense) -> &'static str {
+    use Tense::{Conditional, Past, Present};
+    match (kind, tense) {
+        (ActionKind::Upload, Present) => "uploading",
+        (ActionKind::Upload, Past) => "uploaded",
+        (ActionKind::Upload, Conditional) => "would upload",
+        (ActionKind::Replace | ActionKind::Rename, Present) => "replacing",
+        (ActionKind::Replace | ActionKind::Rename, Past) => "replaced",
+        (ActionKind::Replace | ActionKind::Rename, Conditional) => "would replace",
+        (ActionKind::UpdateMetadata, Present) => "updating metadata of",
+        (ActionKind::UpdateMetadata, Past) => "updated metadata of",
+        (ActionKind::UpdateMetadata, Conditional) => "would update metadata of",
+        (ActionKind::MarkObsolete, Present) => "marking as obsolete",
+        (ActionKind::MarkObsolete, Past) => "marked as obsolete",
+        (ActionKind::MarkObsolete, Conditional) => "would mark as obsolete",
+        (ActionKind::UpdateAmi, Present) => "re-pointing kernel and ramdisk of",
+        (ActionKind::UpdateAmi, Past) => "re-pointed kernel and ramdisk of",
+        (ActionKind::UpdateAmi, Conditional) => "would re-point kernel and ramdisk of",
+        (ActionKind::DeleteLeftover, Present) => "deleting leftover",
+        (ActionKind::DeleteLeftover, Past) => "deleted leftover",
+        (ActionKind::DeleteLeftover, Conditional) => "would delete leftover",
+    }
+}
+
+/// `uploading`, `replacing` …: what a region does right now.
+pub(super) fn doing(kind: ActionKind) -> &'static str {
+    verb(kind, Tense::Present)
+}
+
+fn action(facts: &ActionFacts, tense: Tense) -> String {
+    let mut text = format!("{} `{}`", verb(facts.action, tense), OneLine(&facts.image));
+    if facts.action == ActionKind::Rename {
+        text += ", the old image kept";
+    }
+    if let Some(id) = &facts.image_id {
+        text = format!("{text} ({})", OneLine(id.as_str()));
+    }
+    if facts.bytes > 0 {
+        text = format!("{text}: {}", ByteSize(facts.bytes));
+    }
+    text
+}
+
+fn took(bytes: u64, time: f64) -> String {
+    match rate(bytes, time) {
+        Some(rate) => format!("{}, {rate}", seconds(time)),
+        None => seconds(time),
+    }
+}
+
+/// What was found, with the image where the sentence does not name it, and the code.
+pub(super) fn warning_text(warning: &Warning) -> String {
+    let message = about(warning.image.as_deref(), &warning.message);
+    format!("{message} [{}]", warning.code)
+}
+
+/// The sentence, begun with the image unless it names it already.
+fn about(image: Option<&str>, message: &str) -> String {
+    match image {
+        Some(image) if !message.contains(&format!("`{image}`")) => {
+            format!("image `{}`: {}", OneLine(image), OneLine(message))
+        }
+        _ => OneLine(message).to_string(),
+    }
+}
+
+/// What failed and why, without the code and the hint.
+pub(super) fn failure_text(failure: &Failure) -> String {
+    match (failure.action, &failure.image) {
+        (Some(action), Some(image)) => format!(
+            "{action} of `{}` failed: {}",
+            OneLine(image),
+            OneLine(&failure.message)
+        ),
+        (Some(action), None) => format!("{action} failed: {}", OneLine(&failure.message)),
+        (None, image) => about(image.as_deref(), &failure.message),
+    }
+}
+
+fn failure_lines(failure: &Failure) -> Vec<Line> {
+    let line = |label, text| Line {
+        label,
+        weight: Weight::Essential,
+        text,
+    };
+    let error = format!("{} [{}]", failure_text(failure), failure.code);
+    let mut lines = vec![line(Label::Error, error)];
+    if !failure.hint.is_empty() {
+        lines.push(line(Label::Hint, OneLine(&failure.hint).to_string()));
+    }
+    lines
+}
+
+/// What was done: `3 images uploaded (1.5 GiB, 40.0 MiB/s), 1 updated`; empty where nothing was.
+pub(super) fn done(uploaded: usize, bytes: u64, updated: usize, seconds: f64) -> String {
+    let mut parts = Vec::new();
+    if uploaded > 0 {
+        let size = ByteSize(bytes);
+        let speed = rate(bytes, seconds).map_or_else(String::new, |rate| format!(", {rate}"));
+        parts.push(format!(
+            "{} uploaded ({size}{speed})",
+            count(uploaded, "image")
+        ));
+    }
+    if updated > 0 {
+        let what = if uploaded > 0 {
+            updated.to_string()
+        } else {
+            count(updated, "image")
+        };
+        parts.push(format!("{what} updated"));
+    }
+    parts.join(", ")
+}
+
+fn region_finished(kind: &EventKind, mode: Mode) -> String {
+    let EventKind::RegionFinished {
+        result,
+        uploaded_bytes,
+        uploaded_images,
+        updated_images,
+        seconds: time,
+    } = kind
+    else {
+        return String::new();
+    };
+    let done = done(*uploaded_images, *uploaded_bytes, *updated_images, *time);
+    let time = seconds(*time);
+    match (result, mode, done.as_str()) {
+        (RegionResult::Failed, _, "") => format!("failed after {time}"),
+        (RegionResult::Failed, _, done) => format!("failed after {time}; {done}"),
+        (_, Mode::Status | Mode::DryRun, _) => format!("compared in {time}"),
+        (_, Mode::Backup, _) => format!("written in {time}"),
+        (RegionResult::Synchronised, Mode::Sync, _) => format!("in step ({time})"),
+        (RegionResult::Changed, Mode::Sync, "") => format!("changed in {time}"),
+        (RegionResult::Changed, Mode::Sync, done) => format!("changed in {time}: {done}"),
+    }
+}

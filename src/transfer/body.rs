@@ -1,0 +1,147 @@
+//! The body of an upload: exactly as long as it says, or an error.
+//!
+//! It takes filled buffers from the reading thread and hands them to the HTTP client in small
+//! pieces, so that even a slow line shows progress. What became of it is left in [`Tally`], where
+//! the watch over the upload sees it.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::feed::Pieces;
+use super::{Content, SourceError};
+
+/// The HTTP client asks for the next piece when the last has been written to its connection, so
+/// this is how finely progress is seen.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// What an upload's body and its watch know of each other.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Bytes that the HTTP client took.
+    pub(super) bytes_sent: Arc<AtomicU64>,
+    /// The HTTP client has asked for content.
+    has_begun: AtomicBool,
+    /// The file is being waited for, not the network.
+    waits_for_source: AtomicBool,
+    /// Nobody wants the answer any more.
+    is_given_up: AtomicBool,
+    failure: Mutex<Option<SourceError>>,
+}
+
+impl Tally {
+    pub(super) fn new(bytes_sent: Arc<AtomicU64>) -> Self {
+        Self {
+            bytes_sent,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.bytes_sent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn waits_for_source(&self) -> bool {
+        self.waits_for_source.load(Ordering::Relaxed)
+    }
+
+    /// Makes the body fail as soon as it is asked again, so that its connection is closed.
+    pub(super) fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the source failed, if it did.
+    pub(super) fn take_failure(&self) -> Option<SourceError> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<SourceError>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The content of an image as a request's body.
+pub(super) struct ContentBody {
+    content: Content,
+    pieces: Pieces,
+    current: Bytes,
+    left: u64,
+    tally: Arc<Tally>,
+}
+
+/// The body ended before its time; the reason is in the [`Tally`].
+#[derive(Debug, thiserror::Error)]
+#[error("the content ended before its time")]
+pub(super) struct BrokenOff;
+
+impl ContentBody {
+    pub(super) fn new(content: Content, pieces: Pieces, tally: Arc<Tally>) -> Self {
+        Self {
+            left: content.size(),
+            content,
+            pieces,
+            current: Bytes::new(),
+            tally,
+        }
+    }
+
+    fn fail(&self, error: SourceError) -> BrokenOff {
+        *self.tally.lock() = Some(error);
+        BrokenOff
+    }
+}
+
+impl Body for ContentBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let this = &mut *self;
+        this.tally.has_begun.store(true, Ordering::Relaxed);
+        if this.left == 0 {
+            return Poll::Ready(None);
+        }
+        if this.tally.is_given_up.load(Ordering::Relaxed) {
+            return Poll::Ready(Some(Err(BrokenOff)));
+        }
+        if this.current.is_empty() {
+            this.tally.waits_for_source.store(true, Ordering::Relaxed);
+            let piece = ready!(this.pieces.poll_recv(context));
+            this.tally.waits_for_source.store(false, Ordering::Relaxed);
+            this.current = match piece {
+                Some(Ok(piece)) => piece,
+                Some(Err(error)) => return Poll::Ready(Some(Err(this.fail(error)))),
+                None => {
+                    let error = this.content.unreadable("the reading thread ended");
+                    return Poll::Ready(Some(Err(this.fail(error))));
+                }
+            };
+        }
+        let length = this.current.len().min(PIECE_BYTES);
+        let piece = this.current.split_to(length);
+        this.left = this.left.saturating_sub(length as u64);
+        this.tally
+            .bytes_sent
+            .fetch_add(length as u64, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

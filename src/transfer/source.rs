@@ -1,0 +1,280 @@
+//! The folder of image files.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use md5::{Digest, Md5};
+use uuid::Uuid;
+
+use crate::model::{Checksum, ErrorCode, ImageId};
+
+const HASH_BUFFER_BYTES: usize = 1 << 20;
+
+/// A folder with the content of the master's images, each in a file named by the image's UUID, as
+/// in the store of a Glance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImagesDir(PathBuf);
+
+/// The content of an image: a file that was there with the right size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    path: PathBuf,
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+/// Why an image's content cannot be had from its file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// There is no such file.
+    #[error("there is no file {}", path.display())]
+    Missing {
+        /// The file that was looked for.
+        path: PathBuf,
+    },
+    /// The id of the master's image is no UUID, so no file is named by it.
+    #[error("the id `{id}` of the master's image is no UUID, so no file can be named by it")]
+    NoUuid {
+        /// The id.
+        id: String,
+    },
+    /// The file is there and cannot be read.
+    #[error("{} cannot be read: {what}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        what: String,
+    },
+    /// The file has another size than the image.
+    #[error("{} has {actual} bytes, and the master's image has {expected}", path.display())]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// The size of the master's image, in bytes.
+        expected: u64,
+        /// The size of the file, in bytes.
+        actual: u64,
+    },
+    /// The file was written to after it had been found.
+    #[error("{} was changed during the run", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl SourceError {
+    /// The public code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Missing { .. } | Self::NoUuid { .. } => ErrorCode::SourceMissing,
+            Self::Unreadable { .. } => ErrorCode::SourceUnreadable,
+            Self::Size { .. } => ErrorCode::SourceSize,
+            Self::Changed { .. } => ErrorCode::SourceChanged,
+        }
+    }
+
+    /// What to do next, as a whole sentence.
+    pub fn hint(&self) -> &'static str {
+        self.code().hint()
+    }
+}
+
+impl ImagesDir {
+    /// Takes the folder; it is not looked at before [`ImagesDir::find`].
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The content of a master image of `expected_size` bytes. Opens the file to see that it can be
+    /// read, and closes it again. Blocking.
+    pub fn find(&self, id: &ImageId, expected_size: u64) -> Result<Content, SourceError> {
+        // The id comes from a server and must not lead out of the folder.
+        if Uuid::parse_str(id.as_str()).is_err() {
+            return Err(SourceError::NoUuid { id: id.to_string() });
+        }
+        let path = self.0.join(id.as_str());
+        let metadata = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?;
+        // To open a pipe would wait for its writer.
+        if !metadata.is_file() {
+            return Err(SourceError::Unreadable {
+                path,
+                what: "it is no file".to_owned(),
+            });
+        }
+        File::open(&path).map_err(|error| failed(&path, &error))?;
+        let content = Content {
+            path,
+            size: expected_size,
+            modified: metadata.modified().ok(),
+        };
+        content.check(&metadata)?;
+        Ok(content)
+    }
+}
+
+impl Content {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its size, in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The md5 of the file, to tell whose fault it is that a region has another one. Blocking.
+    pub fn md5(&self) -> Result<Checksum, SourceError> {
+        let mut file = self.open()?;
+        let mut hash = Md5::new();
+        let mut buffer = vec![0; HASH_BUFFER_BYTES];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => hash.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        Ok(Checksum::from_digest(hash.finalize().into()))
+    }
+
+    /// Opens the file again, unless it has changed. Blocking.
+    pub(super) fn open(&self) -> Result<File, SourceError> {
+        let file = File::open(&self.path).map_err(|error| self.failed(&error))?;
+        self.check_open(&file)?;
+        Ok(file)
+    }
+
+    /// Fails where the open file is not what was found.
+    pub(super) fn check_open(&self, file: &File) -> Result<(), SourceError> {
+        let metadata = file.metadata().map_err(|error| self.failed(&error))?;
+        self.check(&metadata)
+    }
+
+    pub(super) fn failed(&self, error: &io::Error) -> SourceError {
+        failed(&self.path, error)
+    }
+
+    pub(super) fn unreadable(&self, what: &str) -> SourceError {
+        SourceError::Unreadable {
+            path: self.path.clone(),
+            what: what.to_owned(),
+        }
+    }
+
+    pub(super) fn wrong_size(&self, actual: u64) -> SourceError {
+        SourceError::Size {
+            path: self.path.clone(),
+            expected: self.size,
+            actual,
+        }
+    }
+
+    fn check(&self, metadata: &Metadata) -> Result<(), SourceError> {
+        if metadata.len() != self.size {
+            return Err(self.wrong_size(metadata.len()));
+        }
+        if metadata.modified().ok() != self.modified {
+            return Err(SourceError::Changed {
+                path: self.path.clone(),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> SourceError {
+    let path = path.to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SourceError::Missing { path },
+        _ => SourceError::Unreadable {
+            path,
+            what: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "3e2b1a9c-0000-4000-8000-000000000001";
+
+    #[test]
+    fn a_file_of_the_right_size_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(ID), "content").unwrap();
+        let images = ImagesDir::new(folder.path());
+        let content = images.find(&ImageId::new(ID), 7).unwrap();
+        assert_eq!(content.size(), 7);
+        assert!(content.open().is_ok());
+
+        let error = images.find(&ImageId::new(ID), 8).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::SourceSize);
+        let text = error.to_string();
+        assert!(
+            text.contains(ID) && text.contains("7 bytes") && text.contains('8'),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_file_of_that_name_is_missing_or_unreadable() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = ImagesDir::new(folder.path());
+        let id = ImageId::new(ID);
+        assert_eq!(
+            images.find(&id, 7).unwrap_err().code(),
+            ErrorCode::SourceMissing
+        );
+        let nowhere = ImagesDir::new(folder.path().join("none"));
+        assert_eq!(
+            nowhere.find(&id, 7).unwrap_err().code(),
+            ErrorCode::SourceMissing
+        );
+        std::fs::create_dir(folder.path().join(ID)).unwrap();
+        assert_eq!(
+            images.find(&id, 7).unwrap_err().code(),
+            ErrorCode::SourceUnreadable
+        );
+    }
+
+    #[test]
+    fn an_id_never_leads_out_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("outside"), "content").unwrap();
+        let images = ImagesDir::new(folder.path().join("images"));
+        for id in ["../outside", "/etc/passwd", "..", ""] {
+            let error = images.find(&ImageId::new(id), 7).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::SourceMissing, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_since_is_not_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(ID);
+        std::fs::write(&path, "content").unwrap();
+        let content = ImagesDir::new(folder.path())
+            .find(&ImageId::new(ID), 7)
+            .unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(5);
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(later)
+            .unwrap();
+        assert_eq!(content.open().unwrap_err().code(), ErrorCode::SourceChanged);
+    }
+}

@@ -1,0 +1,133 @@
+//! One upload from its file to the server's answer, under a watch for stalls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::body::{ContentBody, Tally};
+use super::{Content, TransferError, feed};
+use crate::model::ImageId;
+use crate::openstack::GlanceWriter;
+
+/// How long an upload may stand still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadLimits {
+    /// Without a byte of progress, while there is content to send.
+    pub stall_timeout: Duration,
+}
+
+/// The slowest that a store is given time for to hash and put away what it has received.
+const SLOWEST_STORE_BYTES_PER_SEC: u64 = 10 << 20;
+
+impl UploadLimits {
+    /// How long the server may take to answer after the last byte: it may only then pass the
+    /// content on to its store, or hash it once more. Five times the limit on stalls, and what a
+    /// slow store needs for `size` bytes. The same holds for the time before the first byte.
+    pub fn answer_timeout(&self, size: u64) -> Duration {
+        self.stall_timeout * 5 + Duration::from_secs(size / SLOWEST_STORE_BYTES_PER_SEC)
+    }
+}
+
+/// Sends the content of an image that was created without (Image API v2, "Upload binary image
+/// data"), and returns when the server has it all.
+///
+/// `bytes_sent` counts what the connection took, for whoever shows progress; it starts at 0 again
+/// where the server refused the token and all is sent again with a new one. Dropping the future
+/// breaks the connection off and ends the reading thread.
+///
+/// # Errors
+///
+/// Where the source is at fault, its own error and not the connection's; where the server answered
+/// before it had all, its answer.
+pub async fn upload(
+    writer: &GlanceWriter,
+    id: &ImageId,
+    content: &Content,
+    bytes_sent: &Arc<AtomicU64>,
+    limits: UploadLimits,
+) -> Result<(), TransferError> {
+    match upload_once(writer, id, content, bytes_sent, limits).await {
+        // The writer has a new token already.
+        Err(TransferError::OpenStack(error)) if error.is_unauthorised() => {
+            upload_once(writer, id, content, bytes_sent, limits).await
+        }
+        result => result,
+    }
+}
+
+async fn upload_once(
+    writer: &GlanceWriter,
+    id: &ImageId,
+    content: &Content,
+    bytes_sent: &Arc<AtomicU64>,
+    limits: UploadLimits,
+) -> Result<(), TransferError> {
+    bytes_sent.store(0, Ordering::Relaxed);
+    let size = content.size();
+    let pieces = feed::start(content.clone()).await?;
+    let tally = Arc::new(Tally::new(Arc::clone(bytes_sent)));
+    // The connection may live on after the answer; its body must not.
+    let _give_up = GiveUp(Arc::clone(&tally));
+    let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally));
+    let result = tokio::select! {
+        biased;
+        result = writer.put_content(id, body, size) => result,
+        error = watch(&tally, content, limits) => return Err(error),
+    };
+    match result {
+        Ok(()) if tally.sent() < size => Err(TransferError::CutShort {
+            sent: tally.sent(),
+            size,
+        }),
+        Ok(()) => Ok(()),
+        // The HTTP client only knows that its body broke off.
+        Err(error) => Err(tally.take_failure().map_or(error.into(), Into::into)),
+    }
+}
+
+struct GiveUp(Arc<Tally>);
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
+/// Returns when the upload has stood still for too long.
+async fn watch(tally: &Tally, content: &Content, limits: UploadLimits) -> TransferError {
+    let size = content.size();
+    let look = (limits.stall_timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
+    let mut ticks = interval(look);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = (false, 0);
+    let mut since = Instant::now();
+    loop {
+        ticks.tick().await;
+        let now = (tally.has_begun(), tally.sent());
+        if now != last {
+            last = now;
+            since = Instant::now();
+            continue;
+        }
+        let (has_begun, sent) = now;
+        let is_sending = has_begun && sent < size;
+        let limit = if is_sending {
+            limits.stall_timeout
+        } else {
+            limits.answer_timeout(size)
+        };
+        if since.elapsed() < limit {
+            continue;
+        }
+        return if is_sending && tally.waits_for_source() {
+            let what = format!("no byte came for {} s", limit.as_secs_f64());
+            content.unreadable(&what).into()
+        } else if sent == size {
+            TransferError::NoAnswer { limit, size }
+        } else {
+            TransferError::Stalled { limit, sent, size }
+        };
+    }
+}

@@ -1,0 +1,35 @@
+//! The whole program against a fleet, rule by rule of its contract.
+//!
+//! The same tests run against an embedded fleet, each test its own, and, when
+//! `GLANCESYNC_TEST_CLOUD` names the description of one, against real servers, one after another.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod ami;
+mod comparison;
+mod configuration;
+mod conflict;
+mod credentials;
+mod faults;
+mod ground;
+mod inventory;
+mod leftovers;
+mod metadata;
+mod modes;
+mod names;
+mod obsolete;
+mod output;
+mod regions;
+mod resilience;
+mod seeded;
+mod selection;
+mod source;
+mod status;
+mod upload;
