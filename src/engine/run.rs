@@ -98,7 +98,9 @@ pub async fn run(
     for warning in warnings {
         events.warning(None, warning);
     }
-    let tasks = if inventory.images.is_empty() {
+    // With nothing to compare with, a sync is wrong whatever it does.
+    let is_pointless = inventory.images.is_empty() && options.mode != Mode::Status;
+    let tasks = if is_pointless {
         Vec::new()
     } else {
         tasks(&fleet, &chosen, &selections)
@@ -132,7 +134,7 @@ pub async fn run(
         .any(|selection| selection.condition_failed());
     let exit_code = if stop.is_stopping() {
         EXIT_INTERRUPTED
-    } else if inventory.images.is_empty()
+    } else if is_pointless
         || conditions_failed
         || regions
             .iter()
