@@ -1,5 +1,6 @@
 //! The filters of `GET /v2/images`, from the query string to a test of an image.
 
+use axum::http::StatusCode;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
 
@@ -60,16 +61,19 @@ impl Filter {
         let mut hidden = false;
         for (name, value) in last_of_each(parameters) {
             match name {
-                "limit" | "marker" | "sort" | "sort_key" | "sort_dir" | "tag" => {}
+                "limit" | "marker" | "sort" | "sort_key" | "sort_dir" | "tag" | "deleted" => {}
                 "member_status" => {
                     if !matches!(value, "pending" | "accepted" | "rejected" | "all") {
                         return Err(Fail::bad_request(format!("Invalid status: {value}")));
                     }
                     value.clone_into(&mut filter.member_status);
                 }
-                "visibility" if value.is_empty() => {}
                 "visibility" => {
-                    if !matches!(value, "community" | "public" | "private" | "shared" | "all") {
+                    // An empty one is let through, and met by no image.
+                    if !matches!(
+                        value,
+                        "" | "community" | "public" | "private" | "shared" | "all"
+                    ) {
                         return Err(Fail::bad_request(format!(
                             "Invalid visibility value: {value}"
                         )));
@@ -232,12 +236,13 @@ pub(super) fn last_of_each(parameters: &[(String, String)]) -> Vec<(&str, &str)>
 
 fn condition(name: &str, value: &str) -> Result<Condition, Fail> {
     for (suffix, least) in [("_min", true), ("_max", false)] {
-        if let Some(attribute) = name.strip_suffix(suffix)
-            && matches!(attribute, "size" | "min_disk" | "min_ram")
-        {
+        if let Some(attribute) = name.strip_suffix(suffix) {
             let bound = value.parse().map_err(|_| {
                 Fail::bad_request("Unable to filter on a range with a non-numeric value.")
             })?;
+            if !matches!(attribute, "size" | "min_disk" | "min_ram") {
+                return Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR));
+            }
             return Ok(Condition::Range {
                 attribute: attribute.to_owned(),
                 least,
@@ -280,6 +285,7 @@ fn condition(name: &str, value: &str) -> Result<Condition, Fail> {
             };
             Ok(Condition::OneOf(name.to_owned(), values))
         }
+        "locations" => Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR)),
         _ => Ok(Condition::Equals(name.to_owned(), value.to_owned())),
     }
 }

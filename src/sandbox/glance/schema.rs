@@ -206,6 +206,30 @@ pub(super) fn images_schema(shipped: bool) -> Value {
     })
 }
 
+/// The document at `/v2/schemas/member`.
+pub(super) fn member_schema() -> Value {
+    json!({"name": "member", "properties": {
+        "member_id": {"type": "string"},
+        "image_id": {"type": "string", "pattern": UUID_PATTERN},
+        "created_at": {"type": "string"},
+        "updated_at": {"type": "string"},
+        "status": {"type": "string", "enum": ["pending", "accepted", "rejected"]},
+        "schema": {"readOnly": true, "type": "string"},
+    }})
+}
+
+/// The document at `/v2/schemas/members`.
+pub(super) fn members_schema() -> Value {
+    json!({
+        "name": "members",
+        "properties": {
+            "members": {"type": "array", "items": member_schema()},
+            "schema": {"type": "string"},
+        },
+        "links": [{"rel": "describedby", "href": "{schema}"}],
+    })
+}
+
 fn properties(shipped: bool) -> Value {
     let nullable = |kind: &str| json!(["null", kind]);
     let with_null = |formats: &[&str]| {

@@ -233,14 +233,14 @@ impl Identity {
             })
         };
         json!([
-            service("keystone", "identity", identity),
-            service("glance", "image", image)
+            service("glance", "image", image),
+            service("keystone", "identity", identity)
         ])
     }
 }
 
 fn push_endpoints(list: &mut Vec<Value>, kind: &str, region: &str, url: &str) {
-    for interface in ["admin", "internal", "public"] {
+    for interface in ["public", "internal", "admin"] {
         list.push(json!({
             "id": stable_id(kind, interface, region),
             "interface": interface,

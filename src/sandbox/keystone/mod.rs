@@ -1,6 +1,7 @@
 //! Keystone v3: it answers clients over HTTP, and tells the regions behind it whose token is whose.
 
 mod identity;
+mod lists;
 mod login;
 mod service;
 
