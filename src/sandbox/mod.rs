@@ -7,6 +7,7 @@
 //! Inside, `http` is the front of every service (request log, faults, connections), `keystone`
 //! and `glance` are the services, and every Glance asks its Keystone about tokens.
 
+mod control;
 mod error;
 mod fault;
 mod glance;
@@ -14,7 +15,9 @@ mod handle;
 mod hex;
 mod http;
 mod keystone;
+mod ports;
 mod record;
+mod running;
 mod seed;
 mod spec;
 mod threads;

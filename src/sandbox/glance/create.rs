@@ -48,7 +48,10 @@ pub(super) fn create(
                 "Custom property should not be greater than 255 characters.",
             ));
         }
-        if schema::is_reserved(name) || name == "locations" {
+        if name == "locations" {
+            return Err(Fail::forbidden("Attribute 'locations' is reserved."));
+        }
+        if schema::is_reserved(name) {
             return Err(Fail::denied(format!("Attribute '{name}' is reserved.")));
         }
     }
@@ -68,10 +71,7 @@ pub(super) fn create(
     for (name, value) in [
         (LOCATION, format!("{base_url}/v2/images/{id}")),
         (IMPORT_METHODS, region.spec.import_methods.join(",")),
-        (
-            STORE_IDS,
-            "local,os_glance_staging_store,os_glance_tasks_store".to_owned(),
-        ),
+        (STORE_IDS, "local".to_owned()),
     ] {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);

@@ -5,11 +5,14 @@
 
 mod create;
 mod data;
+mod documents;
+mod ending;
 mod fail;
 mod filter;
 mod image;
 mod inspect;
 mod list;
+mod operator;
 mod patch;
 mod policy;
 mod region;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::fail::Fail;
 use super::policy::Caller;
 use super::region::Region;
-use super::{create, data, list, patch, schema, sharing, upload};
+use super::{create, data, documents, list, patch, sharing, upload};
 use crate::sandbox::http::{Call, Front, Refusal, Service, locked};
 use crate::sandbox::keystone::Identity;
 
@@ -193,16 +193,28 @@ impl Glance {
                 locked(&region.images).seen(id, caller)?;
                 Ok(reply(StatusCode::OK, &json!({"tasks": []})))
             }
+            _ => self.about(&segments, method),
+        }
+    }
+
+    /// What does not depend on any image, and the refusal of everything else.
+    fn about(&self, segments: &[&str], method: &str) -> Result<Response<Body>, Fail> {
+        let region = &self.region;
+        match (segments, method) {
             (["schemas", "image"], "GET") => Ok(reply(
                 StatusCode::OK,
-                &schema::image_schema(region.spec.schema_image_json),
+                &documents::image_schema(region.spec.schema_image_json),
             )),
             (["schemas", "images"], "GET") => Ok(reply(
                 StatusCode::OK,
-                &schema::images_schema(region.spec.schema_image_json),
+                &documents::images_schema(region.spec.schema_image_json),
             )),
-            (["schemas", "member"], "GET") => Ok(reply(StatusCode::OK, &schema::member_schema())),
-            (["schemas", "members"], "GET") => Ok(reply(StatusCode::OK, &schema::members_schema())),
+            (["schemas", "member"], "GET") => {
+                Ok(reply(StatusCode::OK, &documents::member_schema()))
+            }
+            (["schemas", "members"], "GET") => {
+                Ok(reply(StatusCode::OK, &documents::members_schema()))
+            }
             (["info", "import"], "GET") => Ok(reply(
                 StatusCode::OK,
                 &json!({"import-methods": {

@@ -1,5 +1,6 @@
 //! Keystone v3: it answers clients over HTTP, and tells the regions behind it whose token is whose.
 
+mod documents;
 mod identity;
 mod lists;
 mod login;

@@ -10,7 +10,8 @@ use axum::http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::identity::{Identity, Token, describe};
+use super::documents::describe;
+use super::identity::{Identity, Token};
 use super::lists;
 use super::login::{LoginError, login};
 use crate::sandbox::http::{Call, Front, Refusal, Service};
