@@ -149,8 +149,8 @@ impl Sandbox {
         self.region(region)?.restart(&self.threads)
     }
 
-    /// Closes a Keystone's port. The Glances behind it cannot check tokens until it is back, and
-    /// answer 401.
+    /// Closes a Keystone's port. Until it is back the Glances behind it answer 401 to every token
+    /// that they have not met before.
     ///
     /// # Errors
     ///

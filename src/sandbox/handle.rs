@@ -113,6 +113,7 @@ impl Sandbox {
             identity,
             region: Arc::new(Region::new(region.clone(), images_dir)),
             url: url.clone(),
+            confirmed: Mutex::default(),
         });
         let running = self.run(&keystone.name, &region.name, url, listener, service)?;
         self.regions.push(running);

@@ -10,6 +10,8 @@ use super::error::SandboxError;
 use super::http::{Gate, Service, locked, serve};
 use super::threads::{Threads, spawn};
 
+/// How long a stop waits for its port to be closed.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a restart tries to get its port back.
 const RESTART_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -50,6 +52,11 @@ impl<S: Service> Running<S> {
     pub(super) fn refuse(&self) {
         if let Some(task) = locked(&self.accepting).take() {
             task.abort();
+            // The port is open until the task is gone, on a thread of its own.
+            let asked = Instant::now();
+            while !task.is_finished() && asked.elapsed() < STOP_PATIENCE {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         self.service.front().board.cut_all();
     }

@@ -29,6 +29,32 @@ pub(super) struct Ending {
     pub(super) token: Option<(Arc<Identity>, String)>,
 }
 
+/// Why content was refused, and in which status the image is left.
+#[derive(Debug)]
+struct Refused {
+    fail: Fail,
+    left: Status,
+}
+
+impl Refused {
+    /// Content may be sent once more.
+    fn again(fail: Fail) -> Self {
+        Self {
+            fail,
+            left: Status::Queued,
+        }
+    }
+
+    /// Glance has the image as active already, from where there is no way back to `queued`: what
+    /// it wrote down last stays, which is `saving`.
+    fn for_good(fail: Fail) -> Self {
+        Self {
+            fail,
+            left: Status::Saving,
+        }
+    }
+}
+
 impl Ending {
     /// Stores the chunks, and makes the image active or queued again.
     pub(super) fn run(self, mut chunks: Receiver<Chunk>) -> Result<(), Fail> {
@@ -41,20 +67,19 @@ impl Ending {
         let mut after = self.before.clone();
         let ended = match stored {
             Ok(Some(stored)) => self.settle(&mut after, &stored),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(Fail::too_large(
-                format!("Image storage media is full: {error}"),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(Refused::again(
+                Fail::too_large(format!("Image storage media is full: {error}")),
             )),
-            Ok(None) | Err(_) => Err(internal()),
+            Ok(None) | Err(_) => Err(Refused::again(internal())),
         };
-        after.status = if ended.is_ok() {
-            Status::Active
-        } else {
-            Status::Queued
-        };
+        after.status = ended
+            .as_ref()
+            .map_or_else(|refused| refused.left, |()| Status::Active);
         after.updated_at = Utc::now();
         if !after.located {
             store::discard(&path);
         }
+        let ended = ended.map_err(|refused| refused.fail);
         let mut images = locked(&self.region.images);
         let Some(image) = images.get_mut(&after.id) else {
             drop(images);
@@ -70,27 +95,27 @@ impl Ending {
     }
 
     /// Completes the image for its activation, or says why not.
-    fn settle(&self, image: &mut Image, stored: &Stored) -> Result<(), Fail> {
+    fn settle(&self, image: &mut Image, stored: &Stored) -> Result<(), Refused> {
         if let Some(expected) = self.announced.filter(|expected| *expected != stored.size) {
-            return Err(Fail::bad_request(format!(
+            return Err(Refused::again(Fail::bad_request(format!(
                 "Size mismatch: expected {expected} bytes, got {} bytes",
                 stored.size
-            )));
+            ))));
         }
         let quota = self.region.spec.limits.user_storage_quota;
         let used = locked(&self.region.images).usage(image.owner.as_deref(), &image.id);
-        check_quota(quota, used, Some(stored.size))?;
+        check_quota(quota, used, Some(stored.size)).map_err(Refused::for_good)?;
         if let Some((identity, token)) = &self.token
             && identity.check(token).is_none()
         {
-            return Err(Fail::new(
+            return Err(Refused::for_good(Fail::new(
                 StatusCode::UNAUTHORIZED,
                 format!(
                     "Authentication error - the token may have expired during file upload. \
                      Deleting image data for {}.",
                     image.id
                 ),
-            ));
+            )));
         }
         let (md5, sha512) = stored
             .hashes
@@ -104,7 +129,9 @@ impl Ending {
         image.os_hash_value = Some(sha512);
         // Also after a refusal of the format, which is why such an image can take no other content.
         image.located = true;
-        image.virtual_size = self.inspect(image, stored).map_err(Fail::unsupported)?;
+        image.virtual_size = self
+            .inspect(image, stored)
+            .map_err(|reason| Refused::again(Fail::unsupported(reason)))?;
         image.size = Some(stored.size);
         Ok(())
     }
