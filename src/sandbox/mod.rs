@@ -8,6 +8,7 @@
 //! and `glance` are the services, and every Glance asks its Keystone about tokens.
 
 pub mod demo;
+mod control;
 mod error;
 mod fault;
 mod glance;
@@ -15,7 +16,9 @@ mod handle;
 mod hex;
 mod http;
 mod keystone;
+mod ports;
 mod record;
+mod running;
 mod seed;
 mod spec;
 mod threads;
