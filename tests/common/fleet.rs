@@ -221,6 +221,9 @@ impl Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
+        if self.embedded.is_some() {
+            return;
+        }
         let stopped = self
             .stopped
             .lock()

@@ -19,6 +19,7 @@ mod conflict;
 mod credentials;
 mod faults;
 mod ground;
+mod interrupt;
 mod inventory;
 mod leftovers;
 mod metadata;

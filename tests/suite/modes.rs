@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
-use crate::common::{Fleet, NewImage, Program, Who, poll};
+use crate::common::{Fleet, NewImage, Program};
 
 fn one_image() -> Fleet {
     let fleet = Fleet::start();
@@ -48,12 +46,7 @@ fn is_dated(folder: &Path, prefix: &str, time_digits: usize) -> bool {
 #[test]
 fn two_modes_at_once_are_an_error() {
     let fleet = Fleet::start();
-    let modes = [
-        "--dry-run",
-        "--show-status",
-        "--show-regions",
-        "--make-backup",
-    ];
+    let modes = ["--dry-run", "--show-status", "--show-regions"];
     for one in modes {
         for other in modes.iter().filter(|other| **other != one) {
             let outcome = Program::with(&fleet, &fleet.config())
@@ -122,139 +115,6 @@ fn log_dir_is_where_the_folders_are_made() {
 }
 
 #[test]
-fn logs_lists_runs_and_prints_a_regions_log() {
-    let fleet = one_image();
-    fleet
-        .region("RegionTwo")
-        .create(NewImage::new("a", "other"));
-    fleet
-        .glancesync(&["--parallel", "RegionTwo", "RegionThree"])
-        .run()
-        .expect(0);
-    let folder = folders(&fleet.work_dir(), "sync_").remove(0);
-    let run = folder
-        .file_name()
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .trim_start_matches("sync_");
-    let logs = |words: &[&str]| {
-        Program::with(&fleet, &fleet.config())
-            .args(["logs"])
-            .args(words.iter().copied())
-            .run()
-            .expect(0)
-            .stdout
-    };
-    assert!(logs(&[]).contains(run));
-    assert!(logs(&["RegionTwo"]).contains("checksum"));
-}
-
-#[test]
-fn a_backup_holds_every_image_as_glance_gave_it() {
-    let fleet = one_image();
-    let region = fleet.region("other:RegionOne");
-    region.create(
-        NewImage::new("public", "abc")
-            .with("tags", json!(["x"]))
-            .with("k", "v"),
-    );
-    region.create(NewImage::new("hidden", "abc").with("os_hidden", true));
-    region.create(NewImage::queued("foreign").by(Who::Foreign));
-    let outcome = fleet
-        .glancesync(&["--make-backup", "other:"])
-        .run()
-        .expect(0);
-    outcome.assert_changed_nothing();
-    let folder = folders(&fleet.work_dir(), "backup_glance_").remove(0);
-    assert!(is_dated(&folder, "backup_glance_", 6), "{folder:?}");
-    assert_eq!(entries(&folder), ["RegionOne.json", "other:RegionOne.json"]);
-    for name in entries(&folder) {
-        assert!(outcome.stdout.contains(&name), "{outcome}");
-        let text = std::fs::read_to_string(folder.join(&name)).unwrap();
-        let mut saved: Vec<Value> = serde_json::from_str(&text).unwrap();
-        let mut images = fleet.region(name.trim_end_matches(".json")).images();
-        for list in [&mut saved, &mut images] {
-            list.sort_by_key(|image| image["id"].to_string());
-        }
-        assert_eq!(saved, images, "{name}");
-    }
-}
-
-#[test]
-fn restore_prints_the_plan_and_apply_carries_it_out() {
-    let fleet = one_image();
-    let region = fleet.region("RegionTwo");
-    let id = region.create(NewImage::new("b", "abc").with("k", "v"));
-    fleet
-        .glancesync(&["--make-backup", "RegionTwo"])
-        .run()
-        .expect(0);
-    let folder = folders(&fleet.work_dir(), "backup_glance_").remove(0);
-    region.set(&id, &[("k", json!("w")), ("name", json!("renamed"))]);
-    let words = ["restore", folder.to_str().unwrap(), "RegionTwo"];
-    let restore = |more: &[&str]| {
-        let program = Program::with(&fleet, &fleet.config()).args(words);
-        program.args(more.iter().copied()).run().expect(0)
-    };
-    restore(&[]).assert_changed_nothing();
-    restore(&["--apply"]);
-    let image = region.get(&id).unwrap();
-    assert_eq!((&image["name"], &image["k"]), (&json!("b"), &json!("v")));
-    restore(&["--apply"]).assert_changed_nothing();
-}
-
-#[test]
-fn one_run_at_a_time_and_read_only_modes_beside_it() {
-    let fleet = Fleet::start();
-    fleet
-        .master()
-        .create(NewImage::new("a", vec![b'x'; 8 << 20]));
-    let running = fleet
-        .glancesync(&["--bwlimit", "256K", "RegionTwo"])
-        .start();
-    let under_way = || {
-        fleet
-            .region("RegionTwo")
-            .names()
-            .contains(&"a".to_owned())
-            .then_some(())
-    };
-    poll(std::time::Duration::from_mins(1), under_way).expect("the first run works");
-    fleet.glancesync(&["RegionThree"]).run().expect(3);
-    for mode in ["--show-status", "--dry-run", "--show-regions"] {
-        fleet.glancesync(&[mode]).run().expect(0);
-    }
-    running.signal("INT");
-    running.wait().expect(130);
-    assert_eq!(fleet.region("RegionThree").names(), [""; 0]);
-    fleet
-        .glancesync(&["RegionTwo", "RegionThree"])
-        .run()
-        .expect(0);
-    assert_eq!(fleet.region("RegionTwo").names(), ["a"]);
-}
-
-#[test]
-fn two_interrupts_leave_nothing_half_done() {
-    let fleet = Fleet::start();
-    fleet
-        .master()
-        .create(NewImage::new("a", vec![b'x'; 8 << 20]));
-    let running = fleet
-        .glancesync(&["--bwlimit", "256K", "RegionTwo"])
-        .start();
-    let under_way = || (!fleet.region("RegionTwo").images().is_empty()).then_some(());
-    poll(std::time::Duration::from_mins(1), under_way).expect("the run works");
-    running.signal("TERM");
-    running.signal("INT");
-    let outcome = running.wait().expect(130);
-    outcome.assert_fails("interrupted a");
-    assert_eq!(fleet.region("RegionTwo").names(), [""; 0], "{outcome}");
-    assert_eq!(outcome.events_named("run_finished")[0]["exit_code"], 130);
-}
-
-#[test]
 fn a_closed_standard_output_ends_a_read_only_mode_quietly() {
     let fleet = Fleet::start();
     for number in 0..20 {
@@ -276,28 +136,5 @@ fn a_closed_standard_output_ends_a_read_only_mode_quietly() {
         fleet.region("RegionTwo").names().len(),
         20,
         "a sync goes on: {outcome}"
-    );
-}
-
-#[test]
-fn metrics_are_written_at_the_end() {
-    let fleet = one_image();
-    let file = fleet.home().join("metrics.prom");
-    let words = [
-        "--metrics-file",
-        file.to_str().unwrap(),
-        "RegionTwo",
-        "RegionThree",
-    ];
-    fleet.glancesync(&words).run().expect(0);
-    let text = std::fs::read_to_string(file).unwrap();
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let (name, value) = line.rsplit_once(' ').unwrap();
-        assert!(name.starts_with("glancesync_"), "{line}");
-        assert!(value.parse::<f64>().is_ok(), "{line}");
-    }
-    assert!(
-        text.contains("RegionTwo") && text.contains("RegionThree"),
-        "{text}"
     );
 }

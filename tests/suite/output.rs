@@ -96,7 +96,7 @@ fn every_format_of_the_report_holds_every_line() {
         ("error_checksum", "c"),
         ("ok", "d"),
     ];
-    for format in ["csv", "table", "html", "json"] {
+    for format in ["csv", "table", "json"] {
         let words = ["--show-status", "--format", format, "RegionTwo"];
         let outcome = Program::with(&fleet, &fleet.config())
             .args(words)
@@ -117,21 +117,6 @@ fn every_format_of_the_report_holds_every_line() {
         .args(["--format", "yaml"])
         .run()
         .expect(2);
-}
-
-#[test]
-fn a_name_cannot_break_out_of_the_html_report() {
-    let fleet = Fleet::start();
-    fleet
-        .master()
-        .create(NewImage::new("<script>alert(1)</script>&", "abc"));
-    let words = ["--show-status", "--format", "html", "RegionTwo"];
-    let outcome = Program::with(&fleet, &fleet.config())
-        .args(words)
-        .run()
-        .expect(0);
-    assert!(!outcome.stdout.contains("<script>alert"), "{outcome}");
-    assert!(outcome.stdout.contains("&lt;script&gt;"), "{outcome}");
 }
 
 #[test]
@@ -299,14 +284,7 @@ fn quiet_says_nothing_of_what_went_well() {
 fn help_and_version_are_asked_for_and_so_printed() {
     let fleet = Fleet::start();
     let help = Program::bare(&fleet).args(["--help"]).run().expect(0);
-    for word in [
-        "--parallel",
-        "--show-status",
-        "--make-backup",
-        "--keep-going",
-        "check-config",
-        "restore",
-    ] {
+    for word in ["--parallel", "--show-status", "--keep-going", "demo"] {
         assert!(help.stdout.contains(word), "{word}: {help}");
     }
     let version = Program::bare(&fleet).args(["--version"]).run().expect(0);
@@ -318,9 +296,4 @@ fn help_and_version_are_asked_for_and_so_printed() {
         .args(["--no-such-option"])
         .run()
         .expect(2);
-    let shell = Program::bare(&fleet)
-        .args(["completions", "bash"])
-        .run()
-        .expect(0);
-    assert!(shell.stdout.contains("--show-status"), "{shell}");
 }

@@ -119,7 +119,9 @@ fn no_status_of_an_image_breaks_the_run() {
     }
     let outcome = fleet.glancesync(&["RegionTwo"]).run().expect(0);
     assert_eq!(outcome.actions("action_finished").len(), 6, "{outcome}");
-    assert_eq!(fleet.region("RegionTwo").images().len(), 12);
+    let mut images = fleet.region("RegionTwo").images();
+    images.retain(|image| image["status"] == "active");
+    assert_eq!(images.len(), 6, "{images:?}");
 }
 
 #[test]
@@ -178,32 +180,6 @@ fn a_glance_under_a_path_is_found() {
             "{suffix}"
         );
     }
-}
-
-#[test]
-fn another_installations_leftover_is_deleted_when_it_is_a_day_old() {
-    let fleet = Fleet::embedded(|_| ());
-    fleet.master().create(NewImage::new("a", "abc"));
-    for (days, created_at) in [
-        (0, chrono::Utc::now()),
-        (2, chrono::Utc::now() - chrono::Duration::days(2)),
-    ] {
-        let mut image = ImageSeed::new("a", "abc").visibility("private");
-        image = image
-            .tag("glancesync-incomplete")
-            .tag(&format!("glancesync-by:other-{days}"));
-        image.created_at = Some(created_at.to_rfc3339());
-        image.disk_format = Some("ami".to_owned());
-        seed(&fleet, "master:RegionTwo", &image);
-    }
-    fleet.glancesync(&["RegionTwo"]).run().expect(0);
-    let left = fleet.region("RegionTwo").named("a");
-    let tags: Vec<String> = left.iter().map(|image| image["tags"].to_string()).collect();
-    assert_eq!(left.len(), 2, "{tags:?}");
-    assert!(
-        tags.iter().all(|tags| !tags.contains("other-2")),
-        "{tags:?}"
-    );
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn a_forced_image_is_selected_public_or_not() {
 #[test]
 fn an_entry_of_forcesyncs_that_is_no_uuid_is_warned_about() {
     let fleet = Fleet::start();
+    fleet.master().create(NewImage::new("a", "abc"));
     let config = fleet.config().master("forcesyncs", "not-a-uuid");
     let outcome = fleet.status(&config, &["RegionTwo"]);
     outcome.assert_warns("bad_value");

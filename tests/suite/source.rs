@@ -66,36 +66,6 @@ fn the_folder_is_read_and_glance_is_left_alone() {
 }
 
 #[test]
-fn glance_gives_the_content_where_there_is_no_folder() {
-    let fleet = Fleet::start();
-    two_images(&fleet);
-    let nowhere = fleet.home().join("nowhere").display().to_string();
-    let config = fleet.config().set("main", "images_dir", &nowhere);
-    let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
-    assert_eq!(downloads(&outcome), 2, "{outcome}");
-    let config = fleet.config().set("main", "source", "glance");
-    let outcome = fleet.run(&config, &["RegionThree"]).expect(0);
-    assert_eq!(downloads(&outcome), 2, "{outcome}");
-    for region in ["RegionTwo", "RegionThree"] {
-        let id = fleet.region(region).the("good")["id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        assert_eq!(fleet.region(region).content(&id), b"the good one");
-    }
-}
-
-#[test]
-fn content_is_downloaded_once_for_all_regions() {
-    let fleet = Fleet::start();
-    two_images(&fleet);
-    let config = fleet.config().set("main", "source", "glance");
-    let words = ["--parallel", "--max-children", "3", "master:", "other:"];
-    let outcome = fleet.run(&config, &words).expect(0);
-    assert_eq!(downloads(&outcome), 2, "{outcome}");
-}
-
-#[test]
 fn images_path_is_the_same_key() {
     let fleet = Fleet::start();
     let [bad, good] = two_images(&fleet);
@@ -155,21 +125,6 @@ fn a_folder_in_the_files_place_fails_its_image_alone() {
     let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
     assert_eq!(outcome.results(), ["RegionTwo failed"]);
     assert_eq!(fleet.region("RegionTwo").names(), ["good"]);
-}
-
-#[test]
-fn auto_takes_glance_where_the_file_has_another_size() {
-    let fleet = Fleet::start();
-    let [bad, good] = two_images(&fleet);
-    let config = with_folder(&fleet, &[&bad, &good]).set("main", "source", "auto");
-    std::fs::write(copy(&fleet, &bad), "short").unwrap();
-    let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
-    assert_eq!(downloads(&outcome), 1, "{outcome}");
-    let id = fleet.region("RegionTwo").the("bad")["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert_eq!(fleet.region("RegionTwo").content(&id), b"the bad one");
 }
 
 #[test]
