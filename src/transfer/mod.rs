@@ -10,6 +10,8 @@ mod body;
 mod error;
 mod feed;
 mod source;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use error::TransferError;
