@@ -1,1 +1,30 @@
-//! An embedded OpenStack over real HTTP on loopback.
+//! An embedded OpenStack over real HTTP on loopback: Keystone v3, and one Glance v2 per region.
+//!
+//! The demo and `glancesync sandbox` run on it, and so do tests and benches; it talks to nobody in
+//! this crate, and whoever uses it talks to it as to any other OpenStack. A [`SandboxSpec`] says
+//! what there is, [`Sandbox::start`] brings it up, and dropping the [`Sandbox`] ends it.
+//!
+//! Inside, `http` is the front of every service (request log, faults, connections), `keystone`
+//! and `glance` are the services, and every Glance asks its Keystone about tokens.
+
+mod error;
+mod fault;
+mod glance;
+mod handle;
+mod hex;
+mod http;
+mod keystone;
+mod record;
+mod seed;
+mod spec;
+mod threads;
+
+pub use error::SandboxError;
+pub use fault::{Calls, Effect, Fault, When};
+pub use handle::Sandbox;
+pub use record::{MAX_REQUESTS, RecordedRequest};
+pub use seed::{Content, Generated, ImageSeed};
+pub use spec::{
+    ApplicationCredentialSpec, ContentMode, KeystoneSpec, ProjectSpec, RegionSpec, RoleAssignment,
+    SandboxSpec, StoreLimits, UserSpec,
+};

@@ -1,0 +1,214 @@
+//! `POST /v2/images` and `DELETE /v2/images/{id}`.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::http::header::{HeaderName, HeaderValue, LOCATION};
+use axum::http::{Response, StatusCode};
+use chrono::Utc;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::fail::Fail;
+use super::image::{Image, Visibility};
+use super::policy::Caller;
+use super::region::Region;
+use super::service::{no_content, reply};
+use super::{schema, store};
+use crate::sandbox::http::locked;
+
+const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-import-methods");
+const STORE_IDS: HeaderName = HeaderName::from_static("openstack-image-store-ids");
+
+/// Makes a queued image.
+pub(super) fn create(
+    region: &Region,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Response<Body>, Fail> {
+    let empty = Map::new();
+    let fields = body.as_object().unwrap_or(&empty);
+    for name in ["direct_url", "self", "file", "schema", "stores"] {
+        if fields.contains_key(name) {
+            return Err(Fail::forbidden(format!("Attribute '{name}' is read-only.")));
+        }
+    }
+    for (name, value) in fields {
+        if let Some(problem) = schema::complaint(name, value, region.spec.schema_image_json) {
+            return Err(Fail::bad_request(problem));
+        }
+        check_characters(region, name, value)?;
+    }
+    for name in fields.keys() {
+        let custom = !schema::BASE.contains(&name.as_str());
+        if custom && name.chars().count() > 255 {
+            return Err(Fail::bad_request(
+                "Custom property should not be greater than 255 characters.",
+            ));
+        }
+        if schema::is_reserved(name) || name == "locations" {
+            return Err(Fail::forbidden(format!("Attribute '{name}' is reserved.")));
+        }
+    }
+    let owner = match fields.get("owner") {
+        Some(owner) => owner.as_str().map(str::to_owned),
+        None => caller.project.clone(),
+    };
+    caller.check_create(owner.as_deref())?;
+    let image = assemble(region, caller, fields, owner)?;
+    let view = image.view(caller.is_admin(), region.nullable_properties());
+    let id = image.id.clone();
+    if !locked(&region.images).add(image) {
+        return Err(Fail::conflict(format!("Image ID {id} already exists!")));
+    }
+    let mut answer = reply(StatusCode::CREATED, &view);
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (LOCATION, format!("/v2/images/{id}")),
+        (IMPORT_METHODS, region.spec.import_methods.join(",")),
+        (STORE_IDS, "local".to_owned()),
+    ] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(answer)
+}
+
+fn assemble(
+    region: &Region,
+    caller: &Caller,
+    fields: &Map<String, Value>,
+    owner: Option<String>,
+) -> Result<Image, Fail> {
+    let id = fields
+        .get("id")
+        .and_then(Value::as_str)
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+    let mut image = Image::new(id, owner.filter(|owner| !owner.is_empty()), Utc::now());
+    if let Some(visibility) = fields.get("visibility").and_then(Value::as_str) {
+        let visibility = Visibility::parse(visibility).unwrap_or(Visibility::Shared);
+        caller.check_visibility(visibility)?;
+        image.visibility = visibility;
+    }
+    for (name, value) in fields {
+        match name.as_str() {
+            "id" | "owner" | "visibility" => {}
+            name if schema::READ_ONLY.contains(&name) => {
+                return Err(Fail::forbidden(format!("Attribute '{name}' is read-only.")));
+            }
+            name => set(&mut image, name, value)?,
+        }
+    }
+    check_quotas(region, &image)?;
+    Ok(image)
+}
+
+/// Sets an attribute or a custom property to a value that the schema allows.
+pub(super) fn set(image: &mut Image, name: &str, value: &Value) -> Result<(), Fail> {
+    let text = || value.as_str().map(str::to_owned);
+    match name {
+        "name" => image.name = text(),
+        "owner" => image.owner = text().filter(|owner| !owner.is_empty()),
+        "visibility" => {
+            if let Some(visibility) = value.as_str().and_then(Visibility::parse) {
+                image.visibility = visibility;
+            }
+        }
+        "protected" => image.protected = value.as_bool().unwrap_or_default(),
+        "os_hidden" => image.os_hidden = value.as_bool().unwrap_or_default(),
+        "disk_format" => image.disk_format = text(),
+        "container_format" => image.container_format = text(),
+        "min_disk" => image.min_disk = minimum(name, value)?,
+        "min_ram" => image.min_ram = minimum(name, value)?,
+        "tags" => {
+            let tags = value.as_array().map(Vec::as_slice).unwrap_or_default();
+            image.tags = tags
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect::<BTreeSet<_>>();
+        }
+        _ => {
+            image.properties.insert(name.to_owned(), text());
+        }
+    }
+    Ok(())
+}
+
+fn minimum(name: &str, value: &Value) -> Result<i64, Fail> {
+    let number = value.as_i64().unwrap_or(i64::MAX);
+    if number < 0 {
+        return Err(Fail::bad_request(format!(
+            "Invalid value '{number}' for parameter '{name}': Cannot be a negative value"
+        )));
+    }
+    if number > i64::from(i32::MAX) {
+        return Err(Fail::bad_request(format!(
+            "'{name}' value out of range, must not exceed {}.",
+            i32::MAX
+        )));
+    }
+    Ok(number)
+}
+
+/// Refuses characters that the region's database cannot hold.
+pub(super) fn check_characters(region: &Region, name: &str, value: &Value) -> Result<(), Fail> {
+    let wide = |text: &str| text.chars().any(|character| character > '\u{ffff}');
+    let in_value = match value {
+        Value::String(text) => wide(text),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).any(wide),
+        _ => false,
+    };
+    if !region.spec.four_byte_utf8 && (wide(name) || in_value) {
+        return Err(Fail::bad_request(
+            "Unicode characters with 4 bytes are not allowed.",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses more properties or tags than the region allows.
+pub(super) fn check_quotas(region: &Region, image: &Image) -> Result<(), Fail> {
+    let limits = &region.spec.limits;
+    for (what, attempted, maximum) in [
+        ("properties", image.properties.len(), limits.properties),
+        ("tags", image.tags.len(), limits.tags),
+    ] {
+        if attempted > maximum {
+            return Err(Fail::too_large(format!(
+                "The limit has been exceeded on the number of allowed image {what}. Attempted: \
+                 {attempted}, Maximum: {maximum}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Deletes an image and its content.
+pub(super) fn delete(region: &Region, caller: &Caller, id: &str) -> Result<Response<Body>, Fail> {
+    let mut images = locked(&region.images);
+    let Some(image) = images.get(id).filter(|image| caller.sees(image)) else {
+        return Err(Fail::not_found(format!(
+            "Failed to find image {id} to delete"
+        )));
+    };
+    caller.check_change("delete_image", image)?;
+    if image.protected {
+        return Err(Fail::forbidden(format!(
+            "Image {id} is protected and cannot be deleted."
+        )));
+    }
+    if image.in_use {
+        return Err(Fail::conflict(format!(
+            "Image {id} could not be deleted because it is in use: The image cannot be deleted \
+             because it is in use through the backend store outside of Glance."
+        )));
+    }
+    let located = image.located;
+    images.remove(id);
+    if located {
+        store::discard(&region.path_of(id));
+    }
+    Ok(no_content())
+}

@@ -1,0 +1,180 @@
+//! `GET /v2/images/{id}/file`: content, whole or in part.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::http::{Response, StatusCode};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::spawn_blocking;
+
+use super::fail::Fail;
+use super::image::Status;
+use super::policy::Caller;
+use super::region::Region;
+use super::service::no_content;
+use super::upload::damaged;
+use crate::sandbox::http::{Call, locked};
+
+const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+/// Bytes read from the store at once.
+const BLOCK: usize = 256 << 10;
+
+/// Sends an image's content.
+pub(super) fn download(
+    region: &Region,
+    caller: &Caller,
+    id: &str,
+    call: &Call,
+) -> Result<Response<Body>, Fail> {
+    let (size, checksum, located) = {
+        let images = locked(&region.images);
+        let image = images.seen(id, caller)?;
+        if image.status == Status::Deactivated && !caller.is_admin() {
+            return Err(Fail::forbidden(
+                "The requested image has been deactivated. Image data download is forbidden.",
+            ));
+        }
+        caller.check_download()?;
+        (
+            image.size.unwrap_or_default(),
+            image.checksum.clone(),
+            image.located,
+        )
+    };
+    if !located {
+        return Ok(no_content());
+    }
+    let range = wanted(call.header("range"), size)?;
+    let Ok(mut file) = File::open(region.path_of(id)) else {
+        return Ok(no_content());
+    };
+    let (first, length) = range.unwrap_or((0, size));
+    if first > 0 && file.seek(SeekFrom::Start(first)).is_err() {
+        return Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR));
+    }
+    let (sender, receiver) = channel(4);
+    let spoil = call.tampering.wrong_content;
+    spawn_blocking(move || read(file, length, spoil, &sender));
+    let mut answer = Response::new(streamed(receiver));
+    let headers = answer.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    if let Some(checksum) = checksum.and_then(|checksum| HeaderValue::try_from(checksum).ok()) {
+        headers.insert(CONTENT_MD5, checksum);
+    }
+    if range.is_some() {
+        let place = format!("bytes {first}-{}/{size}", first + length.saturating_sub(1));
+        if let Ok(place) = HeaderValue::try_from(place) {
+            headers.insert(CONTENT_RANGE, place);
+        }
+        *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    Ok(answer)
+}
+
+/// The first byte and the length that a `Range` header asks for.
+fn wanted(range: Option<&str>, size: u64) -> Result<Option<(u64, u64)>, Fail> {
+    let Some(range) = range else {
+        return Ok(None);
+    };
+    if range.contains(',') {
+        return Err(Fail::bad_request(
+            "Requests with multiple ranges are not supported in Glance. You may make multiple \
+             single-range requests instead.",
+        ));
+    }
+    let invalid = |text: String| Fail::new(StatusCode::RANGE_NOT_SATISFIABLE, text);
+    let malformed = || invalid("Invalid Range header.".to_owned());
+    let (first, last) = range
+        .trim()
+        .strip_prefix("bytes=")
+        .and_then(|bounds| bounds.split_once('-'))
+        .ok_or_else(malformed)?;
+    if first.is_empty() {
+        let suffix: u64 = last.parse().map_err(|_| malformed())?;
+        let first = size.saturating_sub(suffix);
+        return Ok(Some((first, size - first)));
+    }
+    let first: u64 = first.parse().map_err(|_| malformed())?;
+    let last: Option<u64> = if last.is_empty() {
+        None
+    } else {
+        Some(
+            last.parse()
+                .ok()
+                .filter(|last| *last >= first)
+                .ok_or_else(malformed)?,
+        )
+    };
+    if first >= size {
+        return Err(invalid(format!(
+            "Invalid start position in Range header. Start position MUST be in the inclusive \
+             range [0, {}].",
+            i128::from(size) - 1
+        )));
+    }
+    let last = last.map_or(size - 1, |last| last.min(size - 1));
+    Ok(Some((first, last - first + 1)))
+}
+
+fn read(mut file: File, mut left: u64, spoil: bool, sender: &Sender<io::Result<Bytes>>) {
+    let mut spoil = spoil;
+    while left > 0 {
+        let mut block = vec![0; usize::try_from(left).unwrap_or(BLOCK).min(BLOCK)];
+        let piece = match file.read(&mut block) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(length) => {
+                block.truncate(length);
+                left -= length as u64;
+                let bytes = Bytes::from(block);
+                Ok(if std::mem::take(&mut spoil) {
+                    damaged(&bytes)
+                } else {
+                    bytes
+                })
+            }
+            Err(error) => Err(error),
+        };
+        let over = piece.is_err();
+        if sender.blocking_send(piece).is_err() || over {
+            return;
+        }
+    }
+}
+
+fn streamed(receiver: Receiver<io::Result<Bytes>>) -> Body {
+    Body::from_stream(futures_util::stream::unfold(
+        receiver,
+        |mut receiver| async move { receiver.recv().await.map(|piece| (piece, receiver)) },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_cut_to_the_content() {
+        assert_eq!(wanted(None, 10), Ok(None));
+        assert_eq!(wanted(Some("bytes=0-4"), 10), Ok(Some((0, 5))));
+        assert_eq!(wanted(Some("bytes=4-"), 10), Ok(Some((4, 6))));
+        assert_eq!(wanted(Some("bytes=4-99"), 10), Ok(Some((4, 6))));
+        assert_eq!(wanted(Some("bytes=-3"), 10), Ok(Some((7, 3))));
+        for (range, status) in [
+            ("bytes=10-", 416),
+            ("lines=1-2", 416),
+            ("bytes=0-1,3-4", 400),
+        ] {
+            assert_eq!(
+                wanted(Some(range), 10).unwrap_err().status.as_u16(),
+                status,
+                "{range}"
+            );
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The filters of `GET /v2/images`, from the query string to a test of an image.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde_json::Value;
+
+use super::fail::Fail;
+use super::image::{Image, Status};
+use super::policy::Caller;
+
+/// One condition that an image must meet.
+#[derive(Debug, Clone, PartialEq)]
+enum Condition {
+    /// The attribute is one of these; `name`, `id`, `status` and the formats only.
+    OneOf(String, Vec<String>),
+    /// A time stands in this relation to that one.
+    Time {
+        created: bool,
+        operator: Operator,
+        threshold: DateTime<Utc>,
+    },
+    /// A number is at least or at most this.
+    Range {
+        attribute: String,
+        least: bool,
+        bound: i64,
+    },
+    /// Any other attribute, or else a custom property, is exactly this.
+    Equals(String, String),
+    Tag(String),
+    Hidden(bool),
+    Protected(bool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+    Neq,
+    Eq,
+}
+
+/// Which images a list shows.
+#[derive(Debug)]
+pub(super) struct Filter {
+    conditions: Vec<Condition>,
+    visibility: Option<String>,
+    member_status: String,
+}
+
+impl Filter {
+    /// Reads the parameters of a query, less those that are no filters.
+    pub(super) fn parse(parameters: &[(String, String)]) -> Result<Self, Fail> {
+        let mut filter = Self {
+            conditions: Vec::new(),
+            visibility: None,
+            member_status: "accepted".to_owned(),
+        };
+        let mut hidden = false;
+        for (name, value) in last_of_each(parameters) {
+            match name {
+                "limit" | "marker" | "sort" | "sort_key" | "sort_dir" | "tag" => {}
+                "member_status" => {
+                    if !matches!(value, "pending" | "accepted" | "rejected" | "all") {
+                        return Err(Fail::bad_request(format!("Invalid status: {value}")));
+                    }
+                    value.clone_into(&mut filter.member_status);
+                }
+                "visibility" if value.is_empty() => {}
+                "visibility" => {
+                    if !matches!(value, "community" | "public" | "private" | "shared" | "all") {
+                        return Err(Fail::bad_request(format!(
+                            "Invalid visibility value: {value}"
+                        )));
+                    }
+                    filter.visibility = Some(value.to_owned());
+                }
+                "changes-since" => {
+                    return Err(Fail::bad_request(
+                        "The \"changes-since\" filter is no longer available on v2.",
+                    ));
+                }
+                "os_hidden" => hidden = boolean(name, &value.to_lowercase())?,
+                "protected" => {
+                    filter
+                        .conditions
+                        .push(Condition::Protected(boolean(name, value)?));
+                }
+                _ => filter.conditions.push(condition(name, value)?),
+            }
+        }
+        filter.conditions.push(Condition::Hidden(hidden));
+        for (_, tag) in parameters.iter().filter(|(name, _)| name == "tag") {
+            filter
+                .conditions
+                .push(Condition::Tag(tag.trim().to_owned()));
+        }
+        Ok(filter)
+    }
+
+    /// Whether the caller's list holds the image.
+    pub(super) fn admits(&self, image: &Image, caller: &Caller) -> bool {
+        image.status != Status::Killed
+            && self.reaches(image, caller)
+            && caller.sees(image)
+            && self
+                .conditions
+                .iter()
+                .all(|condition| condition.holds(image))
+    }
+
+    /// Whether the image is one of those that such a list is made of: the caller's own, public
+    /// ones and accepted shared ones; community ones of others only when asked for.
+    fn reaches(&self, image: &Image, caller: &Caller) -> bool {
+        let own = caller.owns(image);
+        let visibility = image.visibility.as_str();
+        if !caller.is_admin() {
+            let shared = visibility == "shared"
+                && caller
+                    .project
+                    .as_ref()
+                    .and_then(|own| image.members.get(own))
+                    .is_some_and(|member| {
+                        self.member_status == "all" || member.status == self.member_status
+                    });
+            if !(own || shared || matches!(visibility, "public" | "community")) {
+                return false;
+            }
+        }
+        match self.visibility.as_deref() {
+            Some("all") => true,
+            Some(wanted) => wanted == visibility,
+            None => own || visibility != "community",
+        }
+    }
+}
+
+impl Condition {
+    fn holds(&self, image: &Image) -> bool {
+        match self {
+            Self::OneOf(name, values) => {
+                let actual = match name.as_str() {
+                    "name" => image.name.as_deref(),
+                    "id" => Some(image.id.as_str()),
+                    "status" => Some(image.status.as_str()),
+                    "container_format" => image.container_format.as_deref(),
+                    _ => image.disk_format.as_deref(),
+                };
+                actual.is_some_and(|actual| values.iter().any(|value| value == actual))
+            }
+            Self::Time {
+                created,
+                operator,
+                threshold,
+            } => {
+                let time = if *created {
+                    image.created_at
+                } else {
+                    image.updated_at
+                };
+                match operator {
+                    Operator::Gt => time > *threshold,
+                    Operator::Gte => time >= *threshold,
+                    Operator::Lt => time < *threshold,
+                    Operator::Lte => time <= *threshold,
+                    Operator::Neq => time != *threshold,
+                    Operator::Eq => time == *threshold,
+                }
+            }
+            Self::Range {
+                attribute,
+                least,
+                bound,
+            } => {
+                let actual = match attribute.as_str() {
+                    "size" => image.size.and_then(|size| i64::try_from(size).ok()),
+                    "min_disk" => Some(image.min_disk),
+                    _ => Some(image.min_ram),
+                };
+                actual.is_some_and(|number| {
+                    if *least {
+                        number >= *bound
+                    } else {
+                        number <= *bound
+                    }
+                })
+            }
+            Self::Equals(name, wanted) => equals(image, name, wanted),
+            Self::Tag(tag) => image.tags.contains(tag),
+            Self::Hidden(hidden) => image.os_hidden == *hidden,
+            Self::Protected(protected) => image.protected == *protected,
+        }
+    }
+}
+
+fn equals(image: &Image, name: &str, wanted: &str) -> bool {
+    const COLUMNS: [&str; 8] = [
+        "owner",
+        "size",
+        "virtual_size",
+        "min_disk",
+        "min_ram",
+        "checksum",
+        "os_hash_algo",
+        "os_hash_value",
+    ];
+    if !COLUMNS.contains(&name) {
+        return image
+            .properties
+            .get(name)
+            .is_some_and(|value| value.as_deref() == Some(wanted));
+    }
+    match &image.view(true, &[])[name] {
+        Value::String(text) => text == wanted,
+        Value::Number(number) => number.to_string() == wanted,
+        _ => false,
+    }
+}
+
+/// The parameters with each name once, as its last value says.
+pub(super) fn last_of_each(parameters: &[(String, String)]) -> Vec<(&str, &str)> {
+    let mut unique: Vec<(&str, &str)> = Vec::new();
+    for (name, value) in parameters {
+        match unique.iter_mut().find(|(known, _)| known == name) {
+            Some(entry) => entry.1 = value,
+            None => unique.push((name, value)),
+        }
+    }
+    unique
+}
+
+fn condition(name: &str, value: &str) -> Result<Condition, Fail> {
+    for (suffix, least) in [("_min", true), ("_max", false)] {
+        if let Some(attribute) = name.strip_suffix(suffix)
+            && matches!(attribute, "size" | "min_disk" | "min_ram")
+        {
+            let bound = value.parse().map_err(|_| {
+                Fail::bad_request("Unable to filter on a range with a non-numeric value.")
+            })?;
+            return Ok(Condition::Range {
+                attribute: attribute.to_owned(),
+                least,
+                bound,
+            });
+        }
+    }
+    match name {
+        "created_at" | "updated_at" => {
+            let (operator, text) = split_operator(value);
+            let threshold = instant(text).ok_or_else(|| {
+                Fail::bad_request(format!(
+                    "Bad \"{name}\" query filter format. Use ISO 8601 DateTime notation."
+                ))
+            })?;
+            let operator = match operator {
+                "gt" => Operator::Gt,
+                "gte" => Operator::Gte,
+                "lt" => Operator::Lt,
+                "lte" => Operator::Lte,
+                "neq" => Operator::Neq,
+                "eq" => Operator::Eq,
+                _ => return Err(Fail::bad_request("Unable to filter on a unknown operator.")),
+            };
+            Ok(Condition::Time {
+                created: name == "created_at",
+                operator,
+                threshold,
+            })
+        }
+        "name" | "id" | "status" | "container_format" | "disk_format" => {
+            let values = match split_operator(value) {
+                ("in", list) => split_quoted(list)?,
+                ("eq", one) => vec![one.to_owned()],
+                (operator, _) => {
+                    return Err(Fail::bad_request(format!(
+                        "Unable to filter by unknown operator '{operator}'."
+                    )));
+                }
+            };
+            Ok(Condition::OneOf(name.to_owned(), values))
+        }
+        _ => Ok(Condition::Equals(name.to_owned(), value.to_owned())),
+    }
+}
+
+fn boolean(name: &str, value: &str) -> Result<bool, Fail> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Fail::bad_request(format!(
+            "Invalid value '{value}' for '{name}' filter. Valid values are 'true' or 'false'."
+        ))),
+    }
+}
+
+fn split_operator(expression: &str) -> (&str, &str) {
+    match expression.split_once(':') {
+        Some(_) if instant(expression).is_some() => ("eq", expression),
+        Some((operator, threshold)) => (operator, threshold),
+        None => ("eq", expression),
+    }
+}
+
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.with_timezone(&Utc));
+    }
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S")
+        .ok()
+        .map(|time| time.and_utc())
+}
+
+/// Splits the values of an `in:` filter at commas; one with a comma or a quote in it is quoted.
+fn split_quoted(list: &str) -> Result<Vec<String>, Fail> {
+    let wrong = |what: &str| Fail::bad_request(format!("Invalid filter value {list}. {what}"));
+    let mut values = Vec::new();
+    let mut rest = list;
+    while !rest.is_empty() {
+        let Some(quoted) = rest.strip_prefix('"') else {
+            let (value, tail) = rest.split_once(',').unwrap_or((rest, ""));
+            if value.contains('"') && !value.contains("\\\"") {
+                return Err(wrong("There is no comma before opening quotation mark."));
+            }
+            values.push(value.to_owned());
+            rest = tail;
+            continue;
+        };
+        let mut escaped = false;
+        let end = quoted.char_indices().find_map(|(place, character)| {
+            let closes = character == '"' && !escaped;
+            escaped = character == '\\' && !escaped;
+            closes.then_some(place)
+        });
+        let end = end.ok_or_else(|| wrong("The quote is not closed."))?;
+        values.push(quoted[..end].to_owned());
+        let tail = &quoted[end + 1..];
+        rest = match tail.strip_prefix(',') {
+            Some(tail) => tail,
+            None if tail.is_empty() => tail,
+            None => return Err(wrong("There is no comma after closing quotation mark.")),
+        };
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_values_hold_commas() {
+        assert_eq!(split_quoted(r#"a,"b,c",d"#).unwrap(), ["a", "b,c", "d"]);
+        assert_eq!(split_quoted(r#""x \" y""#).unwrap(), [r#"x \" y"#]);
+        for wrong in [r#""open"#, r#"a"b""#, r#""a"b"#] {
+            assert!(split_quoted(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_colon_in_a_name_is_an_operator() {
+        assert!(condition("name", "win:2019").is_err());
+        assert_eq!(
+            condition("name", "eq:win:2019").unwrap(),
+            Condition::OneOf("name".to_owned(), vec!["win:2019".to_owned()])
+        );
+        assert!(condition("created_at", "gt:2020-01-01T00:00:00Z").is_ok());
+        assert!(condition("created_at", "2020-01-01T00:00:00Z").is_ok());
+        assert!(condition("created_at", "yesterday").is_err());
+    }
+}

@@ -1,0 +1,24 @@
+//! Glance v2: one per region, each with images and a store folder of its own.
+//!
+//! `service` answers HTTP and asks the region's Keystone who is calling; everything that is known
+//! about images is in [`Region`].
+
+mod create;
+mod data;
+mod fail;
+mod filter;
+mod image;
+mod inspect;
+mod list;
+mod patch;
+mod policy;
+mod region;
+mod schema;
+mod seeding;
+mod service;
+mod sharing;
+mod store;
+mod upload;
+
+pub(super) use region::Region;
+pub(super) use service::Glance;

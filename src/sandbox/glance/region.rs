@@ -1,0 +1,190 @@
+//! The state of one region: its images and where their content lies.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use chrono::Utc;
+
+use super::fail::Fail;
+use super::image::{Image, Status};
+use super::policy::Caller;
+use super::schema;
+use crate::sandbox::http::locked;
+use crate::sandbox::spec::RegionSpec;
+
+/// One region's images, store and settings.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Region {
+    pub(in crate::sandbox) spec: RegionSpec,
+    /// The store's folder; files in it are named by image UUID.
+    pub(in crate::sandbox) images_dir: PathBuf,
+    pub(super) images: Mutex<Images>,
+    /// Counts how often the region was killed; an upload that began before leaves its traces.
+    pub(super) lives: AtomicU64,
+    /// The other regions of the sandbox, where [`crate::sandbox::ContentMode::Discard`] looks
+    /// checksums up.
+    pub(super) siblings: OnceLock<Vec<Weak<Region>>>,
+}
+
+/// The table of images.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    by_id: HashMap<String, Image>,
+    /// Ids are never used again, as they are kept in the database when an image is deleted.
+    deleted: HashSet<String>,
+}
+
+impl Images {
+    pub(super) fn get(&self, id: &str) -> Option<&Image> {
+        self.by_id.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Image> {
+        self.by_id.get_mut(id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Image> {
+        self.by_id.values()
+    }
+
+    /// The image, if the caller may see it.
+    pub(super) fn seen(&self, id: &str, caller: &Caller) -> Result<&Image, Fail> {
+        self.get(id)
+            .filter(|image| caller.sees(image))
+            .ok_or_else(|| Fail::no_image(id))
+    }
+
+    /// The image for a change of it that the rule names.
+    pub(super) fn changeable(
+        &mut self,
+        id: &str,
+        caller: &Caller,
+        rule: &str,
+    ) -> Result<&mut Image, Fail> {
+        let image = self.by_id.get_mut(id).ok_or_else(|| Fail::no_image(id))?;
+        caller.check_change(rule, image)?;
+        Ok(image)
+    }
+
+    /// Adds an image; false when its id was ever used.
+    pub(super) fn add(&mut self, image: Image) -> bool {
+        if self.by_id.contains_key(&image.id) || self.deleted.contains(&image.id) {
+            return false;
+        }
+        self.by_id.insert(image.id.clone(), image);
+        true
+    }
+
+    /// Takes an image away for ever.
+    pub(super) fn remove(&mut self, id: &str) -> Option<Image> {
+        let image = self.by_id.remove(id)?;
+        self.deleted.insert(id.to_owned());
+        Some(image)
+    }
+
+    /// Bytes that the images of a project take, one image left out.
+    pub(super) fn usage(&self, owner: Option<&str>, except: &str) -> u64 {
+        self.by_id
+            .values()
+            .filter(|image| image.owner.as_deref() == owner && image.id != except && image.located)
+            .filter_map(|image| image.size)
+            .sum()
+    }
+
+    /// Bytes in the store.
+    pub(super) fn total(&self) -> u64 {
+        self.by_id
+            .values()
+            .filter(|image| image.located)
+            .filter_map(|image| image.size)
+            .sum()
+    }
+}
+
+impl Region {
+    pub(in crate::sandbox) fn new(spec: RegionSpec, images_dir: PathBuf) -> Self {
+        Self {
+            spec,
+            images_dir,
+            images: Mutex::default(),
+            lives: AtomicU64::new(0),
+            siblings: OnceLock::new(),
+        }
+    }
+
+    /// Tells the region of all regions of the sandbox, itself included.
+    pub(in crate::sandbox) fn introduce(&self, regions: &[Arc<Region>]) {
+        let _ = self
+            .siblings
+            .set(regions.iter().map(Arc::downgrade).collect());
+    }
+
+    /// Where the content of an image lies.
+    pub(super) fn path_of(&self, id: &str) -> PathBuf {
+        self.images_dir.join(id)
+    }
+
+    /// Whether `schema-image.json` describes a property as possibly null.
+    pub(super) fn nullable_properties(&self) -> &'static [&'static str] {
+        if self.spec.schema_image_json {
+            &schema::SHIPPED
+        } else {
+            &[]
+        }
+    }
+
+    /// The checksums of an image of that name and size anywhere else in the sandbox.
+    pub(super) fn checksums_elsewhere(
+        &self,
+        name: Option<&str>,
+        size: u64,
+    ) -> Option<(String, String)> {
+        let siblings = self.siblings.get()?;
+        siblings
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|other| !std::ptr::eq(Arc::as_ptr(other), self))
+            .find_map(|other| {
+                let images = locked(&other.images);
+                let twin = images.iter().find(|image| {
+                    image.status == Status::Active
+                        && image.name.as_deref() == name
+                        && image.size == Some(size)
+                })?;
+                Some((twin.checksum.clone()?, twin.os_hash_value.clone()?))
+            })
+    }
+
+    /// From now on uploads that are under way stay `saving` for ever, with their partial files.
+    pub(in crate::sandbox) fn kill_uploads(&self) {
+        self.lives.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Every image as an admin sees it, without HTTP, by id.
+    pub(in crate::sandbox) fn snapshot(&self) -> BTreeMap<String, serde_json::Value> {
+        let nullable = self.nullable_properties();
+        locked(&self.images)
+            .iter()
+            .map(|image| (image.id.clone(), image.view(true, nullable)))
+            .collect()
+    }
+
+    /// Changes an image behind Glance's back; whether it exists.
+    pub(super) fn amend(&self, id: &str, change: impl FnOnce(&mut Image)) -> bool {
+        match locked(&self.images).get_mut(id) {
+            Some(image) => {
+                change(image);
+                image.updated_at = Utc::now();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Marks an image as in use by the store, or not; whether it exists.
+    pub(in crate::sandbox) fn set_in_use(&self, id: &str, in_use: bool) -> bool {
+        self.amend(id, |image| image.in_use = in_use)
+    }
+}

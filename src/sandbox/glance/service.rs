@@ -1,0 +1,275 @@
+//! Glance's paths: version negotiation, authentication, and which code answers what.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::{Response, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::fail::Fail;
+use super::policy::Caller;
+use super::region::Region;
+use super::{create, data, list, patch, schema, sharing, upload};
+use crate::sandbox::http::{Call, Front, Refusal, Service, locked};
+use crate::sandbox::keystone::Identity;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+
+/// Newest first where Glance has it so; it serves them all alike.
+const VERSIONS: [&str; 16] = [
+    "2.15", "2.13", "2.12", "2.11", "2.10", "2.9", "2.8", "2.17", "2.7", "2.6", "2.5", "2.4",
+    "2.3", "2.2", "2.1", "2.0",
+];
+
+/// A region's Glance as its port serves it.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Glance {
+    pub(in crate::sandbox) front: Arc<Front>,
+    pub(in crate::sandbox) identity: Arc<Identity>,
+    pub(in crate::sandbox) region: Arc<Region>,
+    /// Its URL without a path.
+    pub(in crate::sandbox) url: String,
+}
+
+impl Service for Glance {
+    fn front(&self) -> &Arc<Front> {
+        &self.front
+    }
+
+    async fn answer(self: Arc<Self>, mut call: Call) -> Response<Body> {
+        let request_id = call.header("x-openstack-request-id").map(str::to_owned);
+        let accept = call.header("accept").map(str::to_owned);
+        let content_type = call.header("content-type").unwrap_or_default().to_owned();
+        let method = call.method.to_string();
+        let answer = match Self::negotiate(&call.path) {
+            Negotiated::Versions(status) => reply(status, &self.versions()),
+            Negotiated::V2(rest) => self
+                .version2(&mut call, &rest)
+                .await
+                .unwrap_or_else(|fail| fail.render(accept.as_deref(), (&method, &content_type))),
+        };
+        stamped(answer, request_id.as_deref())
+    }
+
+    fn refuse(&self, refusal: &Refusal<'_>) -> Response<Body> {
+        stamped(
+            Fail::bare(refusal.status).render(refusal.accept, ("", "")),
+            None,
+        )
+    }
+}
+
+enum Negotiated {
+    /// The list of versions, under that status.
+    Versions(StatusCode),
+    /// The path behind `/v2`, as its segments.
+    V2(Vec<String>),
+}
+
+impl Glance {
+    fn negotiate(path: &str) -> Negotiated {
+        let mut segments = path.split('/').skip(1).map(decoded);
+        let first = segments.next().unwrap_or_default();
+        if first == "versions" {
+            return Negotiated::Versions(StatusCode::OK);
+        }
+        let known = first == "v2"
+            || first
+                .strip_prefix('v')
+                .is_some_and(|number| VERSIONS.contains(&number));
+        if known {
+            Negotiated::V2(segments.collect())
+        } else {
+            Negotiated::Versions(StatusCode::MULTIPLE_CHOICES)
+        }
+    }
+
+    fn versions(&self) -> Value {
+        let versions: Vec<Value> = VERSIONS
+            .iter()
+            .map(|version| {
+                json!({
+                    "id": format!("v{version}"),
+                    "status": if *version == "2.17" { "CURRENT" } else { "SUPPORTED" },
+                    "links": [{"rel": "self", "href": format!("{}/v2/", self.url)}],
+                })
+            })
+            .collect();
+        json!({ "versions": versions })
+    }
+
+    async fn version2(&self, call: &mut Call, path: &[String]) -> Result<Response<Body>, Fail> {
+        let caller = self.caller(call)?;
+        let segments: Vec<&str> = path.iter().map(String::as_str).collect();
+        let region = &self.region;
+        let method = call.method.as_str();
+        match (segments.as_slice(), method) {
+            (["images"], "GET") => list::list(region, &caller, &call.query),
+            (["images"], "POST") => {
+                let body = document(call).await?;
+                create::create(region, &caller, &body)
+            }
+            (["images", id], "GET") => {
+                let images = locked(&region.images);
+                let image = images.seen(id, &caller)?;
+                let view = image.view(caller.is_admin(), region.nullable_properties());
+                Ok(reply(StatusCode::OK, &view))
+            }
+            (["images", id], "PATCH") => {
+                let style = patch::Style::of(call.header("content-type"))?;
+                let body = document(call).await?;
+                patch::patch(region, &caller, id, style, &body)
+            }
+            (["images", id], "DELETE") => create::delete(region, &caller, id),
+            (["images", id, "file"], "GET") => data::download(region, &caller, id, call),
+            (["images", id, "file"], "PUT") => {
+                upload::upload(region, &self.identity, &caller, id, call).await
+            }
+            (["images", id, "tags", tag], "PUT") => sharing::add_tag(region, &caller, id, tag),
+            (["images", id, "tags", tag], "DELETE") => {
+                sharing::remove_tag(region, &caller, id, tag)
+            }
+            (
+                [
+                    "images",
+                    id,
+                    "actions",
+                    action @ ("deactivate" | "reactivate"),
+                ],
+                "POST",
+            ) => sharing::switch_off_or_on(region, &caller, id, *action == "deactivate"),
+            (["images", id, "members", rest @ ..], _) if rest.len() <= 1 => {
+                let body = if matches!(method, "POST" | "PUT") {
+                    document(call).await?
+                } else {
+                    Value::Null
+                };
+                sharing::members(
+                    region,
+                    &caller,
+                    id,
+                    rest.first().copied(),
+                    call.method.as_str(),
+                    &body,
+                )
+            }
+            (["images", id, "tasks"], "GET") => {
+                locked(&region.images).seen(id, &caller)?;
+                Ok(reply(StatusCode::OK, &json!({"tasks": []})))
+            }
+            (["schemas", "image"], "GET") => Ok(reply(
+                StatusCode::OK,
+                &schema::image_schema(region.spec.schema_image_json),
+            )),
+            (["schemas", "images"], "GET") => Ok(reply(
+                StatusCode::OK,
+                &schema::images_schema(region.spec.schema_image_json),
+            )),
+            (["info", "import"], "GET") => Ok(reply(
+                StatusCode::OK,
+                &json!({"import-methods": {
+                    "description": "Import methods available.",
+                    "type": "array",
+                    "value": region.spec.import_methods,
+                }}),
+            )),
+            (["info", "stores"], "GET") => Ok(reply(
+                StatusCode::OK,
+                &json!({"stores": [{"id": "local", "default": "true"}]}),
+            )),
+            (["images"], _) => Err(Fail::method_not_allowed("GET, POST")),
+            (["images", _], _) => Err(Fail::method_not_allowed("GET, PATCH, DELETE")),
+            (["images", _, "file"], _) => Err(Fail::method_not_allowed("GET, PUT")),
+            (["images", _, "tags", _], _) => Err(Fail::method_not_allowed("PUT, DELETE")),
+            (["images", _, "actions", "deactivate" | "reactivate"], _) => {
+                Err(Fail::method_not_allowed("POST"))
+            }
+            (["schemas" | "info", _], _) => Err(Fail::method_not_allowed("GET")),
+            _ => Err(Fail::bare(StatusCode::NOT_FOUND)),
+        }
+    }
+
+    fn caller(&self, call: &Call) -> Result<Caller, Fail> {
+        let id = call.header("x-auth-token").unwrap_or_default();
+        if call.tampering.expire_token {
+            self.identity.revoke(id);
+        }
+        match self.identity.check(id) {
+            Some(token) => Ok(Caller::new(&token, &self.region.spec.publicize_roles)),
+            None => Err(Fail {
+                header: Some((
+                    WWW_AUTHENTICATE,
+                    format!("Keystone uri=\"{}\"", self.identity.url),
+                )),
+                ..Fail::bare(StatusCode::UNAUTHORIZED)
+            }),
+        }
+    }
+}
+
+/// The JSON document in a request's body.
+async fn document(call: &mut Call) -> Result<Value, Fail> {
+    let bytes = call.body.document().await.unwrap_or_default();
+    if bytes.is_empty() {
+        return Err(Fail::bad_request("Body expected in request."));
+    }
+    call.note_body(&String::from_utf8_lossy(&bytes));
+    match serde_json::from_slice::<Value>(&bytes) {
+        Ok(value) if value.is_object() || value.is_array() => Ok(value),
+        Ok(_) => Err(Fail::bad_request(
+            "Unexpected body type. Expected list/dict.",
+        )),
+        Err(_) => Err(Fail::bad_request("Malformed JSON in request body.")),
+    }
+}
+
+/// An answer with a JSON document.
+pub(super) fn reply(status: StatusCode, document: &Value) -> Response<Body> {
+    let mut answer = Response::new(Body::from(document.to_string()));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// 204.
+pub(super) fn no_content() -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
+fn stamped(mut answer: Response<Body>, wanted: Option<&str>) -> Response<Body> {
+    let id = match wanted {
+        Some(id) if id.starts_with("req-") => id.to_owned(),
+        Some(id) => format!("req-{id}"),
+        None => format!("req-{}", Uuid::new_v4()),
+    };
+    if let Ok(id) = HeaderValue::try_from(id) {
+        answer.headers_mut().insert(REQUEST_ID, id);
+    }
+    answer
+}
+
+fn decoded(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut place = 0;
+    while place < bytes.len() {
+        let hex = (bytes[place] == b'%')
+            .then(|| segment.get(place + 1..place + 3))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let Some(byte) = hex {
+            plain.push(byte);
+            place += 3;
+        } else {
+            plain.push(bytes[place]);
+            place += 1;
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}

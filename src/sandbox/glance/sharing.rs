@@ -1,0 +1,216 @@
+//! Tags, deactivation and members of an image.
+
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use chrono::{SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use super::create::check_quotas;
+use super::fail::Fail;
+use super::image::{Image, Member, Status, Visibility};
+use super::policy::Caller;
+use super::region::Region;
+use super::service::{no_content, reply};
+use crate::sandbox::http::locked;
+
+/// `PUT /v2/images/{id}/tags/{tag}`.
+pub(super) fn add_tag(
+    region: &Region,
+    caller: &Caller,
+    id: &str,
+    tag: &str,
+) -> Result<Response<Body>, Fail> {
+    if tag.chars().count() > 255 {
+        return Err(Fail::bad_request(format!(
+            "Provided object does not match schema 'image': '{tag}' is too long"
+        )));
+    }
+    let mut images = locked(&region.images);
+    let image = images.changeable(id, caller, "modify_image")?;
+    let mut after = image.clone();
+    after.tags.insert(tag.to_owned());
+    check_quotas(region, &after)?;
+    after.updated_at = Utc::now();
+    *image = after;
+    Ok(no_content())
+}
+
+/// `DELETE /v2/images/{id}/tags/{tag}`.
+pub(super) fn remove_tag(
+    region: &Region,
+    caller: &Caller,
+    id: &str,
+    tag: &str,
+) -> Result<Response<Body>, Fail> {
+    let mut images = locked(&region.images);
+    let image = images.changeable(id, caller, "modify_image")?;
+    if !image.tags.remove(tag) {
+        return Err(Fail::bare(StatusCode::NOT_FOUND));
+    }
+    image.updated_at = Utc::now();
+    Ok(no_content())
+}
+
+/// `POST /v2/images/{id}/actions/deactivate` and `…/reactivate`.
+pub(super) fn switch_off_or_on(
+    region: &Region,
+    caller: &Caller,
+    id: &str,
+    off: bool,
+) -> Result<Response<Body>, Fail> {
+    let verb = if off { "deactivate" } else { "reactivate" };
+    let mut images = locked(&region.images);
+    let image = images.changeable(id, caller, verb)?;
+    let to = if off {
+        Status::Deactivated
+    } else {
+        Status::Active
+    };
+    match image.status {
+        Status::Active | Status::Deactivated if image.status == to => {}
+        Status::Active | Status::Deactivated => {
+            image.status = to;
+            image.updated_at = Utc::now();
+        }
+        status => {
+            return Err(Fail::forbidden(format!(
+                "Not allowed to {verb} image in status '{}'",
+                status.as_str()
+            )));
+        }
+    }
+    Ok(no_content())
+}
+
+/// Everything below `/v2/images/{id}/members`.
+pub(super) fn members(
+    region: &Region,
+    caller: &Caller,
+    id: &str,
+    member: Option<&str>,
+    method: &str,
+    body: &Value,
+) -> Result<Response<Body>, Fail> {
+    let mut images = locked(&region.images);
+    images.seen(id, caller)?;
+    let image = images.get_mut(id).ok_or_else(|| Fail::no_image(id))?;
+    let is_owner = caller.is_admin() || caller.owns(image);
+    match (method, member) {
+        ("GET", None) => {
+            shared(image)?;
+            let visible = |who: &str| is_owner || caller.project.as_deref() == Some(who);
+            let list: Vec<Value> = image
+                .members
+                .iter()
+                .filter(|(who, _)| visible(who))
+                .map(|(who, member)| view(id, who, member))
+                .collect();
+            Ok(reply(
+                StatusCode::OK,
+                &json!({"members": list, "schema": "/v2/schemas/members"}),
+            ))
+        }
+        ("GET", Some(who)) => {
+            let member = found(image, who)?;
+            Ok(reply(StatusCode::OK, &view(id, who, member)))
+        }
+        ("POST", None) => add_member(region, caller, image, body),
+        ("PUT", Some(who)) => {
+            found(image, who)?;
+            if !(caller.is_admin() || caller.project.as_deref() == Some(who)) {
+                return Err(Fail::policy("modify_member"));
+            }
+            let status = body
+                .get("status")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            if !matches!(status, "pending" | "accepted" | "rejected") {
+                return Err(Fail::bad_request(
+                    "Status must be \"pending\", \"accepted\" or \"rejected\".",
+                ));
+            }
+            let member = image
+                .members
+                .get_mut(who)
+                .ok_or_else(|| Fail::no_image(id))?;
+            status.clone_into(&mut member.status);
+            member.updated_at = Utc::now();
+            Ok(reply(StatusCode::OK, &view(id, who, member)))
+        }
+        ("DELETE", Some(who)) => {
+            caller.check_change("delete_member", image)?;
+            found(image, who)?;
+            image.members.remove(who);
+            Ok(no_content())
+        }
+        (_, None) => Err(Fail::method_not_allowed("GET, POST")),
+        (_, Some(_)) => Err(Fail::method_not_allowed("GET, PUT, DELETE")),
+    }
+}
+
+fn add_member(
+    region: &Region,
+    caller: &Caller,
+    image: &mut Image,
+    body: &Value,
+) -> Result<Response<Body>, Fail> {
+    caller.check_change("add_member", image)?;
+    let who = body
+        .get("member")
+        .and_then(Value::as_str)
+        .filter(|who| !who.is_empty())
+        .ok_or_else(|| Fail::bad_request("Member to be added not specified"))?;
+    shared(image)?;
+    if image.members.contains_key(who) {
+        return Err(Fail::conflict(format!(
+            "The target member {who} is already associated with image {}.",
+            image.id
+        )));
+    }
+    let maximum = region.spec.limits.members;
+    if image.members.len() >= maximum {
+        return Err(Fail::too_large(format!(
+            "The limit has been exceeded on the number of allowed image members for this image. \
+             Attempted: {}, Maximum: {maximum}",
+            image.members.len() + 1
+        )));
+    }
+    let now = Utc::now();
+    let member = Member {
+        status: "pending".to_owned(),
+        created_at: now,
+        updated_at: now,
+    };
+    let document = view(&image.id, who, &member);
+    image.members.insert(who.to_owned(), member);
+    Ok(reply(StatusCode::OK, &document))
+}
+
+fn shared(image: &Image) -> Result<(), Fail> {
+    if image.visibility == Visibility::Shared {
+        Ok(())
+    } else {
+        Err(Fail::forbidden("Only shared images have members."))
+    }
+}
+
+fn found<'a>(image: &'a Image, who: &str) -> Result<&'a Member, Fail> {
+    image.members.get(who).ok_or_else(|| {
+        Fail::not_found(format!(
+            "{who} not found in the member list of the image {}.",
+            image.id
+        ))
+    })
+}
+
+fn view(id: &str, who: &str, member: &Member) -> Value {
+    let stamp = |time: chrono::DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
+    json!({
+        "member_id": who,
+        "image_id": id,
+        "status": member.status,
+        "created_at": stamp(member.created_at),
+        "updated_at": stamp(member.updated_at),
+        "schema": "/v2/schemas/member",
+    })
+}

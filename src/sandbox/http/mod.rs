@@ -1,0 +1,18 @@
+//! The front of every service: it logs a request, applies the fault that strikes it, and hands
+//! the rest to Keystone's or Glance's own code.
+
+mod body;
+mod conn;
+mod front;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(super) use body::Incoming;
+pub(super) use conn::{Gate, Switchboard};
+pub(super) use front::{Call, Front, Refusal, Service, Tampering, serve};
+
+/// Locks, whether or not another thread panicked meanwhile: every change under these locks is
+/// complete in itself.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,8 @@
+//! Keystone v3: it answers clients over HTTP, and tells the regions behind it whose token is whose.
+
+mod identity;
+mod login;
+mod service;
+
+pub(super) use identity::{Endpoint, Identity, Token};
+pub(super) use service::Keystone;
