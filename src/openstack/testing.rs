@@ -258,10 +258,10 @@ impl Connection {
     async fn answer(&mut self, status: u16, headers: &[(&'static str, String)], body: &str) {
         let mut head = format!("HTTP/1.1 {status} X\r\n");
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
         if status != 204 {
-            head += &format!("content-length: {}\r\n", body.len());
+            head.extend(["content-length: ", &body.len().to_string(), "\r\n"]);
         }
         let answer = format!("{head}\r\n{body}");
         let _ = self.stream.get_mut().write_all(answer.as_bytes()).await;

@@ -7,6 +7,8 @@
 //! thread ever waits for a disk.
 
 mod body;
+#[cfg(test)]
+mod contract;
 mod error;
 mod feed;
 mod source;

@@ -82,8 +82,8 @@ async fn contents_of_every_size_go_out_whole_and_with_their_length() {
         assert!(!seen.headers.contains_key("transfer-encoding"));
         assert_eq!(upload.sent(), size as u64);
         assert_eq!(
-            upload.cloud.body_bytes.load(Ordering::Relaxed) as usize,
-            size + login_bytes(&upload)
+            upload.cloud.body_bytes.load(Ordering::Relaxed),
+            (size + login_bytes(&upload)) as u64
         );
         let kept = &seen.body[..];
         assert!(

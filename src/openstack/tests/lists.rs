@@ -67,7 +67,7 @@ async fn hidden_and_named_lists_are_filters() {
         .unwrap();
     assert_eq!(
         cloud.last().target,
-        "/v2/images?limit=1000&name=%22a%2C+b%26c%22"
+        "/v2/images?limit=1000&name=eq%3Aa%2C+b%26c"
     );
     reader.list_raw(&Listing::Visible).await.unwrap();
 }
