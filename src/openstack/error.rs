@@ -93,9 +93,11 @@ impl fmt::Display for CallRecord {
         } = self;
         let seconds = elapsed.as_secs_f64();
         let word = if *tries == 1 { "try" } else { "tries" };
+        // A target by itself is printed with its colon.
+        let colon = if region.region.is_empty() { "" } else { ":" };
         write!(
             f,
-            "{region}: could not {}: {method} {url} ({tries} {word}, {seconds:.1} s)",
+            "{region}{colon} could not {}: {method} {url} ({tries} {word}, {seconds:.1} s)",
             operation.words()
         )
     }

@@ -19,14 +19,20 @@ pub struct UploadLimits {
 }
 
 /// The slowest that a store is given time for to hash and put away what it has received.
-const SLOWEST_STORE_BYTES_PER_SEC: u64 = 10 << 20;
+const SLOWEST_STORE_BYTES_PER_SEC: u64 = 25 << 20;
 
 impl UploadLimits {
     /// How long the server may take to answer after the last byte: it may only then pass the
     /// content on to its store, or hash it once more. Five times the limit on stalls, and what a
-    /// slow store needs for `size` bytes. The same holds for the time before the first byte.
+    /// slow store needs for `size` bytes.
     pub fn answer_timeout(&self, size: u64) -> Duration {
-        self.stall_timeout * 5 + Duration::from_secs(size / SLOWEST_STORE_BYTES_PER_SEC)
+        self.start_timeout() + Duration::from_secs(size / SLOWEST_STORE_BYTES_PER_SEC)
+    }
+
+    /// How long it may take until the first byte can be sent: a log-in may come before it, and the
+    /// making of a connection, which have limits of their own.
+    fn start_timeout(&self) -> Duration {
+        self.stall_timeout * 5
     }
 }
 
@@ -138,6 +144,8 @@ async fn watch(tally: &Tally, content: &Content, limits: UploadLimits) -> Transf
         let is_sending = has_begun && sent < size;
         let limit = if is_sending {
             limits.stall_timeout
+        } else if sent < size {
+            limits.start_timeout()
         } else {
             limits.answer_timeout(size)
         };

@@ -123,6 +123,10 @@ async fn refusals_of_a_log_in_are_told_apart_and_hide_the_password() {
         let shown = format!("{error} {error:?} {}", error.hint());
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("no: ***"), "{shown}");
+        assert!(
+            shown.starts_with("master: could not log in: POST http"),
+            "{shown}"
+        );
     }
 }
 
