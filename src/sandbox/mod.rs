@@ -7,8 +7,8 @@
 //! Inside, `http` is the front of every service (request log, faults, connections), `keystone`
 //! and `glance` are the services, and every Glance asks its Keystone about tokens.
 
-pub mod demo;
 mod control;
+pub mod demo;
 mod error;
 mod fault;
 mod glance;

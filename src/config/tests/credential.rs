@@ -87,12 +87,12 @@ fn the_combined_credential() {
     // base64 of `pass,w:ö%rd`, with and without padding.
     for encoded in ["cGFzcyx3OsO2JXJk", "cGFzcyx3OsO2JXI=", "cGFzcyx3OsO2JXI"] {
         let fixture = Fixture::new(&format!(
-            "{MAIN}[master]\ncredential = admin , {encoded},http://server:4730/v2.0,my,project\n"
+            "{MAIN}[master]\ncredential = admin , {encoded},http://server:4730/v2.0,my project\n"
         ));
         let said = master(&fixture);
         assert!(said.contains("pass,w:ö%r"), "{said}");
         assert!(
-            said.contains("\"my,project\"") && said.ends_with("http://server:4730/"),
+            said.contains("\"my project\"") && said.ends_with("http://server:4730/"),
             "{said}"
         );
     }
