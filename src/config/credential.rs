@@ -282,10 +282,11 @@ fn given(value: &Value, by_id: bool) -> Given {
 
 /// The parts of `user,base64(password),keystone_url,tenant`. An empty one counts as missing.
 fn split_credential(credential: &Given) -> Result<Parts, String> {
-    let parts: Vec<&str> = credential.text.splitn(4, ',').map(str::trim).collect();
+    let parts: Vec<&str> = credential.text.split(',').map(str::trim).collect();
     let [user, password, keystone_url, tenant] = parts[..] else {
         return Err(format!(
-            "`credential` has {} of 4 parts; write `user,base64(password),keystone_url,tenant`",
+            "`credential` has {} parts instead of 4; write `user,base64(password),keystone_url,tenant`, \
+             or, for a name with a comma in it, set `user`, `password`, `keystone_url` and `tenant`",
             parts.len()
         ));
     };

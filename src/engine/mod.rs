@@ -16,5 +16,5 @@ pub use fleet::StartError;
 pub use outcome::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, FailOn, RegionOutcome, RunOutcome,
 };
-pub use run::{RunOptions, regions, run};
+pub use run::{FleetRegions, RunOptions, regions, run};
 pub use shutdown::{Stop, StopSignal, Stopper};

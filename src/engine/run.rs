@@ -41,21 +41,6 @@ pub struct RunOptions {
     pub installation: String,
 }
 
-impl RunOptions {
-    fn wishes(&self, settings: &Settings) -> Wishes {
-        Wishes {
-            selectors: self.selectors.clone(),
-            exclude: self.exclude.clone(),
-            preferable_order: settings.preferable_order.clone(),
-            ignore_regions: settings
-                .targets
-                .iter()
-                .map(|target| (target.name.clone(), target.ignore_regions.clone()))
-                .collect(),
-        }
-    }
-}
-
 /// Runs the fleet. Needs a running actix system.
 ///
 /// # Errors
@@ -69,7 +54,7 @@ pub async fn run(
 ) -> Result<RunOutcome, StartError> {
     let started = Instant::now();
     check_targets(&options.selectors, settings)?;
-    let wishes = options.wishes(settings);
+    let wishes = wishes(settings, options.selectors, options.exclude);
     let fleet = Fleet::log_in(settings, wishes.other_targets()).await?;
     let inventory = Arc::new(fleet.inventory().await?);
     let chosen = fleet.choose(&wishes);
@@ -98,7 +83,9 @@ pub async fn run(
     for warning in warnings {
         events.warning(None, warning);
     }
-    let tasks = if inventory.images.is_empty() {
+    // With nothing to compare with, a sync is wrong whatever it does.
+    let is_pointless = inventory.images.is_empty() && options.mode != Mode::Status;
+    let tasks = if is_pointless {
         Vec::new()
     } else {
         tasks(&fleet, &chosen, &selections)
@@ -132,7 +119,7 @@ pub async fn run(
         .any(|selection| selection.condition_failed());
     let exit_code = if stop.is_stopping() {
         EXIT_INTERRUPTED
-    } else if inventory.images.is_empty()
+    } else if is_pointless
         || conditions_failed
         || regions
             .iter()
@@ -156,29 +143,27 @@ pub async fn run(
     Ok(RunOutcome { regions, exit_code })
 }
 
-/// The regions of every target in run order, less `ignore_regions`. A target that cannot be logged
-/// in to is an error, and the others go on.
-pub async fn regions(
-    settings: &Settings,
-) -> Result<(Vec<RegionName>, Vec<(RegionName, Failure)>), StartError> {
-    let options = RunOptions {
-        mode: Mode::Status,
-        selectors: Vec::new(),
-        exclude: BTreeSet::new(),
-        filter: ImageFilter::default(),
-        parallel: false,
-        keep_going: false,
-        fail_on: None,
-        installation: String::new(),
-    };
-    let mut wishes = options.wishes(settings);
+/// What `--show-regions` shows.
+#[derive(Debug)]
+pub struct FleetRegions {
+    /// The regions of every target in run order, less `ignore_regions`.
+    pub regions: Vec<RegionName>,
+    /// Targets that cannot be logged in to; the others go on.
+    pub failures: Vec<(RegionName, Failure)>,
+    /// Targets without a usable credential.
+    pub warnings: Vec<Warning>,
+}
+
+/// Looks at the catalogue of every target that has a usable credential.
+pub async fn regions(settings: &Settings) -> Result<FleetRegions, StartError> {
     let usable = settings
         .targets
         .iter()
         .filter(|target| target.credential.is_ok());
-    wishes.selectors = usable
+    let selectors = usable
         .map(|target| RegionSelector::WholeTarget(target.name.clone()))
         .collect();
+    let wishes = wishes(settings, selectors, BTreeSet::new());
     let fleet = Fleet::log_in(settings, wishes.other_targets()).await?;
     let failures = fleet
         .targets
@@ -188,14 +173,32 @@ pub async fn regions(
             Some((RegionName::new(name.clone(), ""), failure_of(error)))
         })
         .collect();
-    let regions = fleet
-        .choose(&wishes)
-        .regions
-        .into_iter()
-        .filter(|(_, kind)| *kind == ChoiceKind::Region)
-        .map(|(name, _)| name)
-        .collect();
-    Ok((regions, failures))
+    let chosen = fleet.choose(&wishes).regions.into_iter();
+    Ok(FleetRegions {
+        regions: chosen
+            .filter(|(_, kind)| *kind == ChoiceKind::Region)
+            .map(|(name, _)| name)
+            .collect(),
+        failures,
+        warnings: fleet.warnings,
+    })
+}
+
+fn wishes(
+    settings: &Settings,
+    selectors: Vec<RegionSelector>,
+    exclude: BTreeSet<RegionName>,
+) -> Wishes {
+    Wishes {
+        selectors,
+        exclude,
+        preferable_order: settings.preferable_order.clone(),
+        ignore_regions: settings
+            .targets
+            .iter()
+            .map(|target| (target.name.clone(), target.ignore_regions.clone()))
+            .collect(),
+    }
 }
 
 fn is_unwelcome(region: &RegionOutcome, fail_on: Option<FailOn>) -> bool {

@@ -111,6 +111,12 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 fn tls_trouble(text: &str) -> Option<&'static str> {
+    if text.contains("causedasendentity") {
+        return Some(
+            "the server's certificate is an authority's own, which is no server's: it needs one \
+             with `basicConstraints=CA:FALSE`",
+        );
+    }
     if text.contains("unknownissuer") || text.contains("unknown issuer") {
         Some("the server's certificate comes from an authority that is not trusted")
     } else if text.contains("notvalidforname") || text.contains("not valid for name") {

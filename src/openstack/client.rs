@@ -18,6 +18,10 @@ const USER_AGENT: &str = concat!("glancesync/", env!("CARGO_PKG_VERSION"));
 /// Of the way to a server only the making of the connection has a limit that holds for all calls.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Many servers close a connection that was idle for 5 s; one that is taken up again just then
+/// would cost an upload.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// How a target's servers are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct TlsOptions {
@@ -129,6 +133,7 @@ impl HttpClient {
             .default_headers(headers)
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             // The default of 30 s would break connections to a server that pauses in reading,
             // before the limit on stalls that the operator chose.
             .tcp_user_timeout(None)

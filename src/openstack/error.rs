@@ -93,9 +93,11 @@ impl fmt::Display for CallRecord {
         } = self;
         let seconds = elapsed.as_secs_f64();
         let word = if *tries == 1 { "try" } else { "tries" };
+        // A target by itself is printed with its colon.
+        let colon = if region.region.is_empty() { "" } else { ":" };
         write!(
             f,
-            "{region}: could not {}: {method} {url} ({tries} {word}, {seconds:.1} s)",
+            "{region}{colon} could not {}: {method} {url} ({tries} {word}, {seconds:.1} s)",
             operation.words()
         )
     }
@@ -250,6 +252,9 @@ impl OpenStackError {
             (Self::Unreachable { cause, .. }, _) if cause.kind == CauseKind::Tls => {
                 "Set `cacert` of this target to the authority's certificates, or correct the URL."
             }
+            (Self::Unreachable { .. }, _) if self.is_broken_upload() => {
+                "Run again. If it stays, see the log of the region's Glance: a full disk, or a proxy's limit on sizes, may be behind it."
+            }
             (_, Some(300..=399)) => {
                 "The server points elsewhere: put the URL that it names into the configuration or the catalogue."
             }
@@ -296,6 +301,13 @@ impl OpenStackError {
     /// True where the image is not there (any more).
     pub fn is_gone(&self) -> bool {
         matches!(self.status(), Some(404 | 410))
+    }
+
+    /// True where the server closed the connection while content was sent. Its answer may have been
+    /// lost with it.
+    pub fn is_broken_upload(&self) -> bool {
+        matches!(self, Self::Unreachable { cause, .. } if cause.kind == CauseKind::Lost)
+            && self.operation() == Some(Operation::Upload)
     }
 
     fn operation(&self) -> Option<Operation> {

@@ -23,6 +23,10 @@ mod reader;
 mod retry;
 mod service;
 mod session;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod writer;
 

@@ -106,7 +106,7 @@ impl Service {
             let Some(pause) = tries.next(&failure) else {
                 return Err(failure.into_error(request.record(&tries), Some(&token.secret)));
             };
-            tracing::debug!(region = %self.region, ?failure, "a call is repeated");
+            tracing::debug!(region = %self.region, method = %request.method, "a call is repeated");
             sleep(pause).await;
         }
     }

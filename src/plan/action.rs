@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::{ActionKind, ContentHash, ImageId, Properties, Visibility};
 
@@ -99,9 +99,8 @@ pub struct Upload {
     pub parts: Vec<PartReference>,
 }
 
-/// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+/// One step of a plan. As JSON it has its word in `action`, beside its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Removes what an interrupted run left.
     DeleteLeftover {
@@ -181,6 +180,67 @@ impl Action {
             Self::Upload(upload) => upload.bytes,
             _ => 0,
         }
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// The fields of an action that changes an image of the region.
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Fields<'a> {
+            Upload(&'a Upload),
+            Existing {
+                image: &'a str,
+                image_id: &'a ImageId,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                change: Option<&'a MetadataChange>,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                parts: Option<&'a [PartChange]>,
+            },
+        }
+        #[derive(Serialize)]
+        struct Tagged<'a> {
+            action: ActionKind,
+            #[serde(flatten)]
+            fields: Fields<'a>,
+        }
+        let fields = match self {
+            Self::Upload(upload) => Fields::Upload(upload),
+            Self::DeleteLeftover { image, image_id } => Fields::Existing {
+                image,
+                image_id,
+                change: None,
+                parts: None,
+            },
+            Self::MarkObsolete {
+                image,
+                image_id,
+                change,
+            }
+            | Self::UpdateMetadata {
+                image,
+                image_id,
+                change,
+            } => Fields::Existing {
+                image,
+                image_id,
+                change: Some(change),
+                parts: None,
+            },
+            Self::UpdateAmi {
+                image,
+                image_id,
+                parts,
+            } => Fields::Existing {
+                image,
+                image_id,
+                change: None,
+                parts: Some(parts),
+            },
+        };
+        let action = self.kind();
+        Tagged { action, fields }.serialize(serializer)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Inside, `http` is the front of every service (request log, faults, connections), `keystone`
 //! and `glance` are the services, and every Glance asks its Keystone about tokens.
 
+mod control;
 pub mod demo;
 mod error;
 mod fault;
@@ -15,7 +16,9 @@ mod handle;
 mod hex;
 mod http;
 mod keystone;
+mod ports;
 mod record;
+mod running;
 mod seed;
 mod spec;
 mod threads;

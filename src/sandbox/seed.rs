@@ -150,7 +150,8 @@ pub enum Content {
         /// The text.
         text: String,
     },
-    /// Bytes that look random and depend on the two numbers alone.
+    /// Bytes that look random and depend on the two numbers alone, but for a beginning that makes
+    /// them an image of its `disk_format` to whoever inspects it, given 40 KiB to write it in.
     Generated {
         /// Length in bytes.
         size: u64,

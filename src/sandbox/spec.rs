@@ -185,10 +185,6 @@ pub struct ApplicationCredentialSpec {
 }
 
 /// One region: a Glance v2 with a store of its own.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of a deployment by itself"
-)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegionSpec {
@@ -210,9 +206,7 @@ pub struct RegionSpec {
     pub schema_image_json: bool,
     /// Whether content is compared with `disk_format` (`require_image_format_match`).
     pub inspect_format: bool,
-    /// Whether names and properties may hold characters outside the basic plane; some databases
-    /// refuse them.
-    pub four_byte_utf8: bool,
+
     /// Roles that may make an image public (`publicize_image`).
     pub publicize_roles: Vec<String>,
     /// Seconds without a byte after which an upload is given up.
@@ -238,7 +232,7 @@ impl Default for RegionSpec {
             content: ContentMode::default(),
             schema_image_json: true,
             inspect_format: true,
-            four_byte_utf8: true,
+
             publicize_roles: vec!["admin".to_owned()],
             stall_timeout_secs: 60,
             recheck_token_after_upload: false,

@@ -1,4 +1,4 @@
-//! The body of an upload: exactly as long as it says, or an error.
+//! The bodies of an upload: exactly as long as they say, or an error.
 //!
 //! It takes filled buffers from the reading thread and hands them to the HTTP client in small
 //! pieces, so that even a slow line shows progress. What became of it is left in [`Tally`], where
@@ -53,9 +53,14 @@ impl Tally {
         self.waits_for_source.load(Ordering::Relaxed)
     }
 
-    /// Makes the body fail as soon as it is asked again, so that its connection is closed.
+    /// Makes the body fail as soon as it is asked again, so that its connection is closed, and ends
+    /// the reading thread.
     pub(super) fn give_up(&self) {
         self.is_given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Ordering::Relaxed)
     }
 
     /// Why the source failed, if it did.
@@ -112,7 +117,7 @@ impl Body for ContentBody {
         if this.left == 0 {
             return Poll::Ready(None);
         }
-        if this.tally.is_given_up.load(Ordering::Relaxed) {
+        if this.tally.is_given_up() {
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         if this.current.is_empty() {
@@ -143,5 +148,28 @@ impl Body for ContentBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+/// Promises content and sends none: a server that refuses the upload by its head says so, and any
+/// other waits.
+pub(super) struct SilentBody {
+    /// The bytes that are promised.
+    pub(super) size: u64,
+}
+
+impl Body for SilentBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.size)
     }
 }

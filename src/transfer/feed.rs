@@ -2,10 +2,11 @@
 //!
 //! It talks to the upload's body through a channel of filled buffers; the buffers come back to it
 //! through another when the HTTP client has let go of them. It ends when the file does, or when
-//! either channel does.
+//! nobody wants the content any more.
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::body::Tally;
 use super::{Content, SourceError};
 
 /// Large enough that a read costs little beside its bytes, small enough to stay in a cache.
@@ -26,6 +28,8 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// What comes out of the thread: filled buffers, or why there are no more.
 pub(super) type Pieces = mpsc::Receiver<Result<Bytes, SourceError>>;
+
+type Filled = mpsc::Sender<Result<Bytes, SourceError>>;
 
 /// A buffer on its way; when the last who looks at it lets go, it returns to the thread.
 struct Lent {
@@ -50,16 +54,17 @@ impl Drop for Lent {
 
 /// Begins to read. Returns when the file is open and still what was found; the last piece comes
 /// only when the file has ended where it should and has not been written to.
-pub(super) async fn start(content: Content) -> Result<Pieces, SourceError> {
+pub(super) async fn start(content: Content, tally: &Arc<Tally>) -> Result<Pieces, SourceError> {
     let (opened, is_open) = oneshot::channel();
     let (filled, pieces) = mpsc::channel(BUFFERS);
     let name = content.clone();
+    let tally = Arc::clone(tally);
     thread::Builder::new()
         .name("image-reader".to_owned())
         .spawn(move || match content.open() {
             Ok(file) => {
                 if opened.send(Ok(())).is_ok() {
-                    read(file, &content, &filled);
+                    read(file, &content, &filled, &tally);
                 }
             }
             Err(error) => {
@@ -73,7 +78,7 @@ pub(super) async fn start(content: Content) -> Result<Pieces, SourceError> {
     Ok(pieces)
 }
 
-fn read(mut file: File, content: &Content, filled: &mpsc::Sender<Result<Bytes, SourceError>>) {
+fn read(mut file: File, content: &Content, filled: &Filled, tally: &Tally) {
     let (home, returned) = std_mpsc::channel::<Vec<u8>>();
     let mut buffers_made = 0;
     let mut left = content.size();
@@ -82,7 +87,7 @@ fn read(mut file: File, content: &Content, filled: &mpsc::Sender<Result<Bytes, S
         let mut buffer = if buffers_made < BUFFERS {
             buffers_made += 1;
             vec![0; length]
-        } else if let Some(buffer) = next_returned(&returned, filled) {
+        } else if let Some(buffer) = next_returned(&returned, filled, tally) {
             buffer
         } else {
             return;
@@ -106,13 +111,14 @@ fn read(mut file: File, content: &Content, filled: &mpsc::Sender<Result<Bytes, S
 /// hangs may keep its buffers, so the wait looks up now and then.
 fn next_returned(
     returned: &std_mpsc::Receiver<Vec<u8>>,
-    filled: &mpsc::Sender<Result<Bytes, SourceError>>,
+    filled: &Filled,
+    tally: &Tally,
 ) -> Option<Vec<u8>> {
     loop {
         if let Ok(buffer) = returned.recv_timeout(LOOK_UP) {
             return Some(buffer);
         }
-        if filled.is_closed() {
+        if filled.is_closed() || tally.is_given_up() {
             return None;
         }
     }
@@ -188,7 +194,9 @@ mod tests {
         ] {
             let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
             let (_folder, content) = images(&bytes);
-            let out = collect(start(content).await.unwrap()).await.unwrap();
+            let out = collect(start(content, &Arc::default()).await.unwrap())
+                .await
+                .unwrap();
             assert!(out == bytes, "{size}");
         }
     }
@@ -199,7 +207,7 @@ mod tests {
         for grows in [true, false] {
             let (_folder, content) = images(&vec![7; size]);
             let path = content.path().to_owned();
-            let mut pieces = start(content).await.unwrap();
+            let mut pieces = start(content, &Arc::default()).await.unwrap();
             // The thread cannot be further ahead than its buffers.
             let first = pieces.recv().await.unwrap().unwrap();
             let mut file = File::options().append(true).open(path).unwrap();
@@ -219,7 +227,7 @@ mod tests {
         let size = 12 * BUFFER_BYTES;
         let (_folder, content) = images(&vec![7; size]);
         let path = content.path().to_owned();
-        let mut pieces = start(content).await.unwrap();
+        let mut pieces = start(content, &Arc::default()).await.unwrap();
         let first = pieces.recv().await.unwrap().unwrap();
         let file = File::options().write(true).open(path).unwrap();
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
@@ -232,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn buffers_are_few_and_used_again() {
         let (_folder, content) = images(&vec![7; 40 * BUFFER_BYTES]);
-        let mut pieces = start(content).await.unwrap();
+        let mut pieces = start(content, &Arc::default()).await.unwrap();
         let mut places = std::collections::BTreeSet::new();
         while let Some(piece) = pieces.recv().await {
             places.insert(piece.unwrap().as_ptr() as usize);

@@ -7,9 +7,13 @@
 //! thread ever waits for a disk.
 
 mod body;
+#[cfg(test)]
+mod contract;
 mod error;
 mod feed;
 mod source;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use error::TransferError;

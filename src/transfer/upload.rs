@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::body::{ContentBody, Tally};
+use super::body::{ContentBody, SilentBody, Tally};
 use super::{Content, TransferError, feed};
 use crate::model::ImageId;
-use crate::openstack::GlanceWriter;
+use crate::openstack::{GlanceWriter, OpenStackError};
 
 /// How long an upload may stand still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +19,20 @@ pub struct UploadLimits {
 }
 
 /// The slowest that a store is given time for to hash and put away what it has received.
-const SLOWEST_STORE_BYTES_PER_SEC: u64 = 10 << 20;
+const SLOWEST_STORE_BYTES_PER_SEC: u64 = 25 << 20;
 
 impl UploadLimits {
     /// How long the server may take to answer after the last byte: it may only then pass the
     /// content on to its store, or hash it once more. Five times the limit on stalls, and what a
-    /// slow store needs for `size` bytes. The same holds for the time before the first byte.
+    /// slow store needs for `size` bytes.
     pub fn answer_timeout(&self, size: u64) -> Duration {
-        self.stall_timeout * 5 + Duration::from_secs(size / SLOWEST_STORE_BYTES_PER_SEC)
+        self.start_timeout() + Duration::from_secs(size / SLOWEST_STORE_BYTES_PER_SEC)
+    }
+
+    /// How long it may take until the first byte can be sent: a log-in may come before it, and the
+    /// making of a connection, which have limits of their own.
+    fn start_timeout(&self) -> Duration {
+        self.stall_timeout * 5
     }
 }
 
@@ -34,8 +40,11 @@ impl UploadLimits {
 /// data"), and returns when the server has it all.
 ///
 /// `bytes_sent` counts what the connection took, for whoever shows progress; it starts at 0 again
-/// where the server refused the token and all is sent again with a new one. Dropping the future
-/// breaks the connection off and ends the reading thread.
+/// where the server refused the token and all is sent again with a new one.
+///
+/// Dropping the future breaks the transfer off and ends the reading thread. The connection closes
+/// when the server has read what the HTTP client had already written, which is less than a MiB; one
+/// that never reads it keeps its end of the connection until this process ends.
 ///
 /// # Errors
 ///
@@ -66,8 +75,8 @@ async fn upload_once(
 ) -> Result<(), TransferError> {
     bytes_sent.store(0, Ordering::Relaxed);
     let size = content.size();
-    let pieces = feed::start(content.clone()).await?;
     let tally = Arc::new(Tally::new(Arc::clone(bytes_sent)));
+    let pieces = feed::start(content.clone(), &tally).await?;
     // The connection may live on after the answer; its body must not.
     let _give_up = GiveUp(Arc::clone(&tally));
     let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally));
@@ -82,9 +91,29 @@ async fn upload_once(
             size,
         }),
         Ok(()) => Ok(()),
-        // The HTTP client only knows that its body broke off.
-        Err(error) => Err(tally.take_failure().map_or(error.into(), Into::into)),
+        Err(error) => {
+            // The HTTP client only knows that its body broke off.
+            if let Some(failure) = tally.take_failure() {
+                return Err(failure.into());
+            }
+            if error.is_broken_upload() && size > 0 {
+                return Err(lost_answer(writer, id, size).await.unwrap_or(error).into());
+            }
+            Err(error.into())
+        }
     }
+}
+
+/// How long a server is given to refuse an upload by its head.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A server that refuses an upload early closes the connection with content unread, and its answer
+/// is lost where the client was just writing. So it is asked again, without content this time.
+async fn lost_answer(writer: &GlanceWriter, id: &ImageId, size: u64) -> Option<OpenStackError> {
+    let asked = writer.put_content(id, SilentBody { size }, size);
+    let error = timeout(REFUSAL_TIMEOUT, asked).await.ok()?.err()?;
+    // 409: the server is still busy with what it has of the first.
+    (error.status().is_some() && error.status() != Some(409)).then_some(error)
 }
 
 struct GiveUp(Arc<Tally>);
@@ -115,6 +144,8 @@ async fn watch(tally: &Tally, content: &Content, limits: UploadLimits) -> Transf
         let is_sending = has_begun && sent < size;
         let limit = if is_sending {
             limits.stall_timeout
+        } else if sent < size {
+            limits.start_timeout()
         } else {
             limits.answer_timeout(size)
         };

@@ -87,12 +87,12 @@ fn the_combined_credential() {
     // base64 of `pass,w:ö%rd`, with and without padding.
     for encoded in ["cGFzcyx3OsO2JXJk", "cGFzcyx3OsO2JXI=", "cGFzcyx3OsO2JXI"] {
         let fixture = Fixture::new(&format!(
-            "{MAIN}[master]\ncredential = admin , {encoded},http://server:4730/v2.0,my,project\n"
+            "{MAIN}[master]\ncredential = admin , {encoded},http://server:4730/v2.0,my project\n"
         ));
         let said = master(&fixture);
         assert!(said.contains("pass,w:ö%r"), "{said}");
         assert!(
-            said.contains("\"my,project\"") && said.ends_with("http://server:4730/"),
+            said.contains("\"my project\"") && said.ends_with("http://server:4730/"),
             "{said}"
         );
     }
@@ -111,7 +111,7 @@ fn the_combined_credential() {
     insta::assert_snapshot!(wrong.join("\n"), @r"
     glancesync.conf:4: [master]: no usable credential: the second part of `credential` is no base64 of a UTF-8 text; make it with `printf %s 'the password' | base64`, or set `user`, `password`, `keystone_url` and `tenant`
     glancesync.conf:4: [master]: no usable credential: the second part of `credential` is no base64 of a UTF-8 text; make it with `printf %s 'the password' | base64`, or set `user`, `password`, `keystone_url` and `tenant`
-    glancesync.conf:4: [master]: no usable credential: `credential` has 3 of 4 parts; write `user,base64(password),keystone_url,tenant`
+    glancesync.conf:4: [master]: no usable credential: `credential` has 3 parts instead of 4; write `user,base64(password),keystone_url,tenant`, or, for a name with a comma in it, set `user`, `password`, `keystone_url` and `tenant`
     glancesync.conf:4: [master]: no usable credential: `keystone_url` is wrong: it is no URL (relative URL without a base); write it as `https://keystone.example.org:5000/v3`
     glancesync.conf:3: [master]: no usable credential: `user` (or $OS_USERNAME), `password` (or $OS_PASSWORD) are missing; set them in [master], or name a `cloud` of clouds.yaml there
     ");

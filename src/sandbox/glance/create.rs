@@ -20,14 +20,16 @@ use crate::sandbox::http::locked;
 const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-import-methods");
 const STORE_IDS: HeaderName = HeaderName::from_static("openstack-image-store-ids");
 
-/// Makes a queued image.
+/// Makes a queued image; `base_url` is the Glance's own, for the `Location` of the image.
 pub(super) fn create(
     region: &Region,
     caller: &Caller,
+    base_url: &str,
     body: &Value,
 ) -> Result<Response<Body>, Fail> {
-    let empty = Map::new();
-    let fields = body.as_object().unwrap_or(&empty);
+    let fields = body
+        .as_object()
+        .ok_or_else(|| Fail::bare(StatusCode::INTERNAL_SERVER_ERROR))?;
     for name in ["direct_url", "self", "file", "schema", "stores"] {
         if fields.contains_key(name) {
             return Err(Fail::forbidden(format!("Attribute '{name}' is read-only.")));
@@ -37,7 +39,7 @@ pub(super) fn create(
         if let Some(problem) = schema::complaint(name, value, region.spec.schema_image_json) {
             return Err(Fail::bad_request(problem));
         }
-        check_characters(region, name, value)?;
+        check_characters(name, value)?;
     }
     for name in fields.keys() {
         let custom = !schema::BASE.contains(&name.as_str());
@@ -46,8 +48,11 @@ pub(super) fn create(
                 "Custom property should not be greater than 255 characters.",
             ));
         }
-        if schema::is_reserved(name) || name == "locations" {
-            return Err(Fail::forbidden(format!("Attribute '{name}' is reserved.")));
+        if name == "locations" {
+            return Err(Fail::forbidden("Attribute 'locations' is reserved."));
+        }
+        if schema::is_reserved(name) {
+            return Err(Fail::denied(format!("Attribute '{name}' is reserved.")));
         }
     }
     let owner = match fields.get("owner") {
@@ -64,7 +69,7 @@ pub(super) fn create(
     let mut answer = reply(StatusCode::CREATED, &view);
     let headers = answer.headers_mut();
     for (name, value) in [
-        (LOCATION, format!("/v2/images/{id}")),
+        (LOCATION, format!("{base_url}/v2/images/{id}")),
         (IMPORT_METHODS, region.spec.import_methods.join(",")),
         (STORE_IDS, "local".to_owned()),
     ] {
@@ -93,7 +98,8 @@ fn assemble(
     }
     for (name, value) in fields {
         match name.as_str() {
-            "id" | "owner" | "visibility" => {}
+            // The hashes are taken for custom properties here, and never shown.
+            "id" | "owner" | "visibility" | "os_hash_algo" | "os_hash_value" => {}
             name if schema::READ_ONLY.contains(&name) => {
                 return Err(Fail::forbidden(format!("Attribute '{name}' is read-only.")));
             }
@@ -152,18 +158,29 @@ fn minimum(name: &str, value: &Value) -> Result<i64, Fail> {
     Ok(number)
 }
 
-/// Refuses characters that the region's database cannot hold.
-pub(super) fn check_characters(region: &Region, name: &str, value: &Value) -> Result<(), Fail> {
+/// Refuses characters outside the basic plane, which Glance takes nowhere.
+pub(super) fn check_characters(name: &str, value: &Value) -> Result<(), Fail> {
     let wide = |text: &str| text.chars().any(|character| character > '\u{ffff}');
+    if wide(name) {
+        return Err(Fail::bad_request(
+            "Property names can't contain 4 byte unicode.",
+        ));
+    }
     let in_value = match value {
         Value::String(text) => wide(text),
         Value::Array(items) => items.iter().filter_map(Value::as_str).any(wide),
         _ => false,
     };
-    if !region.spec.four_byte_utf8 && (wide(name) || in_value) {
-        return Err(Fail::bad_request(
-            "Unicode characters with 4 bytes are not allowed.",
-        ));
+    if in_value {
+        let mut letters = name.chars();
+        let first = letters
+            .next()
+            .map(|letter| letter.to_uppercase().to_string());
+        return Err(Fail::bad_request(format!(
+            "{}{} can't contain 4 byte unicode characters.",
+            first.unwrap_or_default(),
+            letters.as_str()
+        )));
     }
     Ok(())
 }

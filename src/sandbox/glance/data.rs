@@ -13,7 +13,7 @@ use super::fail::Fail;
 use super::image::Status;
 use super::policy::Caller;
 use super::region::Region;
-use super::service::no_content;
+
 use super::upload::damaged;
 use crate::sandbox::http::{Call, locked};
 
@@ -37,19 +37,23 @@ pub(super) fn download(
             ));
         }
         caller.check_download()?;
-        (
-            image.size.unwrap_or_default(),
-            image.checksum.clone(),
-            image.located,
-        )
+        (image.size, image.checksum.clone(), image.located)
     };
-    if !located {
-        return Ok(no_content());
-    }
+    let opened = if located {
+        File::open(region.path_of(id)).ok()
+    } else {
+        None
+    };
+    let Some(mut file) = opened else {
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = StatusCode::NO_CONTENT;
+        return Ok(answer);
+    };
+    // An image whose format was refused has content and no size.
+    let size = size
+        .or_else(|| file.metadata().ok().map(|metadata| metadata.len()))
+        .unwrap_or_default();
     let range = wanted(call.header("range"), size)?;
-    let Ok(mut file) = File::open(region.path_of(id)) else {
-        return Ok(no_content());
-    };
     let (first, length) = range.unwrap_or((0, size));
     if first > 0 && file.seek(SeekFrom::Start(first)).is_err() {
         return Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR));
@@ -88,7 +92,7 @@ fn wanted(range: Option<&str>, size: u64) -> Result<Option<(u64, u64)>, Fail> {
              single-range requests instead.",
         ));
     }
-    let invalid = |text: String| Fail::new(StatusCode::RANGE_NOT_SATISFIABLE, text);
+    let invalid = |text: String| Fail::detailed(StatusCode::RANGE_NOT_SATISFIABLE, text);
     let malformed = || invalid("Invalid Range header.".to_owned());
     let (first, last) = range
         .trim()

@@ -32,6 +32,14 @@ impl Fail {
         }
     }
 
+    /// A status with its usual explanation, and a detail after it.
+    pub(super) fn detailed(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::bare(status)
+        }
+    }
+
     pub(super) fn bad_request(explanation: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, explanation)
     }
@@ -53,6 +61,16 @@ impl Fail {
         Self::not_found(format!("No image found with ID {id}"))
     }
 
+    /// 409, as Glance words it when a PATCH does not fit the image.
+    pub(super) fn misfit(detail: impl Into<String>) -> Self {
+        Self::detailed(StatusCode::CONFLICT, detail)
+    }
+
+    /// 403, as Glance words it when an attribute is not for the asking.
+    pub(super) fn denied(detail: impl Into<String>) -> Self {
+        Self::detailed(StatusCode::FORBIDDEN, detail)
+    }
+
     pub(super) fn conflict(explanation: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, explanation)
     }
@@ -62,10 +80,7 @@ impl Fail {
     }
 
     pub(super) fn unsupported(detail: impl Into<String>) -> Self {
-        Self {
-            detail: detail.into(),
-            ..Self::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-        }
+        Self::detailed(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
     pub(super) fn method_not_allowed(allowed: &str) -> Self {
@@ -98,7 +113,8 @@ impl Fail {
             None => {
                 let text = self
                     .text(request, str::to_owned)
-                    .replace("<br /><br />", "\n\n");
+                    .replace('\n', " ")
+                    .replace("<br />", "\n");
                 ("text/plain; charset=UTF-8", format!("{status}\n\n{text}"))
             }
         };

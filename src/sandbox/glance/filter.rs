@@ -1,10 +1,12 @@
 //! The filters of `GET /v2/images`, from the query string to a test of an image.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::fail::Fail;
 use super::image::{Image, Status};
+use super::operator::{instant, split_operator, split_quoted};
 use super::policy::Caller;
 
 /// One condition that an image must meet.
@@ -60,16 +62,19 @@ impl Filter {
         let mut hidden = false;
         for (name, value) in last_of_each(parameters) {
             match name {
-                "limit" | "marker" | "sort" | "sort_key" | "sort_dir" | "tag" => {}
+                "limit" | "marker" | "sort" | "sort_key" | "sort_dir" | "tag" | "deleted" => {}
                 "member_status" => {
                     if !matches!(value, "pending" | "accepted" | "rejected" | "all") {
                         return Err(Fail::bad_request(format!("Invalid status: {value}")));
                     }
                     value.clone_into(&mut filter.member_status);
                 }
-                "visibility" if value.is_empty() => {}
                 "visibility" => {
-                    if !matches!(value, "community" | "public" | "private" | "shared" | "all") {
+                    // An empty one is let through, and met by no image.
+                    if !matches!(
+                        value,
+                        "" | "community" | "public" | "private" | "shared" | "all"
+                    ) {
                         return Err(Fail::bad_request(format!(
                             "Invalid visibility value: {value}"
                         )));
@@ -232,12 +237,13 @@ pub(super) fn last_of_each(parameters: &[(String, String)]) -> Vec<(&str, &str)>
 
 fn condition(name: &str, value: &str) -> Result<Condition, Fail> {
     for (suffix, least) in [("_min", true), ("_max", false)] {
-        if let Some(attribute) = name.strip_suffix(suffix)
-            && matches!(attribute, "size" | "min_disk" | "min_ram")
-        {
+        if let Some(attribute) = name.strip_suffix(suffix) {
             let bound = value.parse().map_err(|_| {
                 Fail::bad_request("Unable to filter on a range with a non-numeric value.")
             })?;
+            if !matches!(attribute, "size" | "min_disk" | "min_ram") {
+                return Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR));
+            }
             return Ok(Condition::Range {
                 attribute: attribute.to_owned(),
                 least,
@@ -280,6 +286,7 @@ fn condition(name: &str, value: &str) -> Result<Condition, Fail> {
             };
             Ok(Condition::OneOf(name.to_owned(), values))
         }
+        "locations" => Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR)),
         _ => Ok(Condition::Equals(name.to_owned(), value.to_owned())),
     }
 }
@@ -294,68 +301,9 @@ fn boolean(name: &str, value: &str) -> Result<bool, Fail> {
     }
 }
 
-fn split_operator(expression: &str) -> (&str, &str) {
-    match expression.split_once(':') {
-        Some(_) if instant(expression).is_some() => ("eq", expression),
-        Some((operator, threshold)) => (operator, threshold),
-        None => ("eq", expression),
-    }
-}
-
-fn instant(text: &str) -> Option<DateTime<Utc>> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.with_timezone(&Utc));
-    }
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S")
-        .ok()
-        .map(|time| time.and_utc())
-}
-
-/// Splits the values of an `in:` filter at commas; one with a comma or a quote in it is quoted.
-fn split_quoted(list: &str) -> Result<Vec<String>, Fail> {
-    let wrong = |what: &str| Fail::bad_request(format!("Invalid filter value {list}. {what}"));
-    let mut values = Vec::new();
-    let mut rest = list;
-    while !rest.is_empty() {
-        let Some(quoted) = rest.strip_prefix('"') else {
-            let (value, tail) = rest.split_once(',').unwrap_or((rest, ""));
-            if value.contains('"') && !value.contains("\\\"") {
-                return Err(wrong("There is no comma before opening quotation mark."));
-            }
-            values.push(value.to_owned());
-            rest = tail;
-            continue;
-        };
-        let mut escaped = false;
-        let end = quoted.char_indices().find_map(|(place, character)| {
-            let closes = character == '"' && !escaped;
-            escaped = character == '\\' && !escaped;
-            closes.then_some(place)
-        });
-        let end = end.ok_or_else(|| wrong("The quote is not closed."))?;
-        values.push(quoted[..end].to_owned());
-        let tail = &quoted[end + 1..];
-        rest = match tail.strip_prefix(',') {
-            Some(tail) => tail,
-            None if tail.is_empty() => tail,
-            None => return Err(wrong("There is no comma after closing quotation mark.")),
-        };
-    }
-    Ok(values)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quoted_values_hold_commas() {
-        assert_eq!(split_quoted(r#"a,"b,c",d"#).unwrap(), ["a", "b,c", "d"]);
-        assert_eq!(split_quoted(r#""x \" y""#).unwrap(), [r#"x \" y"#]);
-        for wrong in [r#""open"#, r#"a"b""#, r#""a"b"#] {
-            assert!(split_quoted(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_colon_in_a_name_is_an_operator() {

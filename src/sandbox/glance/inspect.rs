@@ -33,13 +33,13 @@ impl Inspector {
     /// `disk_format` is the image's, whose container format is `bare`.
     pub(super) fn verdict(&self, disk_format: &str) -> Result<Option<u64>, String> {
         let mut formats = self.formats();
-        if formats == ["iso", "gpt"] {
+        if formats == ["iso", "gpt"] && disk_format != "raw" {
             formats.truncate(1);
         }
         let format = match formats.as_slice() {
             [] => "raw",
             [format] => format,
-            many => return Err(format!("Multiple formats detected: {}", many.join(", "))),
+            many => return Err(format!("Multiple formats detected: {}", many.join(","))),
         };
         let size = if format == disk_format {
             self.virtual_size(format)
@@ -52,6 +52,9 @@ impl Inspector {
                 "Image disk_format {disk_format} does not match stream data {format}"
             ));
         };
+        if !self.is_complete(format) {
+            return Err("Incomplete file cannot be safety checked".to_owned());
+        }
         let lenient = matches!(disk_format, "aki" | "ari") && format == "gpt";
         if self.is_safe(format) || lenient {
             Ok(size.filter(|size| *size > 0))
@@ -131,6 +134,17 @@ impl Inspector {
             "vhdx" => None,
             _ => Some(self.length),
         }
+    }
+
+    /// Whether all is there that must be read of the format, beyond what it is known by.
+    fn is_complete(&self, format: &str) -> bool {
+        let needed = match format {
+            "vhd" => HEADER as u64,
+            "vhdx" => 256 << 10,
+            "luks" => 592,
+            _ => 0,
+        };
+        self.length >= needed
     }
 
     fn is_safe(&self, format: &str) -> bool {

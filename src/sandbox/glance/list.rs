@@ -40,11 +40,7 @@ pub(super) fn list(region: &Region, caller: &Caller, query: &str) -> Result<Resp
     let images = locked(&region.images);
     let marker = match value_of(&parameters, "marker") {
         None => None,
-        Some(id) => Some(
-            images
-                .get(id)
-                .ok_or_else(|| Fail::bad_request(format!("No image found with ID {id}")))?,
-        ),
+        Some(id) => Some(images.marker(id, caller)?),
     };
     let mut rows: Vec<&Image> = images
         .iter()
@@ -83,7 +79,9 @@ fn path(parameters: &[(&str, &str)], marker: Option<&str>) -> String {
     if let Some(marker) = marker {
         query.append_pair("marker", marker);
     }
-    format!("/v2/images?{}", query.finish())
+    // The two characters in which Python's encoding differs from that of forms.
+    let query = query.finish().replace("%7E", "~").replace('*', "%2A");
+    format!("/v2/images?{query}")
 }
 
 fn value_of<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -5,11 +5,15 @@
 
 mod create;
 mod data;
+mod documents;
+mod ending;
 mod fail;
 mod filter;
+mod header;
 mod image;
 mod inspect;
 mod list;
+mod operator;
 mod patch;
 mod policy;
 mod region;

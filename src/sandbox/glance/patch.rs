@@ -139,15 +139,16 @@ fn parse(region: &Region, style: Style, operation: &Value) -> Result<Change, Fai
                 .filter(|(name, _)| fields.contains_key(*name))
                 .collect();
             let [(name, op)] = named.as_slice() else {
-                return Err(Fail::bad_request(
-                    "Operation objects must contain exactly one member named \"add\", \"remove\", \
-                     or \"replace\".",
-                ));
+                let how_many = if named.is_empty() { "exactly" } else { "only" };
+                return Err(Fail::bad_request(format!(
+                    "Operation objects must contain {how_many} one member named \"add\", \
+                     \"remove\", or \"replace\"."
+                )));
             };
             (*op, &fields[*name])
         }
     };
-    let name = pointer(path.as_str().unwrap_or_default())?;
+    let name = pointer(path.as_str().unwrap_or_default(), op)?;
     let value = if op == Op::Remove {
         Value::Null
     } else {
@@ -164,17 +165,18 @@ fn parse(region: &Region, style: Style, operation: &Value) -> Result<Change, Fai
     if schema::is_reserved(&name) {
         return Err(Fail::forbidden(format!("Attribute '{name}' is reserved.")));
     }
-    if op != Op::Remove {
+    // A single location is refused later, whatever it is.
+    if op != Op::Remove && (name != "locations" || op == Op::Replace) {
         if let Some(problem) = schema::complaint(&name, &value, region.spec.schema_image_json) {
             return Err(Fail::bad_request(problem));
         }
-        check_characters(region, &name, &value)?;
+        check_characters(&name, &value)?;
     }
     Ok(Change { op, name, value })
 }
 
-/// The single segment of a JSON pointer.
-fn pointer(path: &str) -> Result<String, Fail> {
+/// The attribute that a JSON pointer names. Only single locations have a second segment.
+fn pointer(path: &str, op: Op) -> Result<String, Fail> {
     let Some(rest) = path.strip_prefix('/') else {
         return Err(Fail::bad_request(format!(
             "Pointer `{path}` does not start with \"/\"."
@@ -199,23 +201,40 @@ fn pointer(path: &str) -> Result<String, Fail> {
             "Pointer `{path}` contains adjacent \"/\"."
         )));
     }
-    if rest.contains('/') {
+    let (name, depth) = match rest.split_once('/') {
+        Some((name, deeper)) => (name, 2 + deeper.matches('/').count()),
+        None => (rest, 1),
+    };
+    let wanted = if name == "locations" && op != Op::Replace {
+        2
+    } else {
+        1
+    };
+    if depth != wanted {
         return Err(Fail::bad_request(format!(
             "Invalid JSON pointer for this resource: '{path}'"
         )));
     }
-    Ok(rest.replace("~1", "/").replace("~0", "~").trim().to_owned())
+    Ok(name.replace("~1", "/").replace("~0", "~").trim().to_owned())
 }
 
 fn apply(image: &mut Image, caller: &Caller, style: Style, change: &Change) -> Result<(), Fail> {
     let name = change.name.as_str();
     if name == "locations" {
-        return Err(Fail::forbidden(
-            "It's not allowed to add locations if locations are invisible.",
-        ));
+        let verb = match change.op {
+            Op::Replace if change.value.as_array().is_some_and(Vec::is_empty) => {
+                return Err(Fail::denied("Cannot set locations to empty list."));
+            }
+            Op::Add => "add",
+            Op::Remove => "remove",
+            Op::Replace => "update",
+        };
+        return Err(Fail::forbidden(format!(
+            "It's not allowed to {verb} locations if locations are invisible."
+        )));
     }
     if name == "owner" && change.op == Op::Replace && !caller.is_admin() {
-        return Err(Fail::forbidden("Owner can't be updated by non admin."));
+        return Err(Fail::denied("Owner can't be updated by non admin."));
     }
     if name == "visibility"
         && let Some(visibility) = change.value.as_str().and_then(Visibility::parse)
@@ -227,15 +246,13 @@ fn apply(image: &mut Image, caller: &Caller, style: Style, change: &Change) -> R
     let present = base || image.properties.contains_key(name);
     match change.op {
         Op::Remove if base => {
-            return Err(Fail::forbidden(format!(
-                "Property {name} may not be removed."
-            )));
+            return Err(Fail::denied(format!("Property {name} may not be removed.")));
         }
         Op::Remove | Op::Replace if !present => {
-            return Err(Fail::conflict(format!("Property {name} does not exist.")));
+            return Err(Fail::misfit(format!("Property {name} does not exist.")));
         }
         Op::Add if present && style == Style::V20 => {
-            return Err(Fail::conflict(format!("Property {name} already present.")));
+            return Err(Fail::misfit(format!("Property {name} already present.")));
         }
         Op::Remove => {
             image.properties.remove(name);
@@ -259,11 +276,12 @@ mod tests {
 
     #[test]
     fn a_pointer_has_one_segment() {
-        assert_eq!(pointer("/name").unwrap(), "name");
-        assert_eq!(pointer("/a~1b~0c").unwrap(), "a/b~c");
-        for wrong in ["name", "/a/b", "/a//b", "/a/", "/a~2"] {
+        assert_eq!(pointer("/name", Op::Add).unwrap(), "name");
+        assert_eq!(pointer("/a~1b~0c", Op::Add).unwrap(), "a/b~c");
+        assert_eq!(pointer("/locations/-", Op::Add).unwrap(), "locations");
+        for wrong in ["/locations", "name", "/a/b", "/a//b", "/a/", "/a~2"] {
             assert_eq!(
-                pointer(wrong).unwrap_err().status,
+                pointer(wrong, Op::Add).unwrap_err().status,
                 StatusCode::BAD_REQUEST,
                 "{wrong}"
             );

@@ -49,10 +49,12 @@ impl Caller {
             .project
             .as_ref()
             .is_some_and(|own| image.members.contains_key(own));
+        // An image without an owner counts as shared with everybody.
+        let shared = member || image.owner.is_none();
         self.has("reader")
             && (matches!(image.visibility, Visibility::Public | Visibility::Community)
                 || self.owns(image)
-                || (image.visibility == Visibility::Shared && member))
+                || (image.visibility == Visibility::Shared && shared))
     }
 
     /// Whether the caller may do to the image what the rule says: for its project's members and
@@ -93,7 +95,7 @@ impl Caller {
         }
         if owner != self.project.as_deref() {
             let owner = owner.unwrap_or("None");
-            return Err(Fail::forbidden(format!(
+            return Err(Fail::denied(format!(
                 "You are not permitted to create images owned by '{owner}'"
             )));
         }

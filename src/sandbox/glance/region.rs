@@ -1,6 +1,6 @@
 //! The state of one region: its images and where their content lies.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -33,7 +33,7 @@ pub(in crate::sandbox) struct Region {
 pub(super) struct Images {
     by_id: HashMap<String, Image>,
     /// Ids are never used again, as they are kept in the database when an image is deleted.
-    deleted: HashSet<String>,
+    deleted: HashMap<String, Image>,
 }
 
 impl Images {
@@ -56,6 +56,22 @@ impl Images {
             .ok_or_else(|| Fail::no_image(id))
     }
 
+    /// The image at which a page begins; admins may name a deleted one.
+    pub(super) fn marker(&self, id: &str, caller: &Caller) -> Result<&Image, Fail> {
+        let deleted = || self.deleted.get(id).filter(|_| caller.is_admin());
+        let image = self
+            .get(id)
+            .or_else(deleted)
+            .ok_or_else(|| Fail::bad_request(format!("No image found with ID {id}")))?;
+        if caller.sees(image) {
+            Ok(image)
+        } else {
+            Err(Fail::forbidden(format!(
+                "Forbidding request, image {id} not visible"
+            )))
+        }
+    }
+
     /// The image for a change of it that the rule names.
     pub(super) fn changeable(
         &mut self,
@@ -70,7 +86,7 @@ impl Images {
 
     /// Adds an image; false when its id was ever used.
     pub(super) fn add(&mut self, image: Image) -> bool {
-        if self.by_id.contains_key(&image.id) || self.deleted.contains(&image.id) {
+        if self.by_id.contains_key(&image.id) || self.deleted.contains_key(&image.id) {
             return false;
         }
         self.by_id.insert(image.id.clone(), image);
@@ -80,7 +96,7 @@ impl Images {
     /// Takes an image away for ever.
     pub(super) fn remove(&mut self, id: &str) -> Option<Image> {
         let image = self.by_id.remove(id)?;
-        self.deleted.insert(id.to_owned());
+        self.deleted.insert(id.to_owned(), image.clone());
         Some(image)
     }
 

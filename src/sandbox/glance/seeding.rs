@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::image::{Image, Member, Status, Visibility};
 use super::region::Region;
-use super::store;
+use super::{header, store};
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::http::locked;
 use crate::sandbox::seed::{Content, Generated, ImageSeed};
@@ -96,7 +96,14 @@ impl Region {
                 text.as_bytes().chunks(PIECE).map(Bytes::copy_from_slice),
             ),
             Content::Generated { size, seed } => {
-                store::write(&path, mode, Generated::new(*size, *seed).map(Bytes::from))
+                let format = image.disk_format.as_deref().unwrap_or_default();
+                let mut blocks = Generated::new(*size, *seed);
+                let first = blocks.next().map(|mut block| {
+                    header::disguise(&mut block, format, *size);
+                    block
+                });
+                let pieces = first.into_iter().chain(blocks).map(Bytes::from);
+                store::write(&path, mode, pieces)
             }
         };
         let stored = stored.map_err(|source| SandboxError::Store {
@@ -105,6 +112,10 @@ impl Region {
         })?;
         image.located = true;
         image.size = Some(stored.size);
+        if image.container_format.as_deref() == Some("bare") {
+            let format = image.disk_format.as_deref().unwrap_or_default();
+            image.virtual_size = stored.inspector.verdict(format).unwrap_or_default();
+        }
         if let Some((md5, sha512)) = stored.hashes {
             image.checksum = Some(md5);
             image.os_hash_value = Some(sha512);

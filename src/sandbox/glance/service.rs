@@ -1,9 +1,10 @@
 //! Glance's paths: version negotiation, authentication, and which code answers what.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use super::fail::Fail;
 use super::policy::Caller;
 use super::region::Region;
-use super::{create, data, list, patch, schema, sharing, upload};
+use super::{create, data, documents, list, patch, sharing, upload};
 use crate::sandbox::http::{Call, Front, Refusal, Service, locked};
 use crate::sandbox::keystone::Identity;
 
@@ -31,6 +32,8 @@ pub(in crate::sandbox) struct Glance {
     pub(in crate::sandbox) region: Arc<Region>,
     /// Its URL without a path.
     pub(in crate::sandbox) url: String,
+    /// Tokens that Keystone confirmed, which are good for a while without it.
+    pub(in crate::sandbox) confirmed: Mutex<HashSet<String>>,
 }
 
 impl Service for Glance {
@@ -39,17 +42,28 @@ impl Service for Glance {
     }
 
     async fn answer(self: Arc<Self>, mut call: Call) -> Response<Body> {
-        let request_id = call.header("x-openstack-request-id").map(str::to_owned);
-        let accept = call.header("accept").map(str::to_owned);
-        let content_type = call.header("content-type").unwrap_or_default().to_owned();
-        let method = call.method.to_string();
-        let answer = match Self::negotiate(&call.path) {
-            Negotiated::Versions(status) => reply(status, &self.versions()),
-            Negotiated::V2(rest) => self
-                .version2(&mut call, &rest)
-                .await
-                .unwrap_or_else(|fail| fail.render(accept.as_deref(), (&method, &content_type))),
+        let rest = match Self::negotiate(&call.path) {
+            Negotiated::Versions(status) => return reply(status, &self.versions()),
+            Negotiated::V2(rest) => rest,
         };
+        let accept = call.header("accept").map(str::to_owned);
+        // What `WebOb` writes when there is none: its own placeholder.
+        let content_type = call
+            .header("content-type")
+            .unwrap_or("${CONTENT_TYPE}")
+            .to_owned();
+        let method = call.method.to_string();
+        let render = |fail: Fail| fail.render(accept.as_deref(), (&method, &content_type));
+        let caller = match self.caller(&call) {
+            Ok(caller) => caller,
+            // Refused before there is a request's context that an id could belong to.
+            Err(fail) => return render(fail),
+        };
+        let request_id = call.header("x-openstack-request-id").map(str::to_owned);
+        let answer = self
+            .version2(&mut call, &caller, &rest)
+            .await
+            .unwrap_or_else(render);
         stamped(answer, request_id.as_deref())
     }
 
@@ -70,7 +84,9 @@ enum Negotiated {
 
 impl Glance {
     fn negotiate(path: &str) -> Negotiated {
-        let mut segments = path.split('/').skip(1).map(decoded);
+        // A slash may come encoded, and is one all the same.
+        let path = decoded(path);
+        let mut segments = path.split('/').skip(1).map(str::to_owned);
         let first = segments.next().unwrap_or_default();
         if first == "versions" {
             return Negotiated::Versions(StatusCode::OK);
@@ -100,37 +116,51 @@ impl Glance {
         json!({ "versions": versions })
     }
 
-    async fn version2(&self, call: &mut Call, path: &[String]) -> Result<Response<Body>, Fail> {
-        let caller = self.caller(call)?;
+    async fn version2(
+        &self,
+        call: &mut Call,
+        caller: &Caller,
+        path: &[String],
+    ) -> Result<Response<Body>, Fail> {
         let segments: Vec<&str> = path.iter().map(String::as_str).collect();
         let region = &self.region;
         let method = call.method.as_str();
         match (segments.as_slice(), method) {
-            (["images"], "GET") => list::list(region, &caller, &call.query),
+            ([], _) => {
+                let mut answer = Response::new(Body::empty());
+                *answer.status_mut() = StatusCode::FOUND;
+                if let Ok(location) = HeaderValue::try_from(format!("{}/v2/", self.url)) {
+                    answer.headers_mut().insert(LOCATION, location);
+                }
+                Ok(answer)
+            }
+            // Only the path itself may end in a slash, and an id is not empty.
+            (segments, _) if segments.last().is_some_and(|last| last.is_empty()) => {
+                Err(Fail::bare(StatusCode::NOT_FOUND))
+            }
+            (["images"], "GET") => list::list(region, caller, &call.query),
             (["images"], "POST") => {
                 let body = document(call).await?;
-                create::create(region, &caller, &body)
+                create::create(region, caller, &self.url, &body)
             }
             (["images", id], "GET") => {
                 let images = locked(&region.images);
-                let image = images.seen(id, &caller)?;
+                let image = images.seen(id, caller)?;
                 let view = image.view(caller.is_admin(), region.nullable_properties());
                 Ok(reply(StatusCode::OK, &view))
             }
             (["images", id], "PATCH") => {
                 let style = patch::Style::of(call.header("content-type"))?;
                 let body = document(call).await?;
-                patch::patch(region, &caller, id, style, &body)
+                patch::patch(region, caller, id, style, &body)
             }
-            (["images", id], "DELETE") => create::delete(region, &caller, id),
-            (["images", id, "file"], "GET") => data::download(region, &caller, id, call),
+            (["images", id], "DELETE") => create::delete(region, caller, id),
+            (["images", id, "file"], "GET") => data::download(region, caller, id, call),
             (["images", id, "file"], "PUT") => {
-                upload::upload(region, &self.identity, &caller, id, call).await
+                upload::upload(region, &self.identity, caller, id, call).await
             }
-            (["images", id, "tags", tag], "PUT") => sharing::add_tag(region, &caller, id, tag),
-            (["images", id, "tags", tag], "DELETE") => {
-                sharing::remove_tag(region, &caller, id, tag)
-            }
+            (["images", id, "tags", tag], "PUT") => sharing::add_tag(region, caller, id, tag),
+            (["images", id, "tags", tag], "DELETE") => sharing::remove_tag(region, caller, id, tag),
             (
                 [
                     "images",
@@ -139,7 +169,14 @@ impl Glance {
                     action @ ("deactivate" | "reactivate"),
                 ],
                 "POST",
-            ) => sharing::switch_off_or_on(region, &caller, id, *action == "deactivate"),
+            ) => {
+                if !call.body.document().await.unwrap_or_default().is_empty() {
+                    return Err(Fail::bad_request(
+                        "A body is not expected with this request.",
+                    ));
+                }
+                sharing::switch_off_or_on(region, caller, id, *action == "deactivate")
+            }
             (["images", id, "members", rest @ ..], _) if rest.len() <= 1 => {
                 let body = if matches!(method, "POST" | "PUT") {
                     document(call).await?
@@ -148,7 +185,7 @@ impl Glance {
                 };
                 sharing::members(
                     region,
-                    &caller,
+                    caller,
                     id,
                     rest.first().copied(),
                     call.method.as_str(),
@@ -156,17 +193,31 @@ impl Glance {
                 )
             }
             (["images", id, "tasks"], "GET") => {
-                locked(&region.images).seen(id, &caller)?;
+                locked(&region.images).seen(id, caller)?;
                 Ok(reply(StatusCode::OK, &json!({"tasks": []})))
             }
+            _ => self.about(&segments, method),
+        }
+    }
+
+    /// What does not depend on any image, and the refusal of everything else.
+    fn about(&self, segments: &[&str], method: &str) -> Result<Response<Body>, Fail> {
+        let region = &self.region;
+        match (segments, method) {
             (["schemas", "image"], "GET") => Ok(reply(
                 StatusCode::OK,
-                &schema::image_schema(region.spec.schema_image_json),
+                &documents::image_schema(region.spec.schema_image_json),
             )),
             (["schemas", "images"], "GET") => Ok(reply(
                 StatusCode::OK,
-                &schema::images_schema(region.spec.schema_image_json),
+                &documents::images_schema(region.spec.schema_image_json),
             )),
+            (["schemas", "member"], "GET") => {
+                Ok(reply(StatusCode::OK, &documents::member_schema()))
+            }
+            (["schemas", "members"], "GET") => {
+                Ok(reply(StatusCode::OK, &documents::members_schema()))
+            }
             (["info", "import"], "GET") => Ok(reply(
                 StatusCode::OK,
                 &json!({"import-methods": {
@@ -196,8 +247,17 @@ impl Glance {
         if call.tampering.expire_token {
             self.identity.revoke(id);
         }
-        match self.identity.check(id) {
-            Some(token) => Ok(Caller::new(&token, &self.region.spec.publicize_roles)),
+        let mut confirmed = locked(&self.confirmed);
+        let token = if confirmed.contains(id) {
+            self.identity.token(id)
+        } else {
+            self.identity.check(id)
+        };
+        match token {
+            Some(token) => {
+                confirmed.insert(id.to_owned());
+                Ok(Caller::new(&token, &self.region.spec.publicize_roles))
+            }
             None => Err(Fail {
                 header: Some((
                     WWW_AUTHENTICATE,
@@ -239,6 +299,8 @@ pub(super) fn reply(status: StatusCode, document: &Value) -> Response<Body> {
 pub(super) fn no_content() -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;
+    let kind = HeaderValue::from_static("text/html; charset=UTF-8");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer
 }
 

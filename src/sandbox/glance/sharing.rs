@@ -26,7 +26,9 @@ pub(super) fn add_tag(
         )));
     }
     let mut images = locked(&region.images);
-    let image = images.changeable(id, caller, "modify_image")?;
+    let image = images
+        .changeable(id, caller, "modify_image")
+        .map_err(|fail| tagged(fail, id))?;
     let mut after = image.clone();
     after.tags.insert(tag.to_owned());
     check_quotas(region, &after)?;
@@ -43,12 +45,23 @@ pub(super) fn remove_tag(
     tag: &str,
 ) -> Result<Response<Body>, Fail> {
     let mut images = locked(&region.images);
-    let image = images.changeable(id, caller, "modify_image")?;
+    let image = images
+        .changeable(id, caller, "modify_image")
+        .map_err(|fail| tagged(fail, id))?;
     if !image.tags.remove(tag) {
         return Err(Fail::bare(StatusCode::NOT_FOUND));
     }
     image.updated_at = Utc::now();
     Ok(no_content())
+}
+
+/// The refusal in the words that it has for tags.
+fn tagged(fail: Fail, id: &str) -> Fail {
+    if fail.status == StatusCode::NOT_FOUND {
+        Fail::not_found(format!("Image {id} not found."))
+    } else {
+        fail
+    }
 }
 
 /// `POST /v2/images/{id}/actions/deactivate` and `…/reactivate`.
@@ -97,7 +110,11 @@ pub(super) fn members(
     let is_owner = caller.is_admin() || caller.owns(image);
     match (method, member) {
         ("GET", None) => {
-            shared(image)?;
+            if image.visibility != Visibility::Shared {
+                return Err(Fail::forbidden(format!(
+                    "Not allowed to list members for image {id}: Only shared images have members."
+                )));
+            }
             let visible = |who: &str| is_owner || caller.project.as_deref() == Some(who);
             let list: Vec<Value> = image
                 .members
@@ -126,7 +143,7 @@ pub(super) fn members(
                 .unwrap_or_default();
             if !matches!(status, "pending" | "accepted" | "rejected") {
                 return Err(Fail::bad_request(
-                    "Status must be \"pending\", \"accepted\" or \"rejected\".",
+                    "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".",
                 ));
             }
             let member = image
@@ -160,10 +177,15 @@ fn add_member(
         .and_then(Value::as_str)
         .filter(|who| !who.is_empty())
         .ok_or_else(|| Fail::bad_request("Member to be added not specified"))?;
-    shared(image)?;
+    if image.visibility != Visibility::Shared {
+        return Err(Fail::forbidden(format!(
+            "Not allowed to create members for image {}.",
+            image.id
+        )));
+    }
     if image.members.contains_key(who) {
         return Err(Fail::conflict(format!(
-            "The target member {who} is already associated with image {}.",
+            "Member {who} is duplicated for image {}",
             image.id
         )));
     }
@@ -184,14 +206,6 @@ fn add_member(
     let document = view(&image.id, who, &member);
     image.members.insert(who.to_owned(), member);
     Ok(reply(StatusCode::OK, &document))
-}
-
-fn shared(image: &Image) -> Result<(), Fail> {
-    if image.visibility == Visibility::Shared {
-        Ok(())
-    } else {
-        Err(Fail::forbidden("Only shared images have members."))
-    }
 }
 
 fn found<'a>(image: &'a Image, who: &str) -> Result<&'a Member, Fail> {

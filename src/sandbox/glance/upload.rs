@@ -1,6 +1,5 @@
 //! `PUT /v2/images/{id}/file`: queued, saving, active, and every way back.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,16 +8,17 @@ use axum::body::{Body, Bytes};
 use axum::http::header::HeaderMap;
 use axum::http::{Response, StatusCode};
 use chrono::Utc;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::spawn_blocking;
 
+use super::ending::Ending;
 use super::fail::Fail;
 use super::image::{Image, Status};
 use super::policy::Caller;
 use super::region::Region;
 use super::service::no_content;
-use super::store::{self, Chunk, Stored};
-use crate::sandbox::http::{Call, Tampering, locked};
+use super::store::Chunk;
+use crate::sandbox::http::{Call, locked};
 use crate::sandbox::keystone::Identity;
 
 /// Chunks on their way from the socket to the disk.
@@ -32,19 +32,18 @@ pub(super) async fn upload(
     id: &str,
     call: &mut Call,
 ) -> Result<Response<Body>, Fail> {
-    match call.header("content-type") {
-        Some("application/octet-stream") => {}
-        other => {
-            let kind = other.unwrap_or("None");
-            return Err(Fail::unsupported(format!("Invalid content type {kind}")));
-        }
+    let kind = call.header("content-type").map_or("None", |kind| {
+        kind.split(';').next().unwrap_or_default().trim()
+    });
+    if kind != "application/octet-stream" {
+        return Err(Fail::unsupported(format!("Invalid content type {kind}")));
     }
     let announced = announced_size(&call.headers)?;
-    let room = begin(region, caller, id, announced)?;
+    let (before, room) = begin(region, caller, id, announced)?;
     let (sender, receiver) = channel(CHUNKS_IN_FLIGHT);
     let ending = Ending {
         region: Arc::clone(region),
-        id: id.to_owned(),
+        before,
         life: region.lives.load(Ordering::SeqCst),
         announced,
         tampering: call.tampering,
@@ -64,7 +63,7 @@ pub(super) async fn upload(
 }
 
 /// Why an upload fails when it is Glance's own fault or nobody is listening any more.
-fn internal() -> Fail {
+pub(super) fn internal() -> Fail {
     Fail::bare(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
@@ -87,13 +86,14 @@ fn announced_size(headers: &HeaderMap) -> Result<Option<u64>, Fail> {
     }
 }
 
-/// Makes the image `saving`; gives the bytes that may be read before the store is full.
+/// Makes the image `saving`; gives it as it was then, and the bytes that may be read before the
+/// store is full.
 fn begin(
     region: &Region,
     caller: &Caller,
     id: &str,
     announced: Option<u64>,
-) -> Result<Option<u64>, Fail> {
+) -> Result<(Image, Option<u64>), Fail> {
     let mut images = locked(&region.images);
     let limits = &region.spec.limits;
     let image = images.changeable(id, caller, "upload_image")?;
@@ -138,14 +138,14 @@ fn begin(
     let room = limits
         .capacity
         .map(|capacity| capacity.saturating_sub(images.total()));
-    if let Some(image) = images.get_mut(id) {
-        image.status = Status::Saving;
-        image.updated_at = Utc::now();
-    }
-    Ok(room)
+    let image = images.changeable(id, caller, "upload_image")?;
+    image.status = Status::Saving;
+    image.updated_at = Utc::now();
+    Ok((image.clone(), room))
 }
 
-fn check_quota(quota: Option<u64>, used: u64, size: Option<u64>) -> Result<(), Fail> {
+/// Refuses what does not fit into what is left of a project's quota; sizes in bytes.
+pub(super) fn check_quota(quota: Option<u64>, used: u64, size: Option<u64>) -> Result<(), Fail> {
     let Some(quota) = quota else {
         return Ok(());
     };
@@ -216,133 +216,4 @@ pub(super) fn damaged(bytes: &Bytes) -> Bytes {
         *first ^= 0x20;
     }
     Bytes::from(bytes)
-}
-
-/// The writer's side of an upload.
-#[derive(Debug)]
-struct Ending {
-    region: Arc<Region>,
-    id: String,
-    life: u64,
-    announced: Option<u64>,
-    tampering: Tampering,
-    token: Option<(Arc<Identity>, String)>,
-}
-
-impl Ending {
-    fn run(self, mut chunks: Receiver<Chunk>) -> Result<(), Fail> {
-        let path = self.region.path_of(&self.id);
-        let stored = store::receive(&path, self.region.spec.content, &mut chunks);
-        // A killed Glance tidies nothing up.
-        if self.region.lives.load(Ordering::SeqCst) != self.life {
-            return Err(internal());
-        }
-        let ended = match stored {
-            Ok(Some(stored)) => self.settle(&stored),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(Fail::too_large(
-                format!("Image storage media is full: {error}"),
-            )),
-            Ok(None) | Err(_) => Err(internal()),
-        };
-        if ended.is_err() {
-            let mut images = locked(&self.region.images);
-            match images.get_mut(&self.id) {
-                Some(image) => {
-                    if image.status == Status::Saving {
-                        image.status = Status::Queued;
-                        image.size = None;
-                        image.virtual_size = None;
-                        image.updated_at = Utc::now();
-                    }
-                    if !image.located {
-                        store::discard(&path);
-                    }
-                }
-                None => store::discard(&path),
-            }
-        }
-        ended
-    }
-
-    /// Makes the image active, or says why not.
-    fn settle(&self, stored: &Stored) -> Result<(), Fail> {
-        if let Some(expected) = self.announced.filter(|expected| *expected != stored.size) {
-            return Err(Fail::bad_request(format!(
-                "Size mismatch: expected {expected} bytes, got {} bytes",
-                stored.size
-            )));
-        }
-        if let Some((identity, token)) = &self.token
-            && identity.check(token).is_none()
-        {
-            return Err(Fail::new(
-                StatusCode::UNAUTHORIZED,
-                format!(
-                    "Authentication error - the token may have expired during file upload. \
-                     Deleting image data for {}.",
-                    self.id
-                ),
-            ));
-        }
-        let images = locked(&self.region.images);
-        let gone = || {
-            Fail::new(
-                StatusCode::GONE,
-                format!(
-                    "Image {} could not be found after upload. The image may have been deleted \
-                     during the upload, cleaning up the chunks uploaded.",
-                    self.id
-                ),
-            )
-        };
-        let owner = images.get(&self.id).ok_or_else(gone)?.owner.clone();
-        let used = images.usage(owner.as_deref(), &self.id);
-        check_quota(
-            self.region.spec.limits.user_storage_quota,
-            used,
-            Some(stored.size),
-        )?;
-        let name = images.get(&self.id).and_then(|image| image.name.clone());
-        drop(images);
-        // Other regions are locked for this one, so this one must not be.
-        let (md5, sha512) = stored
-            .hashes
-            .clone()
-            .or_else(|| {
-                self.region
-                    .checksums_elsewhere(name.as_deref(), stored.size)
-            })
-            .unwrap_or_else(store::hashes_of_nothing);
-        let mut images = locked(&self.region.images);
-        let image = images.get_mut(&self.id).ok_or_else(gone)?;
-        image.checksum = Some(md5);
-        image.os_hash_value = Some(sha512);
-        image.located = true;
-        let virtual_size = self.inspect(image, stored).map_err(Fail::unsupported)?;
-        image.size = Some(stored.size);
-        image.virtual_size = virtual_size;
-        image.status = Status::Active;
-        image.updated_at = Utc::now();
-        Ok(())
-    }
-
-    fn inspect(&self, image: &Image, stored: &Stored) -> Result<Option<u64>, String> {
-        if self.tampering.wrong_format {
-            return Err(format!(
-                "Image disk_format {} does not match stream data raw",
-                image.disk_format.as_deref().unwrap_or("None")
-            ));
-        }
-        if image.container_format.as_deref() != Some("bare") {
-            return Ok(None);
-        }
-        let verdict = stored
-            .inspector
-            .verdict(image.disk_format.as_deref().unwrap_or_default());
-        if self.region.spec.inspect_format {
-            verdict
-        } else {
-            Ok(verdict.unwrap_or(None))
-        }
-    }
 }

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, 
 
 use super::conn::Peer;
 use super::{Gate, Incoming, Switchboard, body, locked};
-use crate::sandbox::fault::{Effect, FaultBook, When};
+use crate::sandbox::fault::{Effect, Fault, FaultBook, When};
 use crate::sandbox::record::{RecordedRequest, RequestLog};
 
 /// What every service has: its log, its faults, its connections.
@@ -22,6 +22,16 @@ pub(in crate::sandbox) struct Front {
     pub(in crate::sandbox) log: Mutex<RequestLog>,
     pub(in crate::sandbox) faults: Mutex<FaultBook>,
     pub(in crate::sandbox) board: Arc<Switchboard>,
+}
+
+impl Front {
+    /// The front of a service that has these faults from its start.
+    pub(in crate::sandbox) fn new(faults: &[Fault]) -> Arc<Self> {
+        Arc::new(Self {
+            faults: Mutex::new(FaultBook::new(faults.to_vec())),
+            ..Self::default()
+        })
+    }
 }
 
 /// A request as a service sees it.

@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use md5::{Digest, Md5};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::sandbox::error::SandboxError;
@@ -67,7 +66,7 @@ pub(in crate::sandbox) struct Identity {
     pub(super) projects: Vec<Project>,
     pub(super) users: Vec<User>,
     pub(super) application_credentials: Vec<ApplicationCredentialSpec>,
-    endpoints: Vec<Endpoint>,
+    pub(super) endpoints: Vec<Endpoint>,
     lifetime: TimeDelta,
     tokens: Mutex<HashMap<String, Arc<Token>>>,
     up: AtomicBool,
@@ -211,44 +210,6 @@ impl Identity {
     pub(in crate::sandbox) fn revoke_all(&self) {
         locked(&self.tokens).clear();
     }
-
-    /// The service catalogue: identity, and the image service of every region.
-    pub(super) fn catalogue(&self) -> Value {
-        let mut identity = Vec::new();
-        let mut image = Vec::new();
-        let mut regions: Vec<&str> = Vec::new();
-        for endpoint in &self.endpoints {
-            if !regions.contains(&endpoint.region.as_str()) {
-                regions.push(&endpoint.region);
-                push_endpoints(&mut identity, "identity", &endpoint.region, &self.url);
-            }
-            push_endpoints(&mut image, "image", &endpoint.region, &endpoint.url);
-        }
-        let service = |name: &str, kind: &str, endpoints: Vec<Value>| {
-            json!({
-                "id": stable_id("service", kind, &self.url),
-                "name": name,
-                "type": kind,
-                "endpoints": endpoints,
-            })
-        };
-        json!([
-            service("keystone", "identity", identity),
-            service("glance", "image", image)
-        ])
-    }
-}
-
-fn push_endpoints(list: &mut Vec<Value>, kind: &str, region: &str, url: &str) {
-    for interface in ["admin", "internal", "public"] {
-        list.push(json!({
-            "id": stable_id(kind, interface, region),
-            "interface": interface,
-            "region": region,
-            "region_id": region,
-            "url": url,
-        }));
-    }
 }
 
 fn projects(spec: &KeystoneSpec) -> Vec<Project> {
@@ -292,7 +253,8 @@ pub(super) fn role_id(name: &str) -> String {
     stable_id("role", "", name)
 }
 
-fn stable_id(kind: &str, scope: &str, name: &str) -> String {
+/// An id in Keystone's form that depends on the words alone.
+pub(super) fn stable_id(kind: &str, scope: &str, name: &str) -> String {
     hexadecimal(&Md5::digest(format!("{kind}/{scope}/{name}")))
 }
 
@@ -311,46 +273,6 @@ pub(super) fn with_implied(roles: &[String]) -> Vec<String> {
         }
     }
     all
-}
-
-/// The body that describes a token, as in the answers to `POST` and `GET /v3/auth/tokens`.
-pub(super) fn describe(token: &Token, catalogue: Option<Value>) -> Value {
-    let stamp = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
-    let domain = |name: &str| json!({"id": domain_id(name), "name": name});
-    let mut body = json!({
-        "methods": token.methods,
-        "user": {
-            "domain": domain(&token.user.domain),
-            "id": token.user.id,
-            "name": token.user.name,
-            "password_expires_at": null,
-        },
-        "audit_ids": [token.audit_id],
-        "expires_at": stamp(token.expires_at),
-        "issued_at": stamp(token.issued_at),
-    });
-    if let Some(project) = &token.project {
-        let roles: Vec<Value> = token
-            .roles
-            .iter()
-            .map(|role| json!({"id": role_id(role), "name": role}))
-            .collect();
-        body["project"] = json!({
-            "domain": domain(&project.domain),
-            "id": project.id,
-            "name": project.name,
-        });
-        body["is_domain"] = json!(false);
-        body["roles"] = json!(roles);
-        if let Some(catalogue) = catalogue {
-            body["catalog"] = catalogue;
-        }
-    }
-    if let Some(credential) = &token.application_credential {
-        body["application_credential"] =
-            json!({"id": credential.id, "name": credential.name, "restricted": true});
-    }
-    json!({ "token": body })
 }
 
 #[cfg(test)]

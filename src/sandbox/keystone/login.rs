@@ -14,6 +14,10 @@ pub(super) enum LoginError {
     Malformed(String),
     /// Wrong credentials, or no role where they were to be used (401).
     Unauthorized,
+    /// An application credential of that id does not exist (404).
+    NoApplicationCredential(String),
+    /// An application credential came with a scope, though it has its own (401).
+    ScopeNotAllowed,
 }
 
 /// Checks the credentials and gives out a token.
@@ -51,12 +55,22 @@ pub(super) fn login(
                     .ok_or(LoginError::Unauthorized)?;
                 user = Some(token.user.clone());
             }
+            Some(method)
+                if auth
+                    .pointer("/identity")
+                    .and_then(|data| data.get(method))
+                    .is_none() =>
+            {
+                return Err(LoginError::Malformed(expecting(method, "identity")));
+            }
             _ => return Err(LoginError::Unauthorized),
         }
     }
     let user = user.ok_or(LoginError::Unauthorized)?;
     if let Some(credential) = credential {
-        // The scope is the credential's own, whatever the request says.
+        if auth.get("scope").is_some() {
+            return Err(LoginError::ScopeNotAllowed);
+        }
         let project = identity.project_named(&credential.project).cloned();
         let held = project
             .as_ref()
@@ -123,10 +137,14 @@ fn by_application_credential(
         .pointer("/identity/application_credential")
         .ok_or_else(|| LoginError::Malformed(expecting("application_credential", "identity")))?;
     let found = if let Some(id) = given.get("id").and_then(Value::as_str) {
-        identity
+        let found = identity
             .application_credentials
             .iter()
-            .find(|credential| credential.id == id)
+            .find(|credential| credential.id == id);
+        if found.is_none() {
+            return Err(LoginError::NoApplicationCredential(id.to_owned()));
+        }
+        found
     } else {
         let owner = find_user(identity, given.get("user").unwrap_or(&Value::Null))?;
         let name = given.get("name").and_then(Value::as_str);

@@ -1,6 +1,8 @@
 //! Keystone v3: it answers clients over HTTP, and tells the regions behind it whose token is whose.
 
+mod documents;
 mod identity;
+mod lists;
 mod login;
 mod service;
 

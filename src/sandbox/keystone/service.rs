@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, VARY, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, VARY, WWW_AUTHENTICATE,
+};
 use axum::http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::identity::{Identity, Token, describe, domain_id};
+use super::documents::describe;
+use super::identity::{Identity, Token};
+use super::lists;
 use super::login::{LoginError, login};
 use crate::sandbox::http::{Call, Front, Refusal, Service};
 
@@ -50,8 +54,12 @@ impl Keystone {
             ("GET" | "HEAD", "v3") => reply(StatusCode::OK, &json!({"version": self.version()})),
             ("POST", "v3/auth/tokens") => self.log_in(call, document),
             ("GET" | "HEAD" | "DELETE", "v3/auth/tokens") => self.subject(call),
-            ("GET", _) if path.starts_with("v3/") => self.lists(call, path),
-            _ => not_found(),
+            (_, "v3/auth/tokens") => method_not_allowed("DELETE, HEAD, OPTIONS, POST, GET"),
+            ("GET" | "HEAD", _) if lists::known(path) => match self.caller(call) {
+                Some(token) => lists::list(&self.identity, &token, path, &call.query),
+                None => self.unauthorized(),
+            },
+            _ => no_such_path(),
         }
     }
 
@@ -83,7 +91,9 @@ impl Keystone {
         let Ok(request) = serde_json::from_slice::<Value>(document) else {
             return error(
                 StatusCode::BAD_REQUEST,
-                "The request body could not be decoded as JSON.",
+                "Expecting to find valid JSON in request body. The server could not comply with \
+                 the request since it is either malformed or otherwise incorrect. The client is \
+                 assumed to be in error.",
             );
         };
         match login(&self.identity, &request) {
@@ -98,19 +108,42 @@ impl Keystone {
             }
             Err(LoginError::Malformed(message)) => error(StatusCode::BAD_REQUEST, &message),
             Err(LoginError::Unauthorized) => self.unauthorized(),
+            Err(LoginError::NoApplicationCredential(id)) => error(
+                StatusCode::NOT_FOUND,
+                &format!("Could not find Application Credential: {id}."),
+            ),
+            Err(LoginError::ScopeNotAllowed) => self.challenge(error(
+                StatusCode::UNAUTHORIZED,
+                "Error authenticating with application credential: Application credentials \
+                 cannot request a scope.",
+            )),
         }
     }
 
     fn subject(&self, call: &Call) -> Response<Body> {
-        if self.caller(call).is_none() {
+        let Some(caller) = self.caller(call) else {
             return self.unauthorized();
-        }
+        };
         let Some(id) = call.header("x-subject-token") else {
-            return error(StatusCode::BAD_REQUEST, "Missing X-Subject-Token.");
+            return error(StatusCode::NOT_FOUND, "No token in the request");
         };
         let Some(token) = self.identity.token(id) else {
-            return error(StatusCode::NOT_FOUND, "Failed to validate token");
+            return error(StatusCode::NOT_FOUND, "Could not recognize Fernet token");
         };
+        let own = call.header("x-auth-token") == Some(id);
+        if !own
+            && !caller
+                .roles
+                .iter()
+                .any(|role| role == "admin" || role == "service")
+        {
+            let action = if call.method == Method::DELETE {
+                "revoke_token"
+            } else {
+                "validate_token"
+            };
+            return forbidden(&format!(": identity:{action}"));
+        }
         if call.method == Method::DELETE {
             self.identity.revoke(id);
             let mut answer = Response::new(Body::empty());
@@ -125,73 +158,13 @@ impl Keystone {
         answer
     }
 
-    fn lists(&self, call: &Call, path: &str) -> Response<Body> {
-        let Some(token) = self.caller(call) else {
-            return self.unauthorized();
-        };
-        let links = json!({
-            "self": format!("{}/{}", self.identity.url, path.trim_start_matches("v3/")),
-            "previous": null,
-            "next": null,
-        });
-        let asked = |name: &str| {
-            url::form_urlencoded::parse(call.query.as_bytes())
-                .find(|(key, _)| key == "name")
-                .is_none_or(|(_, value)| value == name)
-        };
-        let projects = |all: bool| -> Vec<Value> {
-            self.identity
-                .projects
-                .iter()
-                .filter(|project| all || token.user.roles.contains_key(&project.id))
-                .filter(|project| asked(&project.name))
-                .map(|project| {
-                    json!({
-                        "id": project.id,
-                        "name": project.name,
-                        "domain_id": domain_id(&project.domain),
-                        "parent_id": domain_id(&project.domain),
-                        "enabled": true,
-                        "is_domain": false,
-                        "description": "",
-                        "tags": [],
-                        "options": {},
-                    })
-                })
-                .collect()
-        };
-        let is_admin = token.roles.iter().any(|role| role == "admin");
-        match path {
-            "v3/auth/catalog" if token.project.is_some() => {
-                let links = json!({"self": links["self"]});
-                let catalogue = self.identity.catalogue();
-                reply(
-                    StatusCode::OK,
-                    &json!({"catalog": catalogue, "links": links}),
-                )
-            }
-            "v3/auth/catalog" => error(
-                StatusCode::FORBIDDEN,
-                "You are not authorized to perform the requested action: identity:get_auth_catalog.",
-            ),
-            "v3/auth/projects" => reply(
-                StatusCode::OK,
-                &json!({"projects": projects(false), "links": links}),
-            ),
-            "v3/projects" if is_admin => reply(
-                StatusCode::OK,
-                &json!({"projects": projects(true), "links": links}),
-            ),
-            _ => match path.strip_prefix("v3/projects/") {
-                Some(id) if is_admin => projects(true)
-                    .into_iter()
-                    .find(|project| project["id"] == id)
-                    .map_or_else(not_found, |project| {
-                        reply(StatusCode::OK, &json!({ "project": project }))
-                    }),
-                _ => not_found(),
-            },
+    /// The answer with the address to log in at.
+    fn challenge(&self, mut answer: Response<Body>) -> Response<Body> {
+        let challenge = format!("Keystone uri=\"{}\"", self.identity.url);
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
+        answer
     }
 
     fn caller(&self, call: &Call) -> Option<Arc<Token>> {
@@ -199,16 +172,10 @@ impl Keystone {
     }
 
     fn unauthorized(&self) -> Response<Body> {
-        let mut answer = error(
+        self.challenge(error(
             StatusCode::UNAUTHORIZED,
             "The request you have made requires authentication.",
-        );
-        if let Ok(challenge) =
-            HeaderValue::try_from(format!("Keystone uri=\"{}\"", self.identity.url))
-        {
-            answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        }
-        answer
+        ))
     }
 
     fn stamped(mut answer: Response<Body>) -> Response<Body> {
@@ -221,7 +188,7 @@ impl Keystone {
     }
 }
 
-fn reply(status: StatusCode, document: &Value) -> Response<Body> {
+pub(super) fn reply(status: StatusCode, document: &Value) -> Response<Body> {
     let mut answer = Response::new(Body::from(document.to_string()));
     *answer.status_mut() = status;
     answer
@@ -230,7 +197,7 @@ fn reply(status: StatusCode, document: &Value) -> Response<Body> {
     answer
 }
 
-fn error(status: StatusCode, message: &str) -> Response<Body> {
+pub(super) fn error(status: StatusCode, message: &str) -> Response<Body> {
     let title = status.canonical_reason().unwrap_or("Unknown");
     reply(
         status,
@@ -238,6 +205,34 @@ fn error(status: StatusCode, message: &str) -> Response<Body> {
     )
 }
 
-fn not_found() -> Response<Body> {
-    error(StatusCode::NOT_FOUND, "The resource could not be found.")
+/// 403, with what was tried.
+pub(super) fn forbidden(action: &str) -> Response<Body> {
+    error(
+        StatusCode::FORBIDDEN,
+        &format!("You are not authorized to perform the requested action{action}."),
+    )
+}
+
+fn method_not_allowed(allowed: &'static str) -> Response<Body> {
+    let mut answer = reply(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &json!({"message": "The method is not allowed for the requested URL."}),
+    );
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+/// What Flask says of a path that nothing is registered for.
+fn no_such_path() -> Response<Body> {
+    let mut answer = Response::new(Body::from(
+        "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n\
+         <p>The requested URL was not found on the server. If you entered the URL manually please \
+         check your spelling and try again.</p>\n",
+    ));
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
 }

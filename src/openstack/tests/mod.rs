@@ -1,0 +1,5 @@
+//! What the room does on the wire, against a server that follows a script.
+
+mod calls;
+mod lists;
+mod sessions;
