@@ -188,7 +188,9 @@ def prepare(_options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     modes = parser.add_subparsers(required=True, metavar="MODE")
     for mode in (prepare, run, up, serve, down):
         words = modes.add_parser(mode.__name__)
