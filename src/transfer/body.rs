@@ -17,7 +17,7 @@ use super::{Content, SourceError};
 
 /// The HTTP client asks for the next piece when the last has been written to its connection, so
 /// this is how finely progress is seen.
-const PIECE_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 32 << 10;
 
 /// What an upload's body and its watch know of each other.
 #[derive(Debug, Default)]
