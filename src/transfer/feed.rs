@@ -103,6 +103,7 @@ fn read(mut file: File, content: &Content, filled: &Filled, tally: &Tally) {
             })
         });
         let is_over = result.is_err();
+        tally.add_read(length as u64);
         if filled.blocking_send(result).is_err() || is_over {
             return;
         }
