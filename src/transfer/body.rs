@@ -17,7 +17,7 @@ use super::{Content, SourceError};
 
 /// The HTTP client asks for the next piece when the last has been written to its connection, so
 /// this is how finely progress is seen.
-const PIECE_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 32 << 10;
 
 /// What an upload's body and its watch know of each other.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ pub(super) struct Tally {
     pub(super) bytes_sent: Arc<AtomicU64>,
     /// The HTTP client has asked for content.
     has_begun: AtomicBool,
-    /// The file is being waited for, not the network.
-    waits_for_source: AtomicBool,
+    /// Bytes that the reading thread has made ready.
+    bytes_read: AtomicU64,
     /// Nobody wants the answer any more.
     is_given_up: AtomicBool,
     failure: Mutex<Option<SourceError>>,
@@ -49,8 +49,14 @@ impl Tally {
         self.has_begun.load(Ordering::Relaxed)
     }
 
+    /// Counts what the reading thread has made ready.
+    pub(super) fn add_read(&self, bytes: u64) {
+        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// True where all that was read has been sent: the file is being waited for, not the network.
     pub(super) fn waits_for_source(&self) -> bool {
-        self.waits_for_source.load(Ordering::Relaxed)
+        self.bytes_read.load(Ordering::Relaxed) == self.sent()
     }
 
     /// Makes the body fail as soon as it is asked again, so that its connection is closed, and ends
@@ -121,10 +127,7 @@ impl Body for ContentBody {
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         if this.current.is_empty() {
-            this.tally.waits_for_source.store(true, Ordering::Relaxed);
-            let piece = ready!(this.pieces.poll_recv(context));
-            this.tally.waits_for_source.store(false, Ordering::Relaxed);
-            this.current = match piece {
+            this.current = match ready!(this.pieces.poll_recv(context)) {
                 Some(Ok(piece)) => piece,
                 Some(Err(error)) => return Poll::Ready(Some(Err(this.fail(error)))),
                 None => {

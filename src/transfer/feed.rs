@@ -17,8 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::body::Tally;
 use super::{Content, SourceError};
 
-/// Large enough that a read costs little beside its bytes, small enough to stay in a cache.
-const BUFFER_BYTES: usize = 512 << 10;
+/// Large enough that a read costs little beside its bytes. Small enough that all of them stay in the
+/// processor's cache on their way from the file to the socket: with four times as much, an upload
+/// takes a third more processor time.
+const BUFFER_BYTES: usize = 128 << 10;
 
 /// One is read into, one waits, and two are with the HTTP client.
 const BUFFERS: usize = 4;
@@ -101,6 +103,7 @@ fn read(mut file: File, content: &Content, filled: &Filled, tally: &Tally) {
             })
         });
         let is_over = result.is_err();
+        tally.add_read(length as u64);
         if filled.blocking_send(result).is_err() || is_over {
             return;
         }

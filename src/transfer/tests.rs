@@ -15,7 +15,7 @@ const PATH: &str = "/v2/images/3e2b1a9c-0000-4000-8000-000000000001/file";
 const MIB: usize = 1 << 20;
 
 const SHORT: UploadLimits = UploadLimits {
-    stall_timeout: Duration::from_millis(200),
+    stall_timeout: Duration::from_millis(300),
 };
 const LONG: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_secs(30),
