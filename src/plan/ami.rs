@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::select::SelectedImage;
-use super::{MasterInventory, PartProblem};
+use super::{MasterInventory, PartProblem, order};
 use crate::model::{Image, ImageId, KERNEL_ID, RAMDISK_ID};
 
 /// A reference of a master image to another.
@@ -68,15 +68,33 @@ fn resolve(
     }
 }
 
-/// Marks the images whose references lead back to themselves.
-pub(super) fn find_circles(images: &mut [SelectedImage]) {
-    let edges: Vec<Vec<usize>> = images
+/// Marks the images whose references lead back to themselves, and orders all so that an image
+/// comes after its parts. What an image is can then be said without descending into its parts,
+/// however long their chain is.
+pub(super) fn parts_first(images: &mut [SelectedImage]) -> Vec<usize> {
+    let all: Vec<usize> = (0..images.len()).collect();
+    let mut edges: Vec<Vec<usize>> = images
         .iter()
         .map(|image| selected_parts(image).collect())
         .collect();
-    for (index, image) in images.iter_mut().enumerate() {
-        image.in_circle = !edges[index].is_empty() && leads_to(&edges, index);
+    let ordered = order::parts_first(&all, |index| edges[index].clone());
+    if ordered.len() == all.len() {
+        return ordered;
     }
+    // What is left out is in a circle or leads to one.
+    let mut left_out = vec![true; images.len()];
+    for index in ordered {
+        left_out[index] = false;
+    }
+    for (index, image) in images.iter_mut().enumerate() {
+        image.in_circle = left_out[index] && leads_to(&edges, index);
+    }
+    for (image, edges) in images.iter().zip(&mut edges) {
+        if image.in_circle {
+            edges.clear();
+        }
+    }
+    order::parts_first(&all, |index| edges[index].clone())
 }
 
 /// The selected images that an image refers to.
@@ -88,14 +106,13 @@ pub(super) fn selected_parts(image: &SelectedImage) -> impl Iterator<Item = usiz
 }
 
 fn leads_to(edges: &[Vec<usize>], goal: usize) -> bool {
-    let mut seen = vec![goal];
+    let mut seen = vec![false; edges.len()];
     let mut open = edges[goal].clone();
     while let Some(index) = open.pop() {
         if index == goal {
             return true;
         }
-        if !seen.contains(&index) {
-            seen.push(index);
+        if !std::mem::replace(&mut seen[index], true) {
             open.extend(&edges[index]);
         }
     }

@@ -41,8 +41,8 @@ pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>
         matches,
         states: vec![None; selection.images.len()],
     };
-    for index in 0..selection.images.len() {
-        builder.decide(index);
+    for index in &selection.parts_first {
+        builder.states[*index] = Some(builder.status(*index));
     }
     let mut failures = Vec::new();
     builder.metadata_actions(&mut actions);
@@ -74,17 +74,8 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// The status of an image, after those of its parts.
-    fn decide(&mut self, index: usize) -> Status {
-        if let Some((status, _)) = &self.states[index] {
-            return *status;
-        }
-        let (status, reason) = self.status(index);
-        self.states[index] = Some((status, reason));
-        status
-    }
-
-    fn status(&mut self, index: usize) -> (Status, Reason) {
+    /// The status of an image whose parts have theirs.
+    fn status(&self, index: usize) -> (Status, Reason) {
         let selection = self.selection;
         let selected = &selection.images[index];
         let content = self.matches[index].map(|found| {
@@ -112,7 +103,7 @@ impl Builder<'_> {
         }
     }
 
-    fn unavailable_part(&mut self, selected: &SelectedImage) -> Option<Reason> {
+    fn unavailable_part(&self, selected: &SelectedImage) -> Option<Reason> {
         for part in &selected.parts {
             let (part, problem) = match &part.target {
                 PartTarget::Unavailable { missing, problem } => (missing.clone(), *problem),
@@ -120,7 +111,7 @@ impl Builder<'_> {
                     let name = || self.selection.images[*index].master.name.clone();
                     if selected.in_circle {
                         (name(), PartProblem::Circle)
-                    } else if self.decide(*index) == Status::ErrorAmi {
+                    } else if self.status_of(*index) == Some(Status::ErrorAmi) {
                         (name(), PartProblem::ErrorAmi)
                     } else {
                         continue;
@@ -132,10 +123,10 @@ impl Builder<'_> {
         None
     }
 
-    fn same_content(&mut self, index: usize) -> (Status, Reason) {
+    fn same_content(&self, index: usize) -> (Status, Reason) {
         let selection = self.selection;
         for part in selected_parts(&selection.images[index]) {
-            if self.decide(part).needs_content() {
+            if self.is_uploaded(part) {
                 let part = selection.images[part].master.name.clone();
                 return (Status::PendingAmi, Reason::PartPending { part });
             }
@@ -275,7 +266,7 @@ impl Builder<'_> {
         Upload {
             image: master.name.clone(),
             master_id: master.id.clone(),
-            bytes: master.size.unwrap_or_default(),
+            bytes: master.bytes(),
             content: master.content.clone(),
             replaces: self.matches[index].map(|old| Replaced {
                 image_id: old.id.clone(),
@@ -343,7 +334,7 @@ impl Builder<'_> {
                     image: selected.master.name.clone(),
                     status,
                     reason,
-                    size: selected.master.size.unwrap_or_default(),
+                    size: selected.master.bytes(),
                     master_id: selected.master.id.clone(),
                     image_id: found.map(|image| image.id.clone()),
                 })
@@ -544,6 +535,33 @@ mod tests {
             codes(&plan.warnings),
             [WarningCode::ImageNotActive, WarningCode::ImageNotActive]
         );
+    }
+
+    #[test]
+    fn a_deactivated_part_is_never_replaced_and_counts_as_present() {
+        let kernel = image("k")
+            .status("deactivated")
+            .content(content("old"))
+            .build();
+        let ramdisk = image("r").build();
+        let machine = |kernel_id: &str| {
+            image("m")
+                .property(KERNEL_ID, kernel_id)
+                .property(RAMDISK_ID, ramdisk.id.as_str())
+                .build()
+        };
+        let rules = SyncRules {
+            replace: list(true, &[]),
+            ..none()
+        };
+        for (reference, status) in [
+            (kernel.id.as_str(), "ok m"),
+            ("nothing", "pending_metadata m"),
+        ] {
+            let region = [kernel.clone(), ramdisk.clone(), machine(reference)];
+            let plan = plan(&triple(), &region, &rules);
+            assert_eq!(statuses(&plan), [status, "ok r", "pending_replace k"]);
+        }
     }
 
     #[test]
@@ -766,6 +784,25 @@ mod tests {
             ["error_ami a", "error_ami b", "error_ami user"]
         );
         assert!(plan.actions.is_empty());
+    }
+
+    #[test]
+    fn a_chain_of_parts_may_be_long() {
+        let id = |number: usize| format!("00000000-0000-4000-9000-{number:012}");
+        let master: Vec<Image> = (0..20_000)
+            .map(|number| {
+                image(&format!("{number:05}"))
+                    .id(&id(number))
+                    .property(KERNEL_ID, &id(number + 1))
+                    .build()
+            })
+            .collect();
+        let plan = plan(&master, &[], &none());
+        assert!(
+            plan.images
+                .iter()
+                .all(|state| state.status == Status::ErrorAmi)
+        );
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl MasterInventory {
         }
         inventory
             .images
-            .sort_by(|a, b| (a.size, &a.name).cmp(&(b.size, &b.name)));
+            .sort_by(|a, b| (a.bytes(), &a.name).cmp(&(b.bytes(), &b.name)));
         inventory.by_id = inventory
             .images
             .iter()
@@ -147,6 +147,21 @@ mod tests {
         assert_eq!(inventory.warnings.len(), 1);
         assert_eq!(inventory.warnings[0].code, WarningCode::DuplicateMasterName);
         assert!(inventory.duplicated.contains("twice"));
+    }
+
+    #[test]
+    fn an_image_whose_size_nobody_knows_is_ordered_as_the_empty_one_that_reports_show() {
+        let unsized_image = Image {
+            size: None,
+            ..image("b").build()
+        };
+        let listed = vec![
+            unsized_image,
+            image("c").size(0).build(),
+            image("a").size(0).build(),
+        ];
+        let inventory = MasterInventory::build("Spain", listed, PROJECT);
+        assert_eq!(names(&inventory), ["a", "b", "c"]);
     }
 
     #[test]

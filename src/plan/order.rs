@@ -6,8 +6,8 @@ use std::collections::BinaryHeap;
 /// Orders the indices in `wanted`, which ascend by size and name already, so that every index comes
 /// after those that `parts` names for it. Of those that may go next, the smallest goes.
 ///
-/// Parts outside `wanted` are there already and hold nothing up. Circles never come here: their
-/// images are not uploaded.
+/// Parts outside `wanted` are there already and hold nothing up. What is in a circle or needs one
+/// is left out.
 pub(super) fn parts_first(wanted: &[usize], parts: impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
     let mut waiting = vec![0usize; wanted.len()];
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); wanted.len()];

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ami::{Part, find_circles, resolve_parts};
+use super::ami::{Part, parts_first, resolve_parts};
 use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
 use super::{MasterInventory, metadata};
 use crate::condition::Condition;
@@ -27,6 +27,8 @@ pub struct SelectedImage {
 pub struct Selection {
     /// Ascending by size, then name.
     pub images: Vec<SelectedImage>,
+    /// Indices of `images`, so that an image comes after its parts. Within a circle in any order.
+    pub(super) parts_first: Vec<usize>,
     /// Obsolete images of the master, by name.
     pub(super) obsolete: Vec<ObsoleteImage>,
     /// What to say once for the target.
@@ -65,7 +67,7 @@ impl Selection {
                 master,
             })
             .collect();
-        find_circles(&mut images);
+        let parts_first = parts_first(&mut images);
         let obsolete = if rules.support_obsolete_images {
             ObsoleteImage::all(inventory, |name| by_name.contains_key(name))
         } else {
@@ -73,6 +75,7 @@ impl Selection {
         };
         Self {
             images,
+            parts_first,
             obsolete,
             warnings,
             by_name,
