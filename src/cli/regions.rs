@@ -7,19 +7,22 @@ use crate::engine::{self, EXIT_FAILED, EXIT_OK};
 use crate::report::format;
 
 pub(super) async fn print(session: Session, wanted: Format) -> Result<u8, CliError> {
-    let (regions, failures) = engine::regions(&session.settings).await?;
-    let exit_code = if failures.is_empty() {
+    let fleet = engine::regions(&session.settings).await?;
+    let exit_code = if fleet.failures.is_empty() {
         EXIT_OK
     } else {
         EXIT_FAILED
     };
-    for (target, failure) in failures {
+    for warning in fleet.warnings {
+        session.events.warning(None, warning);
+    }
+    for (target, failure) in fleet.failures {
         session.events.error(Some(&target), failure);
     }
     session.finish().await?;
     output::print(|out| match wanted {
-        Format::Json => format::regions_json(out, &regions),
-        _ => format::regions_text(out, &regions),
+        Format::Json => format::regions_json(out, &fleet.regions),
+        _ => format::regions_text(out, &fleet.regions),
     })
     .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
     Ok(exit_code)

@@ -22,6 +22,6 @@ pub use outcome::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, FailOn, RegionOutcome, RunOutcome,
 };
 pub use prepare::Scope;
-pub use run::{RunOptions, regions, run};
+pub use run::{FleetRegions, RunOptions, regions, run};
 pub use shutdown::{Stop, StopSignal, Stopper};
 pub use survey::{RegionSurvey, TargetSurvey, survey};

@@ -79,19 +79,30 @@ pub async fn run(
     Ok(run.finish(regions, has_failed))
 }
 
-/// The regions of every target in run order, less `ignore_regions`. A target that cannot be logged
-/// in to is an error, and the others go on.
-pub async fn regions(
-    settings: &Settings,
-) -> Result<(Vec<RegionName>, Vec<(RegionName, Failure)>), StartError> {
-    let mut wishes = Scope::default().wishes(settings);
+/// What `--show-regions` shows.
+#[derive(Debug)]
+pub struct FleetRegions {
+    /// The regions of every target in run order, less `ignore_regions`.
+    pub regions: Vec<RegionName>,
+    /// Targets that cannot be logged in to; the others go on.
+    pub failures: Vec<(RegionName, Failure)>,
+    /// Targets without a usable credential.
+    pub warnings: Vec<Warning>,
+}
+
+/// Looks at the catalogue of every target that has a usable credential.
+pub async fn regions(settings: &Settings) -> Result<FleetRegions, StartError> {
     let usable = settings
         .targets
         .iter()
         .filter(|target| target.credential.is_ok());
-    wishes.selectors = usable
-        .map(|target| RegionSelector::WholeTarget(target.name.clone()))
-        .collect();
+    let scope = Scope {
+        selectors: usable
+            .map(|target| RegionSelector::WholeTarget(target.name.clone()))
+            .collect(),
+        ..Scope::default()
+    };
+    let wishes = scope.wishes(settings);
     let fleet = Fleet::log_in(settings, wishes.other_targets()).await?;
     let failures = fleet
         .targets
@@ -101,14 +112,15 @@ pub async fn regions(
             Some((RegionName::new(name.clone(), ""), failure_of(error)))
         })
         .collect();
-    let regions = fleet
-        .choose(&wishes)
-        .regions
-        .into_iter()
-        .filter(|(_, kind)| *kind == ChoiceKind::Region)
-        .map(|(name, _)| name)
-        .collect();
-    Ok((regions, failures))
+    let chosen = fleet.choose(&wishes).regions.into_iter();
+    Ok(FleetRegions {
+        regions: chosen
+            .filter(|(_, kind)| *kind == ChoiceKind::Region)
+            .map(|(name, _)| name)
+            .collect(),
+        failures,
+        warnings: fleet.warnings,
+    })
 }
 
 fn is_unwelcome(region: &RegionOutcome, fail_on: Option<FailOn>) -> bool {

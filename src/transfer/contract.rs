@@ -294,7 +294,7 @@ async fn refusals_of_an_upload_are_told_apart() {
 
     let cloud = Cloud::start(RegionSpec::new("R")).await;
     let error = cloud
-        .copy(&seed(1 << 20).formats("qcow2", "bare"))
+        .copy(&ImageSeed::new("base", vec![7; 1 << 20]).formats("qcow2", "bare"))
         .await
         .unwrap_err();
     assert_eq!(error.code(), ErrorCode::UploadFailed);

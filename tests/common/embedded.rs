@@ -45,7 +45,6 @@ fn regions(target: &str) -> Vec<RegionSpec> {
     // As Glance 33 with its own schema, on any database.
     let plain = |name| RegionSpec {
         schema_image_json: false,
-        four_byte_utf8: false,
         ..RegionSpec::new(name)
     };
     if target != MASTER {

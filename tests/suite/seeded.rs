@@ -181,19 +181,3 @@ fn a_glance_under_a_path_is_found() {
         );
     }
 }
-
-#[test]
-fn a_glance_that_takes_emoji_gets_them() {
-    let fleet = Fleet::embedded(|spec| {
-        for region in &mut spec.keystones[0].regions {
-            region.four_byte_utf8 = true;
-        }
-    });
-    fleet
-        .master()
-        .create(NewImage::new("🙂", "abc").with("mood", "🙂"));
-    fleet.glancesync(&["RegionTwo"]).run().expect(0);
-    assert_eq!(fleet.region("RegionTwo").the("🙂")["mood"], "🙂");
-    let outcome = fleet.status(&fleet.config(), &["RegionTwo"]);
-    assert_eq!(outcome.status_of("RegionTwo"), ["ok 🙂"]);
-}
