@@ -17,6 +17,7 @@ Examples:
   glancesync --parallel                    bring all regions of `master` in step
   glancesync --parallel master: other:     the regions of two targets
   glancesync --config main.max_children=8 --parallel --image 'base_*'
+  glancesync check-config --online         whether every region answers
 
 A region that is called like a command is written `master:demo`.
 Exit codes: 0 in order, 1 something failed, 2 wrong command line or
@@ -46,6 +47,8 @@ pub(super) enum Command {
     Demo(Box<RunArgs>),
     /// Keep such an embedded fleet running, to try things against
     Sandbox,
+    /// Print the effective configuration, secrets hidden, or its errors
+    CheckConfig(CheckConfigArgs),
 }
 
 /// Everything about a run.
@@ -77,15 +80,13 @@ pub(super) struct RunArgs {
     #[arg(long, group = "mode")]
     pub(super) show_regions: bool,
 
-    /// Override configuration values: `section.key=value`; all words up to
-    /// the next option or `--`
-    #[arg(long, value_name = "KEY=VALUE", num_args = 1.., action = ArgAction::Append)]
-    pub(super) config: Vec<String>,
+    /// Write every image's metadata into files, of the regions chosen and of
+    /// the master region
+    #[arg(long, group = "mode")]
+    pub(super) make_backup: bool,
 
-    /// The configuration file
-    /// [default: `$GLANCESYNC_CONFIG`, then `/etc/glancesync.conf`]
-    #[arg(long, value_name = "FILE")]
-    pub(super) config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
 
     /// Only images whose name matches (may be repeated)
     #[arg(long, value_name = "GLOB")]
@@ -111,6 +112,39 @@ pub(super) struct RunArgs {
     /// text or json otherwise [default: csv, text]
     #[arg(long, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
+
+    #[command(flatten)]
+    pub(super) messages: MessageArgs,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// Override configuration values: `section.key=value`; all words up to
+    /// the next option or `--`
+    #[arg(long = "config", value_name = "KEY=VALUE", num_args = 1.., action = ArgAction::Append)]
+    pub(super) overrides: Vec<String>,
+
+    /// The configuration file
+    /// [default: `$GLANCESYNC_CONFIG`, then `/etc/glancesync.conf`]
+    #[arg(long = "config-file", value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+}
+
+/// Everything about `check-config`.
+#[derive(Debug, Args)]
+pub(super) struct CheckConfigArgs {
+    /// Log in to every target, and say of each region whether it answers;
+    /// changes nothing
+    #[arg(long)]
+    pub(super) online: bool,
+
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+
+    /// Format of standard output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: DocumentFormat,
 
     #[command(flatten)]
     pub(super) messages: MessageArgs,
@@ -158,6 +192,15 @@ pub(super) enum Format {
     Csv,
     /// Images by regions, one sign each
     Table,
+    /// One document
+    Json,
+}
+
+/// `--format`, of what is either for people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DocumentFormat {
+    /// For people
+    Text,
     /// One document
     Json,
 }
@@ -216,6 +259,8 @@ impl RunArgs {
             Mode::DryRun
         } else if self.show_status {
             Mode::Status
+        } else if self.make_backup {
+            Mode::Backup
         } else {
             Mode::Sync
         }
@@ -245,7 +290,8 @@ impl RunArgs {
         let max_children = self
             .max_children
             .map(|number| format!("main.max_children={number}"));
-        self.config.iter().cloned().chain(max_children).collect()
+        let overrides = self.config.overrides.iter().cloned();
+        overrides.chain(max_children).collect()
     }
 }
 
@@ -286,6 +332,7 @@ mod tests {
             ["--dry-run", "--show-status"],
             ["--show-status", "--show-regions"],
             ["--dry-run", "--show-regions"],
+            ["--make-backup", "--show-status"],
         ] {
             let error = parse(&pair).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{error}");
@@ -295,10 +342,10 @@ mod tests {
     #[test]
     fn config_takes_all_words_up_to_the_next_option() {
         let cli = parse(&["--config", "a=1", "b.c=x=y", "--parallel", "Trento"]).unwrap();
-        assert_eq!(cli.run.config, ["a=1", "b.c=x=y"]);
+        assert_eq!(cli.run.config.overrides, ["a=1", "b.c=x=y"]);
         assert_eq!(cli.run.regions.len(), 1);
         let cli = parse(&["--config", "a=1", "--", "Trento"]).unwrap();
-        assert_eq!(cli.run.config, ["a=1"]);
+        assert_eq!(cli.run.config.overrides, ["a=1"]);
         assert_eq!(cli.run.regions[0].to_string(), "Trento");
     }
 

@@ -74,7 +74,7 @@ pub(super) fn run(mut args: Box<RunArgs>) -> u8 {
     terminal.say(
         "A fleet of two Keystones, the master region Central and six more regions runs on loopback.",
     );
-    args.config_file = Some(demo.config_file.clone());
+    args.config.file = Some(demo.config_file.clone());
     let targets = [TargetName::master(), TargetName::new("partner")];
     let code = run::run(&args, Some(&targets.map(RegionSelector::WholeTarget)));
     terminal.say(&format!(

@@ -1,6 +1,8 @@
 //! The command line: what it takes (`args`), and one function for each mode.
 
 mod args;
+mod backup;
+mod check_config;
 mod demo;
 mod output;
 mod regions;
@@ -23,6 +25,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run, None),
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Sandbox) => sandbox::run(),
+        Some(Command::CheckConfig(args)) => check_config::run(&args),
     };
     ExitCode::from(code)
 }

@@ -1,33 +1,49 @@
-//! The modes that run a fleet: sync, `--dry-run`, `--show-status`.
+//! The modes that run a fleet: sync, `--dry-run`, `--show-status`; `--make-backup` and
+//! `--show-regions` begin here too.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::args::{Format, RunArgs};
 use super::session::{CliError, Session};
-use super::{output, regions, session, signals};
-use crate::engine::{self, RunOptions, RunOutcome, Stopper};
+use super::{backup, output, regions, session};
+use crate::engine::{self, RunOptions, RunOutcome, Scope};
 use crate::model::{RegionSelector, Warning, WarningCode};
 use crate::plan::{ImageFilter, Plan};
 use crate::report::event::Mode;
-use crate::report::{ColorChoice, Paint, RunSummary, format, stdout_width};
+use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
 use crate::state;
 
 /// Runs a fleet as the command line says. `default_regions` stand for no region at all on the
 /// command line.
 pub(super) fn run(args: &RunArgs, default_regions: Option<&[RegionSelector]>) -> u8 {
-    session::run(args, async |session| {
+    let sources = session::sources(&args.config, args.overrides());
+    session::run(&args.messages, &sources, async |session| {
         let format = args.output_format().map_err(CliError::Usage)?;
         if args.show_regions {
             return regions::print(session, format).await;
         }
-        run_fleet(args, default_regions, session, format).await
+        let scope = scope(args, default_regions);
+        if args.make_backup {
+            return backup::run(args, &scope, session, format).await;
+        }
+        run_fleet(args, scope, session, format).await
     })
+}
+
+fn scope(args: &RunArgs, default_regions: Option<&[RegionSelector]>) -> Scope {
+    Scope {
+        selectors: match default_regions {
+            Some(regions) if args.regions.is_empty() => regions.to_vec(),
+            _ => args.regions.clone(),
+        },
+        exclude: args.exclude.iter().cloned().collect(),
+        parallel: args.parallel,
+    }
 }
 
 async fn run_fleet(
     args: &RunArgs,
-    default_regions: Option<&[RegionSelector]>,
+    scope: Scope,
     session: Session,
     format: Format,
 ) -> Result<u8, CliError> {
@@ -35,20 +51,12 @@ async fn run_fleet(
     if mode != Mode::Status {
         session.check_source()?;
     }
-    let (stopper, stop) = Stopper::new();
-    signals::listen(stopper, session.terminal.clone())
-        .map_err(|error| CliError::Machine(format!("signals cannot be taken: {error}")))?;
-    let selectors = match default_regions {
-        Some(regions) if args.regions.is_empty() => regions.to_vec(),
-        _ => args.regions.clone(),
-    };
+    let stop = session.listen_to_signals()?;
     let options = RunOptions {
         mode,
-        selectors,
-        exclude: args.exclude.iter().cloned().collect::<BTreeSet<_>>(),
+        scope,
         filter: ImageFilter::new(args.image.iter().map(String::as_str))
             .map_err(|error| CliError::Usage(format!("--image {error}")))?,
-        parallel: args.parallel,
         keep_going: args.keep_going,
         fail_on: args.fail_on.map(Into::into),
         installation: installation(&session, mode),
@@ -60,12 +68,17 @@ async fn run_fleet(
     print(mode, format, &outcome, &summary, paint)
         .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
     if mode == Mode::Status {
-        let mut text = Vec::new();
-        // Writing into memory does not fail.
-        let _ = format::summary_text(&mut text, &summary, terminal.paint());
-        terminal.say(&String::from_utf8_lossy(&text));
+        say_summary(&terminal, &summary);
     }
     Ok(outcome.exit_code)
+}
+
+/// Puts the summary on standard error, where standard output holds something else.
+pub(super) fn say_summary(terminal: &Terminal, summary: &RunSummary) {
+    let mut text = Vec::new();
+    // Writing into memory does not fail.
+    let _ = format::summary_text(&mut text, summary, terminal.paint());
+    terminal.say(&String::from_utf8_lossy(&text));
 }
 
 fn print(

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 
-use super::args::RunArgs;
+use super::args::{ConfigArgs, MessageArgs};
+use super::signals;
 use crate::config::{ConfigErrors, ContentSource, Settings, Sources};
-use crate::engine::{EXIT_FAILED, EXIT_USAGE, StartError};
+use crate::engine::{EXIT_FAILED, EXIT_USAGE, StartError, StopSignal, Stopper};
 use crate::model::{ErrorCode, Warning, WarningCode};
 use crate::report::event::Failure;
 use crate::report::{
     Events, ReportOptions, Reporter, ReporterHandle, RunSummary, Terminal, init_tracing,
 };
+use crate::state::FolderError;
 
 /// A mode at work.
 pub(super) struct Session {
@@ -33,6 +35,9 @@ pub(super) enum CliError {
     /// The fleet could not be looked at.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// No backup can be written.
+    #[error("the folder of the backup cannot be made: {0}")]
+    Backup(#[from] FolderError),
     /// Something of this machine.
     #[error("{0}")]
     Machine(String),
@@ -65,6 +70,10 @@ impl CliError {
                 what.clone(),
                 "See `glancesync --help`.",
             )],
+            Self::Backup(_) => {
+                let code = ErrorCode::BackupFailed;
+                vec![failure(code, self.to_string(), code.hint())]
+            }
             Self::Machine(what) => vec![failure(
                 ErrorCode::Internal,
                 what.clone(),
@@ -83,17 +92,21 @@ impl CliError {
 }
 
 /// Starts the system, reads the configuration, and hands both to a mode, whose exit code counts.
-pub(super) fn run<F>(args: &RunArgs, mode: impl FnOnce(Session) -> F) -> u8
+pub(super) fn run<F>(
+    messages: &MessageArgs,
+    sources: &Sources,
+    mode: impl FnOnce(Session) -> F,
+) -> u8
 where
     F: Future<Output = Result<u8, CliError>>,
 {
-    let terminal = Terminal::stderr(args.messages.terminal_options());
+    let terminal = Terminal::stderr(messages.terminal_options());
     // Fails only where tracing is set up already, by whoever embeds this.
     let _ = init_tracing(&terminal);
     report_panics();
     let system = actix::System::new();
     let code = system.block_on(async {
-        let result = match Settings::load(&sources(args)) {
+        let result = match Settings::load(sources) {
             Ok(settings) => {
                 let reporter = Reporter::start(ReportOptions {
                     terminal: terminal.clone(),
@@ -119,14 +132,15 @@ where
     code
 }
 
-fn sources(args: &RunArgs) -> Sources {
+/// What the command line and the environment say about the configuration.
+pub(super) fn sources(config: &ConfigArgs, overrides: Vec<String>) -> Sources {
     // A variable that is no text is none that the configuration knows.
     let environment: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     Sources {
-        config_file: args.config_file.clone(),
-        overrides: args.overrides(),
+        config_file: config.file.clone(),
+        overrides,
         environment,
         working_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         ..Sources::default()
@@ -134,6 +148,14 @@ fn sources(args: &RunArgs) -> Sources {
 }
 
 impl Session {
+    /// Takes signals from now on.
+    pub(super) fn listen_to_signals(&self) -> Result<StopSignal, CliError> {
+        let (stopper, stop) = Stopper::new();
+        signals::listen(stopper, self.terminal.clone())
+            .map_err(|error| CliError::Machine(format!("signals cannot be taken: {error}")))?;
+        Ok(stop)
+    }
+
     /// Waits until everything that was reported is written.
     pub(super) async fn finish(self) -> Result<RunSummary, CliError> {
         self.reporter

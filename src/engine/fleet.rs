@@ -117,18 +117,10 @@ impl Fleet {
         others: BTreeSet<TargetName>,
     ) -> Result<Self, StartError> {
         let warnings = settings.check_credentials(others.iter().chain([&TargetName::master()]))?;
-        let clients = HttpClients::default();
-        let mut targets = BTreeMap::new();
-        let wanted = settings
-            .targets
-            .iter()
-            .filter(|target| target.name.is_master() || others.contains(&target.name))
-            .filter_map(|target| Some((target, target.credential.as_ref().ok()?)));
-        let logged_in = join_all(wanted.map(async |(target, credential)| {
-            let logged_in = log_in(target, credential.clone(), &clients).await;
-            (target.name.clone(), logged_in)
-        }));
-        targets.extend(logged_in.await);
+        let targets = log_in(settings, |target| {
+            target.name.is_master() || others.contains(&target.name)
+        })
+        .await;
         let master_target = match targets.get(&TargetName::master()) {
             Some(Ok(target)) => target.clone(),
             Some(Err(error)) => return Err(StartError::Master(error.clone())),
@@ -192,7 +184,25 @@ impl Fleet {
     }
 }
 
-async fn log_in(
+/// Logs in to each wanted target that has a usable credential, to all at once.
+pub(super) async fn log_in(
+    settings: &Settings,
+    is_wanted: impl Fn(&TargetSettings) -> bool,
+) -> BTreeMap<TargetName, Result<Target, OpenStackError>> {
+    let clients = HttpClients::default();
+    let wanted = settings
+        .targets
+        .iter()
+        .filter(|target| is_wanted(target))
+        .filter_map(|target| Some((target, target.credential.as_ref().ok()?)));
+    let logged_in = join_all(wanted.map(async |(target, credential)| {
+        let logged_in = log_in_to(target, credential.clone(), &clients).await;
+        (target.name.clone(), logged_in)
+    }));
+    logged_in.await.into_iter().collect()
+}
+
+async fn log_in_to(
     settings: &Arc<TargetSettings>,
     credential: Credential,
     clients: &HttpClients,

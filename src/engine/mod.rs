@@ -1,20 +1,27 @@
 //! The actors that run a fleet, and what they need to know before they start.
 //!
-//! `run` logs in, reads the master and chooses the regions (`fleet`, `choose`); the coordinator
-//! starts one region actor after another, as its permits allow; each region lists, decides and
-//! carries out on its own. All of them report; none of them prints.
+//! `prepare` logs in and chooses the regions (`fleet`, `choose`) and `run` reads the master; the
+//! coordinator starts one region actor after another, as its permits allow; each region lists,
+//! decides and carries out on its own, or, for a `backup`, writes down what it listed. All of them
+//! report; none of them prints. `survey` asks every region of the configuration whether it answers.
 
+mod backup;
 mod choose;
 mod coordinator;
 mod fleet;
 mod outcome;
+mod prepare;
 mod region;
 mod run;
 mod shutdown;
+mod survey;
 
+pub use backup::backup;
 pub use fleet::StartError;
 pub use outcome::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, FailOn, RegionOutcome, RunOutcome,
 };
+pub use prepare::Scope;
 pub use run::{FleetRegions, RunOptions, regions, run};
 pub use shutdown::{Stop, StopSignal, Stopper};
+pub use survey::{RegionSurvey, TargetSurvey, survey};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::{RegionName, Status};
 use crate::plan::Plan;
 use crate::report::event::RegionResult;
+use crate::state::BackupFile;
 
 /// How one region ended.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct RegionOutcome {
     pub statuses: Vec<(String, Status)>,
     /// Bytes of content that were sent and published.
     pub uploaded_bytes: u64,
+    /// The file that was written of it; none unless that was asked for and succeeded.
+    pub backup: Option<BackupFile>,
 }
 
 impl RegionOutcome {
@@ -30,6 +33,7 @@ impl RegionOutcome {
             plan: None,
             statuses: Vec::new(),
             uploaded_bytes: 0,
+            backup: None,
         }
     }
 

@@ -56,6 +56,8 @@ pub enum ErrorCode {
     PartFailed,
     /// The destination is the master region itself, which is never written to.
     MasterRefused,
+    /// A backup could not be written to the disk.
+    BackupFailed,
     /// The command line or the configuration is wrong.
     ConfigInvalid,
     /// The run was interrupted.
@@ -66,7 +68,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::AuthFailed,
         Self::KeystoneUnreachable,
         Self::KeystoneFailed,
@@ -91,6 +93,7 @@ impl ErrorCode {
         Self::QuotaExceeded,
         Self::PartFailed,
         Self::MasterRefused,
+        Self::BackupFailed,
         Self::ConfigInvalid,
         Self::Interrupted,
         Self::Internal,
@@ -161,6 +164,9 @@ impl ErrorCode {
             }
             Self::MasterRefused => {
                 "Leave this region out: its image endpoint is the master's, which is never written to."
+            }
+            Self::BackupFailed => {
+                "Check that `log_dir` is a folder that can be written to, and that its disk has room, then run again."
             }
             Self::ConfigInvalid => {
                 "Nothing was changed. Every key is explained in the sample configuration, conf/glancesync.conf."

@@ -26,7 +26,8 @@ pub enum Listing {
     Visible,
     /// The hidden ones, which Glance keeps in a list of their own.
     Hidden,
-    /// Both of them, the hidden ones last, within the time of one list.
+    /// All that the credential may see, other projects' community images among them, which no list
+    /// has by default; the hidden ones last, within the time of one list.
     All,
     /// Those of the default list with that name.
     Named(String),
@@ -40,7 +41,10 @@ impl Listing {
         match self {
             Self::Visible => vec![visible],
             Self::Hidden => vec![hidden],
-            Self::All => vec![visible, hidden],
+            Self::All => [visible, hidden]
+                .into_iter()
+                .map(|filters| [filters, vec![("visibility", "all".to_owned())]].concat())
+                .collect(),
             // Without an operator, a colon in the name would be taken for the end of one.
             Self::Named(name) => vec![vec![("name", format!("eq:{name}"))]],
         }

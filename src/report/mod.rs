@@ -9,6 +9,8 @@ mod actor;
 pub mod event;
 mod events;
 #[cfg(test)]
+mod events_page;
+#[cfg(test)]
 mod fixtures;
 pub mod format;
 mod layout;

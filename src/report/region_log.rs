@@ -4,9 +4,9 @@
 //! text comes in escaped, so that one message is one line and no line can be forged.
 
 use std::collections::HashMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
@@ -14,6 +14,7 @@ use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use super::text::{OneLine, is_hidden};
 use super::wording::Line;
 use crate::model::RegionName;
+use crate::state::{FolderError, make_folder};
 
 /// Bytes of a file's name before a number and `.txt`: file systems take 255.
 const STEM_MAX: usize = 200;
@@ -30,6 +31,12 @@ impl LogError {
     fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self { path, source }
+    }
+}
+
+impl From<FolderError> for LogError {
+    fn from(FolderError { path, source }: FolderError) -> Self {
+        Self { path, source }
     }
 }
 
@@ -57,27 +64,8 @@ impl RegionLogs {
         started: DateTime<FixedOffset>,
         title: String,
     ) -> Result<Self, LogError> {
-        // In the summary a path must mean something to a reader who stands elsewhere.
-        let log_dir = std::path::absolute(log_dir).map_err(LogError::at(log_dir))?;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o750)
-            .create(&log_dir)
-            .map_err(LogError::at(&log_dir))?;
         let name = started.format("sync_%Y%m%d_%H%M").to_string();
-        let mut folder = log_dir.join(&name);
-        let mut number = 1;
-        // Creating it is the only test whether it is free: two runs may start at once.
-        while let Err(error) = DirBuilder::new().mode(0o750).create(&folder) {
-            if error.kind() != io::ErrorKind::AlreadyExists {
-                return Err(LogError {
-                    path: folder,
-                    source: error,
-                });
-            }
-            number += 1;
-            folder = log_dir.join(format!("{name}_{number}"));
-        }
+        let folder = make_folder(log_dir, &name)?;
         Ok(Self {
             folder,
             title,
@@ -187,7 +175,7 @@ impl RegionLogs {
     }
 }
 
-/// The name of a region's log, less `.txt`: the region's name, with `_` for a `/`, a leading dot,
+/// The name of a region's log or backup, less its ending: the region's name, with `_` for a `/`, a leading dot,
 /// and characters that are not seen, cut at 200 bytes. A colon stays.
 pub fn file_stem(region: &RegionName) -> String {
     let mut stem = String::new();

@@ -151,7 +151,7 @@ fn run_started(kind: &EventKind) -> String {
         }
         Mode::Status => format!("comparing {regions} with {master}{at_once}"),
         Mode::Backup => {
-            format!("writing the metadata of {regions} and of the master region {master}{at_once}")
+            format!("writing the metadata of the images of {regions}{at_once}; master is {master}")
         }
     }
 }

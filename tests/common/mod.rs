@@ -4,6 +4,7 @@
 pub(crate) mod cloud;
 pub(crate) mod config;
 pub(crate) mod embedded;
+pub(crate) mod events;
 pub(crate) mod fleet;
 pub(crate) mod glance;
 pub(crate) mod http;

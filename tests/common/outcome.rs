@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::events;
 use super::traffic::Request;
 
 /// A finished run.
@@ -62,6 +63,19 @@ impl Outcome {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{self}"))
         };
         self.stderr.lines().map(parse).collect()
+    }
+
+    /// Asserts that every event is as the page about events says, whatever else is in there.
+    #[track_caller]
+    pub(crate) fn assert_events_are_documented(&self) {
+        let objects = self.stderr.lines().filter(|line| line.starts_with('{'));
+        for line in objects {
+            let Ok(event) = serde_json::from_str(line) else {
+                continue;
+            };
+            let complaints = events::complaints(&event);
+            assert_eq!(complaints, [""; 0], "{line}\nin {self}");
+        }
     }
 
     /// The events of that name.

@@ -172,6 +172,7 @@ impl Running {
             traffic: BTreeMap::new(),
         };
         assert!(ended.is_some(), "it hangs: {outcome}");
+        outcome.assert_events_are_documented();
         outcome
     }
 }

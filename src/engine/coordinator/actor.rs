@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::state::{Exclusive, Queue};
 use crate::engine::outcome::RegionOutcome;
-use crate::engine::region::{RegionActor, RegionTask, RegionWork, SyncRegion};
+use crate::engine::region::{RegionActor, RegionTask, RegionWork, RunRegion};
 use crate::engine::shutdown::StopSignal;
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::EndpointUrl;
@@ -90,7 +90,7 @@ impl Coordinator {
         let key = task.key();
         let actor = RegionActor::new(Arc::clone(&self.work));
         let address = RegionActor::start_in_arbiter(&self.arbiter(), |_| actor);
-        let ended = async move { address.send(SyncRegion(task)).await };
+        let ended = async move { address.send(RunRegion(task)).await };
         context.spawn(
             ended
                 .into_actor(self)

@@ -7,7 +7,7 @@ use actix::{
 };
 use futures_util::future::LocalBoxFuture;
 
-use super::pipeline::RegionTask;
+use super::task::RegionTask;
 use crate::engine::outcome::RegionOutcome;
 
 /// What is done for a region.
@@ -32,15 +32,15 @@ impl Actor for RegionActor {
     type Context = Context<Self>;
 }
 
-/// Bring this region in step. Where the work panics, the sender gets `MailboxError::Closed`.
+/// Do the work for this region. Where the work panics, the sender gets `MailboxError::Closed`.
 #[derive(Debug, Message)]
 #[rtype(result = "RegionOutcome")]
-pub(crate) struct SyncRegion(pub RegionTask);
+pub(crate) struct RunRegion(pub RegionTask);
 
-impl Handler<SyncRegion> for RegionActor {
+impl Handler<RunRegion> for RegionActor {
     type Result = ResponseActFuture<Self, RegionOutcome>;
 
-    fn handle(&mut self, SyncRegion(task): SyncRegion, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, RunRegion(task): RunRegion, _: &mut Self::Context) -> Self::Result {
         let work = self.work.run(task).into_actor(self);
         Box::pin(work.map(|outcome, _, context: &mut Context<Self>| {
             context.stop();

@@ -1,14 +1,19 @@
 //! One region of a run, from its list to its last action.
 //!
-//! `actor` is told by the coordinator to start and answers with the outcome; `pipeline` lists and
-//! decides; `state` says what comes next; `execute` and `send` do it.
+//! `actor` is told by the coordinator to start on a `task` and answers with the outcome. Its work is
+//! one of two: `pipeline` lists and decides, `state` says what comes next, `execute` and `send` do
+//! it; or `backup` lists and writes a file.
 
 mod actor;
+mod backup;
 mod execute;
 mod failure;
 mod pipeline;
 mod send;
 mod state;
+mod task;
 
-pub(super) use actor::{RegionActor, RegionWork, SyncRegion};
-pub(super) use pipeline::{Pipeline, RegionJob, RegionTask, RunContext, failure_of};
+pub(super) use actor::{RegionActor, RegionWork, RunRegion};
+pub(super) use backup::Backup;
+pub(super) use pipeline::{Pipeline, RunContext};
+pub(super) use task::{RegionTask, failure_of, unknown_region};

@@ -1,5 +1,6 @@
 //! One region from its list to its last action: lists, decides, looks for content, carries out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,13 +9,11 @@ use futures_util::future::LocalBoxFuture;
 use super::actor::RegionWork;
 use super::execute::Executor;
 use super::state::RegionState;
-use crate::engine::fleet::Target;
+use super::task::{RegionJob, RegionTask, failure_of, unknown_region};
 use crate::engine::outcome::RegionOutcome;
 use crate::engine::shutdown::StopSignal;
-use crate::model::{ErrorCode, Image, RegionName, Status, Warning};
-use crate::openstack::{
-    EndpointUrl, GlanceReader, GlanceWriter, Listing, MasterEndpoints, OpenStackError,
-};
+use crate::model::{ErrorCode, Image, RegionName, Status, TargetName, Warning};
+use crate::openstack::{GlanceReader, GlanceWriter, Listing, MasterEndpoints, OpenStackError};
 use crate::plan::{self, ImageFilter, Plan, PlannedFailure, RegionImages, Selection};
 use crate::report::Events;
 use crate::report::event::{EventKind, Failure, Mode, RegionResult};
@@ -29,6 +28,8 @@ pub(crate) struct RunContext {
     pub filter: ImageFilter,
     /// `--keep-going`.
     pub keep_going: bool,
+    /// What each target wants of the master inventory.
+    pub selections: BTreeMap<TargetName, Arc<Selection>>,
     /// Where content comes from.
     pub images: ImagesDir,
     /// Every endpoint that leads to the master.
@@ -41,27 +42,7 @@ pub(crate) struct RunContext {
     pub stop: StopSignal,
 }
 
-/// A region that is to be brought in step.
-#[derive(Debug, Clone)]
-pub(crate) struct RegionTask {
-    /// Its name.
-    pub region: RegionName,
-    /// What is to be done; an error where it is known already that it fails.
-    pub job: Result<RegionJob, Failure>,
-}
-
-/// What a region needs to run.
-#[derive(Debug, Clone)]
-pub(crate) struct RegionJob {
-    /// Its target.
-    pub target: Target,
-    /// What the target wants of the master inventory.
-    pub selection: Arc<Selection>,
-    /// Where its Glance is.
-    pub endpoint: EndpointUrl,
-}
-
-/// The real work of a region, with all that regions have in common.
+/// Brings a region in step, or says how far it is from it; with all that regions have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Pipeline(pub Arc<RunContext>);
 
@@ -117,7 +98,11 @@ impl RegionRun<'_> {
 
     async fn try_process(&mut self, job: &RegionJob) -> Result<(), OpenStackError> {
         let reader = job.target.reader(&self.region.region)?;
-        let mut plan = self.decide(job, &reader).await?;
+        let Some(selection) = self.context.selections.get(&self.region.target) else {
+            self.fail(unknown_region(self.region));
+            return Ok(());
+        };
+        let mut plan = self.decide(job, selection, &reader).await?;
         if self.context.mode != Mode::Status {
             self.look_for_content(&mut plan).await;
         }
@@ -152,13 +137,17 @@ impl RegionRun<'_> {
         }
     }
 
-    async fn decide(&self, job: &RegionJob, reader: &GlanceReader) -> Result<Plan, OpenStackError> {
+    async fn decide(
+        &self,
+        job: &RegionJob,
+        selection: &Selection,
+        reader: &GlanceReader,
+    ) -> Result<Plan, OpenStackError> {
         let rules = &job.target.settings.rules;
         let project_id = job.target.session.project_id();
         self.context.events.note(self.region, "lists its images");
         let listed = reader.list(&Listing::Visible).await?;
-        let absent =
-            plan::needs_hidden_images(&job.selection, rules, self.region, project_id, &listed);
+        let absent = plan::needs_hidden_images(selection, rules, self.region, project_id, &listed);
         let hidden: Vec<Image> = if absent {
             reader.list(&Listing::Hidden).await?
         } else {
@@ -170,8 +159,8 @@ impl RegionRun<'_> {
             listed: &listed,
             hidden: &hidden,
         };
-        let mut plan = plan::build(&job.selection, rules, &images);
-        self.context.filter.apply(&mut plan, &job.selection);
+        let mut plan = plan::build(selection, rules, &images);
+        self.context.filter.apply(&mut plan, selection);
         Ok(plan)
     }
 
@@ -270,18 +259,8 @@ impl RegionRun<'_> {
             plan: self.plan,
             statuses: self.statuses,
             uploaded_bytes: self.sums.uploaded_bytes,
+            backup: None,
         }
-    }
-}
-
-/// The failure that an error of a server is, before it is known which image it is about.
-pub(crate) fn failure_of(error: &OpenStackError) -> Failure {
-    Failure {
-        code: error.code(),
-        message: error.to_string(),
-        hint: error.hint().to_owned(),
-        image: None,
-        action: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Functions that write a value to a writer; the command line chooses which, and owns the stream.
 
+mod backup;
 mod plan;
 mod status;
 mod summary;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use super::text::{OneLine, visible_json};
 use crate::model::RegionName;
 
+pub use backup::{backup_json, backup_text};
 pub(super) use plan::{PlanLine, region_lines};
 pub use plan::{plan_json, plan_text};
 pub use status::{status_csv, status_json};
@@ -37,7 +39,7 @@ pub fn regions_json(out: &mut impl Write, regions: &[RegionName]) -> io::Result<
 }
 
 /// Writes one document, indented, with a line break at its end.
-fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+pub fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     let document = serde_json::to_string_pretty(value)?;
     writeln!(out, "{}", visible_json(document))
 }

@@ -1,0 +1,44 @@
+//! `--make-backup`: the metadata of every image, in a file for each region.
+
+use std::sync::Arc;
+
+use chrono::Local;
+
+use super::args::{Format, RunArgs};
+use super::output;
+use super::run::say_summary;
+use super::session::{CliError, Session};
+use crate::engine::{self, Scope};
+use crate::report::format;
+use crate::state::{BackupFile, BackupFolder};
+
+pub(super) async fn run(
+    args: &RunArgs,
+    scope: &Scope,
+    session: Session,
+    wanted: Format,
+) -> Result<u8, CliError> {
+    if !args.image.is_empty() {
+        let message = "--image does not apply to a backup: every image is written";
+        session.terminal.say(message);
+    }
+    let settings = &session.settings;
+    let folder = BackupFolder::create(&settings.log_dir, Local::now().fixed_offset())?;
+    let folder = Arc::new(folder);
+    let stop = session.listen_to_signals()?;
+    let outcome =
+        engine::backup(settings, scope, Arc::clone(&folder), &session.events, &stop).await;
+    folder.remove_if_empty();
+    let outcome = outcome?;
+    let terminal = session.terminal.clone();
+    let summary = session.finish().await?;
+    let regions = outcome.regions.into_iter();
+    let files: Vec<BackupFile> = regions.filter_map(|region| region.backup).collect();
+    output::print(|out| match wanted {
+        Format::Json => format::backup_json(out, folder.path(), &files, &summary),
+        _ => format::backup_text(out, &files),
+    })
+    .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
+    say_summary(&terminal, &summary);
+    Ok(outcome.exit_code)
+}

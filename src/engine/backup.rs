@@ -1,0 +1,44 @@
+//! A backup: the coordinator runs over the chosen regions and the master region, and the actor of
+//! each writes a file. Nothing is compared, and nothing is changed.
+
+use std::sync::Arc;
+
+use super::fleet::StartError;
+use super::outcome::RunOutcome;
+use super::prepare::{Prepared, Scope};
+use super::region::{Backup, RegionTask};
+use super::shutdown::StopSignal;
+use crate::config::Settings;
+use crate::report::Events;
+use crate::report::event::Mode;
+use crate::state::BackupFolder;
+
+/// Writes the metadata of every image into a file for each region, the master region first, unless
+/// `--exclude` names it. Needs a running actix system.
+///
+/// # Errors
+///
+/// Whatever is wrong before the first region starts. A master region that does not answer fails
+/// alone, as any other.
+pub async fn backup(
+    settings: &Settings,
+    scope: &Scope,
+    folder: Arc<BackupFolder>,
+    events: &Events,
+    stop: &StopSignal,
+) -> Result<RunOutcome, StartError> {
+    let run = Prepared::new(settings, scope, Mode::Backup, events, stop).await?;
+    let mut tasks = run.tasks();
+    let master = &run.fleet.master;
+    if !scope.exclude.contains(master) {
+        tasks.insert(0, RegionTask::new(master, &run.fleet.master_target));
+    }
+    run.announce(&tasks);
+    let work = Backup {
+        folder,
+        events: events.clone(),
+        stop: stop.clone(),
+    };
+    let regions = run.carry_out(Arc::new(work), tasks).await?;
+    Ok(run.finish(regions, false))
+}

@@ -1,0 +1,185 @@
+//! What every run over regions has in common: log-ins and choice before, coordinator, outcome and
+//! the events around it all. `run` and `backup` say what is done in between.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::Actor;
+
+use super::choose::{ChoiceKind, Chosen, Wishes};
+use super::coordinator::{Coordinator, RunRegions};
+use super::fleet::{Fleet, StartError, check_targets};
+use super::outcome::{EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, RegionOutcome, RunOutcome};
+use super::region::{RegionTask, RegionWork, failure_of, unknown_region};
+use super::shutdown::StopSignal;
+use crate::config::Settings;
+use crate::model::{RegionName, RegionSelector, Warning, WarningCode};
+use crate::report::Events;
+use crate::report::event::{EventKind, Mode};
+
+/// Which regions, and how many of them at once.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// The regions; none stand for all regions of `master`.
+    pub selectors: Vec<RegionSelector>,
+    /// `--exclude`
+    pub exclude: BTreeSet<RegionName>,
+    /// At most `max_children` regions at once; otherwise one after another.
+    pub parallel: bool,
+}
+
+impl Scope {
+    pub(super) fn wishes(&self, settings: &Settings) -> Wishes {
+        Wishes {
+            selectors: self.selectors.clone(),
+            exclude: self.exclude.clone(),
+            preferable_order: settings.preferable_order.clone(),
+            ignore_regions: settings
+                .targets
+                .iter()
+                .map(|target| (target.name.clone(), target.ignore_regions.clone()))
+                .collect(),
+        }
+    }
+}
+
+/// A run whose regions are known and none of which has started.
+pub(super) struct Prepared<'a> {
+    /// The log-ins.
+    pub fleet: Fleet,
+    /// The regions.
+    pub chosen: Chosen,
+    mode: Mode,
+    parallel: bool,
+    max_children: usize,
+    events: &'a Events,
+    stop: &'a StopSignal,
+    started: Instant,
+}
+
+impl<'a> Prepared<'a> {
+    /// Logs in and chooses the regions.
+    pub(super) async fn new(
+        settings: &Settings,
+        scope: &Scope,
+        mode: Mode,
+        events: &'a Events,
+        stop: &'a StopSignal,
+    ) -> Result<Self, StartError> {
+        let started = Instant::now();
+        check_targets(&scope.selectors, settings)?;
+        let wishes = scope.wishes(settings);
+        let fleet = Fleet::log_in(settings, wishes.other_targets()).await?;
+        let chosen = fleet.choose(&wishes);
+        Ok(Self {
+            fleet,
+            chosen,
+            mode,
+            parallel: scope.parallel,
+            max_children: if scope.parallel {
+                settings.max_children
+            } else {
+                1
+            },
+            events,
+            stop,
+            started,
+        })
+    }
+
+    /// A task for each chosen region, in run order.
+    pub(super) fn tasks(&self) -> Vec<RegionTask> {
+        let task = |(region, kind): &(RegionName, ChoiceKind)| match self
+            .fleet
+            .targets
+            .get(&region.target)
+        {
+            Some(Ok(target)) if *kind != ChoiceKind::TargetFailed => {
+                RegionTask::new(region, target)
+            }
+            Some(Err(error)) => RegionTask::failing(region, failure_of(error)),
+            _ => RegionTask::failing(region, unknown_region(region)),
+        };
+        self.chosen.regions.iter().map(task).collect()
+    }
+
+    /// Reports that the run starts with these regions, and what was found so far.
+    pub(super) fn announce(&self, tasks: &[RegionTask]) {
+        let regions: Vec<_> = tasks.iter().map(|task| task.region.clone()).collect();
+        // What is run is no longer skipped, as the master region in a backup.
+        let skipped = self.chosen.skipped_master.iter();
+        let skipped: Vec<_> = skipped.filter(|name| !regions.contains(name)).collect();
+        let started = EventKind::RunStarted {
+            master: self.fleet.master.clone(),
+            regions,
+            mode: self.mode,
+            parallel: self.parallel,
+            max_children: self.max_children,
+        };
+        self.events.emit(None, started);
+        for warning in &self.fleet.warnings {
+            self.events.warning(None, warning.clone());
+        }
+        for target in self.fleet.targets.values().flatten() {
+            if target.settings.insecure {
+                self.warn(
+                    WarningCode::InsecureConnection,
+                    format!(
+                        "`insecure` is set for [{}]: the certificates of its servers are not verified",
+                        target.settings.name
+                    ),
+                );
+            }
+        }
+        for region in skipped {
+            self.warn(
+                WarningCode::MasterRegionSkipped,
+                format!("{region} leads to the master region's own Glance, and is skipped"),
+            );
+        }
+    }
+
+    fn warn(&self, code: WarningCode, message: String) {
+        self.events.warning(None, Warning::new(code, message));
+    }
+
+    /// Has the work done for each task by an actor of its own.
+    pub(super) async fn carry_out(
+        &self,
+        work: Arc<dyn RegionWork>,
+        tasks: Vec<RegionTask>,
+    ) -> Result<Vec<RegionOutcome>, StartError> {
+        let (events, stop) = (self.events.clone(), self.stop.clone());
+        Coordinator::new(work, events, stop, self.max_children)
+            .start()
+            .send(RunRegions(tasks))
+            .await
+            .ok()
+            .flatten()
+            .ok_or(StartError::CoordinatorLost)
+    }
+
+    /// Reports that the run is over. It has failed where that is said or a region failed.
+    pub(super) fn finish(&self, regions: Vec<RegionOutcome>, has_failed: bool) -> RunOutcome {
+        let regions_failed = regions.iter().filter(|region| region.is_failed()).count();
+        let exit_code = if self.stop.is_stopping() {
+            EXIT_INTERRUPTED
+        } else if has_failed || regions_failed > 0 {
+            EXIT_FAILED
+        } else {
+            EXIT_OK
+        };
+        self.events.emit(
+            None,
+            EventKind::RunFinished {
+                regions_ok: regions.len() - regions_failed,
+                regions_failed,
+                uploaded_bytes: regions.iter().map(|region| region.uploaded_bytes).sum(),
+                seconds: self.started.elapsed().as_secs_f64(),
+                exit_code,
+            },
+        );
+        RunOutcome { regions, exit_code }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a region actor is handed: which region, and how it is reached. The coordinator queues tasks;
+//! the works of `pipeline` and `backup` carry them out.
+
+use crate::engine::fleet::Target;
+use crate::model::{ErrorCode, RegionName};
+use crate::openstack::{EndpointUrl, OpenStackError};
+use crate::report::event::Failure;
+
+/// A region whose turn comes.
+#[derive(Debug, Clone)]
+pub(crate) struct RegionTask {
+    /// Its name.
+    pub region: RegionName,
+    /// How it is reached; an error where it is known already that it fails.
+    pub job: Result<RegionJob, Failure>,
+}
+
+/// How a region is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct RegionJob {
+    /// Its target.
+    pub target: Target,
+    /// Where its Glance is.
+    pub endpoint: EndpointUrl,
+}
+
+impl RegionTask {
+    /// The task for a region of a target that was logged in to.
+    pub(crate) fn new(region: &RegionName, target: &Target) -> Self {
+        let job = match target.reader(&region.region) {
+            Ok(reader) => Ok(RegionJob {
+                target: target.clone(),
+                endpoint: reader.endpoint().clone(),
+            }),
+            Err(error) => Err(failure_of(&error)),
+        };
+        Self {
+            region: region.clone(),
+            job,
+        }
+    }
+
+    /// The task for a region that fails.
+    pub(crate) fn failing(region: &RegionName, failure: Failure) -> Self {
+        Self {
+            region: region.clone(),
+            job: Err(failure),
+        }
+    }
+}
+
+/// The failure that an error of a server is, before it is known which image it is about.
+pub(crate) fn failure_of(error: &OpenStackError) -> Failure {
+    failure(error.code(), error.to_string(), error.hint())
+}
+
+/// The failure of a region that nothing is known of.
+pub(crate) fn unknown_region(region: &RegionName) -> Failure {
+    let code = ErrorCode::RegionUnknown;
+    let message = format!("{region}: nothing is known of this region");
+    failure(code, message, code.hint())
+}
+
+/// A failure that is about no image.
+pub(crate) fn failure(code: ErrorCode, message: String, hint: &str) -> Failure {
+    Failure {
+        code,
+        message,
+        hint: hint.to_owned(),
+        image: None,
+        action: None,
+    }
+}
