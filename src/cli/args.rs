@@ -21,7 +21,7 @@ Examples:
 
 A region that is called like a command is written `master:demo`.
 Exit codes: 0 in order, 1 something failed, 2 wrong command line or
-configuration or no master region, 130 interrupted.";
+configuration or no master region, 3 another run is under way, 130 interrupted.";
 
 /// Keeps the images of a fleet of OpenStack regions in step with one master region.
 #[derive(Debug, Parser)]
@@ -103,6 +103,10 @@ pub(super) struct RunArgs {
     /// A failed image does not stop its region
     #[arg(long)]
     pub(super) keep_going: bool,
+
+    /// Wait that long for another run to end [default: not at all]
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) wait_lock: Option<u64>,
 
     /// Exit with 1 when an image has such a status
     #[arg(long, value_name = "STATUS")]

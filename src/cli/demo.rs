@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
-use super::run;
+use super::run::{self, Embedded};
 use crate::engine::EXIT_FAILED;
 use crate::model::{RegionSelector, TargetName};
 use crate::report::{Terminal, TerminalOptions};
@@ -76,7 +76,11 @@ pub(super) fn run(mut args: Box<RunArgs>) -> u8 {
     );
     args.config.file = Some(demo.config_file.clone());
     let targets = [TargetName::master(), TargetName::new("partner")];
-    let code = run::run(&args, Some(&targets.map(RegionSelector::WholeTarget)));
+    let embedded = Embedded {
+        regions: targets.map(RegionSelector::WholeTarget).to_vec(),
+        state: demo.folder.join("state"),
+    };
+    let code = run::run(&args, Some(&embedded));
     terminal.say(&format!(
         "\nConfiguration and logs of this demo: {}\n\
          Next: `glancesync demo --dry-run` shows such a plan, `glancesync demo --show-status --format table`\n\

@@ -1,5 +1,6 @@
 //! The command line: what it takes (`args`), and one function for each mode.
 
+mod admission;
 mod args;
 mod backup;
 mod check_config;

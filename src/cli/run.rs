@@ -1,39 +1,49 @@
 //! The modes that run a fleet: sync, `--dry-run`, `--show-status`; `--make-backup` and
 //! `--show-regions` begin here too.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::admission::Admission;
 use super::args::{Format, RunArgs};
 use super::session::{CliError, Session};
-use super::{backup, output, regions, session};
+use super::{admission, backup, output, regions, session};
 use crate::engine::{self, RunOptions, RunOutcome, Scope};
-use crate::model::{RegionSelector, Warning, WarningCode};
+use crate::model::RegionSelector;
 use crate::plan::{ImageFilter, Plan};
 use crate::report::event::Mode;
 use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
-use crate::state;
 
-/// Runs a fleet as the command line says. `default_regions` stand for no region at all on the
-/// command line.
-pub(super) fn run(args: &RunArgs, default_regions: Option<&[RegionSelector]>) -> u8 {
+/// What is different where a fleet of this program's own is run.
+pub(super) struct Embedded {
+    /// Stand for no region at all on the command line.
+    pub(super) regions: Vec<RegionSelector>,
+    /// Where its state lies, so that none is left in the user's.
+    pub(super) state: PathBuf,
+}
+
+/// Runs a fleet as the command line says.
+pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
     let sources = session::sources(&args.config, args.overrides());
     session::run(&args.messages, &sources, async |session| {
         let format = args.output_format().map_err(CliError::Usage)?;
         if args.show_regions {
             return regions::print(session, format).await;
         }
-        let scope = scope(args, default_regions);
+        let scope = scope(args, embedded);
         if args.make_backup {
             return backup::run(args, &scope, session, format).await;
         }
-        run_fleet(args, scope, session, format).await
+        let state =
+            embedded.map_or_else(admission::state_folder, |embedded| embedded.state.clone());
+        run_fleet(args, scope, &state, session, format).await
     })
 }
 
-fn scope(args: &RunArgs, default_regions: Option<&[RegionSelector]>) -> Scope {
+fn scope(args: &RunArgs, embedded: Option<&Embedded>) -> Scope {
     Scope {
-        selectors: match default_regions {
-            Some(regions) if args.regions.is_empty() => regions.to_vec(),
+        selectors: match embedded {
+            Some(embedded) if args.regions.is_empty() => embedded.regions.clone(),
             _ => args.regions.clone(),
         },
         exclude: args.exclude.iter().cloned().collect(),
@@ -44,6 +54,7 @@ fn scope(args: &RunArgs, default_regions: Option<&[RegionSelector]>) -> Scope {
 async fn run_fleet(
     args: &RunArgs,
     scope: Scope,
+    state: &Path,
     session: Session,
     format: Format,
 ) -> Result<u8, CliError> {
@@ -52,6 +63,11 @@ async fn run_fleet(
         session.check_source()?;
     }
     let stop = session.listen_to_signals()?;
+    let wait = Duration::from_secs(args.wait_lock.unwrap_or_default());
+    let admission = match mode {
+        Mode::Sync => admission::enter(&session, state, wait, &stop).await?,
+        _ => Admission::default(),
+    };
     let options = RunOptions {
         mode,
         scope,
@@ -59,7 +75,7 @@ async fn run_fleet(
             .map_err(|error| CliError::Usage(format!("--image {error}")))?,
         keep_going: args.keep_going,
         fail_on: args.fail_on.map(Into::into),
-        installation: installation(&session, mode),
+        installation: admission.installation.clone(),
     };
     let outcome = engine::run(&session.settings, options, &session.events, &stop).await?;
     let terminal = session.terminal.clone();
@@ -103,24 +119,5 @@ fn print(
         (Mode::DryRun, _) => format::plan_text(out, &plans, summary, paint),
         (_, Format::Json) => format::summary_json(out, summary),
         _ => format::summary_text(out, summary, paint),
-    })
-}
-
-/// Who this installation is. A sync goes on without a state folder: its images are then told by an
-/// id that no later run knows, and left alone until they are a day old.
-fn installation(session: &Session, mode: Mode) -> String {
-    if mode != Mode::Sync {
-        return String::new();
-    }
-    let folder = state::state_folder(|name| std::env::var_os(name).map(PathBuf::from));
-    state::installation(&folder).unwrap_or_else(|error| {
-        session.events.warning(
-            None,
-            Warning::new(
-                WarningCode::StateUnwritable,
-                format!("{error}; the run goes on, and a later one will not know what this one may leave behind"),
-            ),
-        );
-        uuid::Uuid::new_v4().to_string()
     })
 }

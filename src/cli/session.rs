@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use super::args::{ConfigArgs, MessageArgs};
 use super::signals;
 use crate::config::{ConfigErrors, ContentSource, Settings, Sources};
-use crate::engine::{EXIT_FAILED, EXIT_USAGE, StartError, StopSignal, Stopper};
+use crate::engine::{EXIT_FAILED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal, Stopper};
 use crate::model::{ErrorCode, Warning, WarningCode};
 use crate::report::event::Failure;
 use crate::report::{
     Events, ReportOptions, Reporter, ReporterHandle, RunSummary, Terminal, init_tracing,
 };
-use crate::state::FolderError;
+use crate::state::{FolderError, LockError};
 
 /// A mode at work.
 pub(super) struct Session {
@@ -35,6 +35,9 @@ pub(super) enum CliError {
     /// The fleet could not be looked at.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Another run is under way.
+    #[error(transparent)]
+    Locked(#[from] LockError),
     /// No backup can be written.
     #[error("the folder of the backup cannot be made: {0}")]
     Backup(#[from] FolderError),
@@ -70,6 +73,10 @@ impl CliError {
                 what.clone(),
                 "See `glancesync --help`.",
             )],
+            Self::Locked(_) => {
+                let code = ErrorCode::RunLocked;
+                vec![failure(code, self.to_string(), code.hint())]
+            }
             Self::Backup(_) => {
                 let code = ErrorCode::BackupFailed;
                 vec![failure(code, self.to_string(), code.hint())]
@@ -84,6 +91,7 @@ impl CliError {
 
     fn exit_code(&self) -> u8 {
         match self {
+            Self::Locked(_) => EXIT_LOCKED,
             Self::Machine(_)
             | Self::Start(StartError::SelectionLost | StartError::CoordinatorLost) => EXIT_FAILED,
             _ => EXIT_USAGE,

@@ -19,7 +19,8 @@ mod survey;
 pub use backup::backup;
 pub use fleet::StartError;
 pub use outcome::{
-    EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, FailOn, RegionOutcome, RunOutcome,
+    EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_OK, EXIT_USAGE, FailOn, RegionOutcome,
+    RunOutcome,
 };
 pub use prepare::Scope;
 pub use run::{FleetRegions, RunOptions, regions, run};

@@ -74,5 +74,7 @@ pub const EXIT_OK: u8 = 0;
 pub const EXIT_FAILED: u8 = 1;
 /// The command line or the configuration is wrong, or the master region cannot be read.
 pub const EXIT_USAGE: u8 = 2;
+/// Another run for the same master holds the lock.
+pub const EXIT_LOCKED: u8 = 3;
 /// The run was interrupted.
 pub const EXIT_INTERRUPTED: u8 = 130;

@@ -60,6 +60,8 @@ pub enum ErrorCode {
     BackupFailed,
     /// The command line or the configuration is wrong.
     ConfigInvalid,
+    /// Another run for the same master is under way.
+    RunLocked,
     /// The run was interrupted.
     Interrupted,
     /// A fault of this program.
@@ -68,7 +70,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::AuthFailed,
         Self::KeystoneUnreachable,
         Self::KeystoneFailed,
@@ -95,6 +97,7 @@ impl ErrorCode {
         Self::MasterRefused,
         Self::BackupFailed,
         Self::ConfigInvalid,
+        Self::RunLocked,
         Self::Interrupted,
         Self::Internal,
     ];
@@ -170,6 +173,9 @@ impl ErrorCode {
             }
             Self::ConfigInvalid => {
                 "Nothing was changed. Every key is explained in the sample configuration, conf/glancesync.conf."
+            }
+            Self::RunLocked => {
+                "Wait for it, or let this run wait with `--wait-lock SECONDS`. Read-only modes need no lock."
             }
             Self::Interrupted => "Run again: what was done stays, and the rest is taken up.",
             Self::Internal => "This is a fault of glancesync: please report it with this message.",

@@ -1,38 +1,19 @@
-//! The id of this installation: random, made once, kept in the user's state folder. Images on their
+//! The id of this installation: random, made once, kept beside the lock. Images on their
 //! way bear it in a tag, so that a later run knows its own from those of another installation.
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use uuid::Uuid;
 
+use super::StateError;
+
 const FILE_NAME: &str = "installation";
-
-/// The state folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("the state folder {} cannot be used: {source}", path.display())]
-pub struct StateError {
-    path: PathBuf,
-    source: io::Error,
-}
-
-/// Where the state of a user lies: `$XDG_STATE_HOME/glancesync`, `~/.local/state/glancesync`, or
-/// `/run/glancesync` for a user without a home. The environment is given as a look-up.
-pub fn state_folder(environment: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
-    let absolute = |name| environment(name).filter(|path: &PathBuf| path.is_absolute());
-    absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .unwrap_or_else(|| PathBuf::from("/run"))
-        .join("glancesync")
-}
 
 /// The id of this installation. Made at the first call, and the same ever after.
 pub fn installation(folder: &Path) -> Result<String, StateError> {
-    read_or_make(folder).map_err(|source| StateError {
-        path: folder.to_owned(),
-        source,
-    })
+    read_or_make(folder).map_err(|source| StateError::new(folder, source))
 }
 
 fn read_or_make(folder: &Path) -> io::Result<String> {
@@ -96,21 +77,5 @@ mod tests {
         fs::write(&file, "").unwrap();
         let error = installation(&file.join("state")).unwrap_err().to_string();
         assert!(error.contains("file/state"), "{error}");
-    }
-
-    #[test]
-    fn the_state_folder_follows_the_environment() {
-        let of = |home: Option<&str>, xdg: Option<&str>| {
-            state_folder(|name| {
-                let value = if name == "HOME" { home } else { xdg };
-                value.map(PathBuf::from)
-            })
-        };
-        assert_eq!(of(Some("/h"), Some("/x")), Path::new("/x/glancesync"));
-        assert_eq!(
-            of(Some("/h"), Some("relative")),
-            Path::new("/h/.local/state/glancesync")
-        );
-        assert_eq!(of(None, None), Path::new("/run/glancesync"));
     }
 }

@@ -22,6 +22,7 @@ mod ground;
 mod interrupt;
 mod inventory;
 mod leftovers;
+mod lock;
 mod metadata;
 mod modes;
 mod names;

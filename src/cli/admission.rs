@@ -1,0 +1,114 @@
+//! One run at a time: what a sync needs before it may change anything.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::session::{CliError, Session};
+use crate::engine::StopSignal;
+use crate::model::{Auth, ProjectRef, TargetName, Warning, WarningCode};
+use crate::state::{self, LockError, RunLock, StateError};
+
+/// Between two tries to take a lock that another run has.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// The right to run, for as long as this lives.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    /// Who this installation is.
+    pub(super) installation: String,
+    _lock: Option<RunLock>,
+}
+
+/// The state folder of the user.
+pub(super) fn state_folder() -> PathBuf {
+    state::state_folder(|name| std::env::var_os(name).map(PathBuf::from))
+}
+
+/// Takes the lock of this user and master, and waits for it as long as `wait`, unless the run is
+/// stopped meanwhile.
+///
+/// Where the folder cannot be used the run goes on without, with a warning: what it leaves is then
+/// told by an id that no later run knows, and left alone until it is a day old.
+pub(super) async fn enter(
+    session: &Session,
+    state: &Path,
+    wait: Duration,
+    stop: &StopSignal,
+) -> Result<Admission, CliError> {
+    let folder = master_folder(session, state);
+    let until = Instant::now() + wait;
+    let mut is_told = false;
+    loop {
+        match RunLock::take(&folder) {
+            Ok(lock) => {
+                return Ok(Admission {
+                    installation: installation(session, &folder),
+                    _lock: Some(lock),
+                });
+            }
+            Err(LockError::State(error)) => {
+                warn(session, &error);
+                return Ok(Admission {
+                    installation: uuid::Uuid::new_v4().to_string(),
+                    _lock: None,
+                });
+            }
+            Err(held) if Instant::now() >= until || stop.is_stopping() => return Err(held.into()),
+            Err(held) => {
+                if !is_told {
+                    is_told = true;
+                    let secs = wait.as_secs();
+                    session
+                        .terminal
+                        .say(&format!("{held}: waiting up to {secs} s for it to end"));
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+fn installation(session: &Session, folder: &Path) -> String {
+    state::installation(folder).unwrap_or_else(|error| {
+        warn(session, &error);
+        uuid::Uuid::new_v4().to_string()
+    })
+}
+
+fn warn(session: &Session, error: &StateError) {
+    session.events.warning(
+        None,
+        Warning::new(
+            WarningCode::StateUnwritable,
+            format!(
+                "{error}; the run goes on, and a later one will not know what this one may leave behind"
+            ),
+        ),
+    );
+}
+
+/// The state of this master: told by Keystone, project and region.
+fn master_folder(session: &Session, state: &Path) -> PathBuf {
+    let settings = &session.settings;
+    let credential = settings
+        .target(&TargetName::master())
+        .and_then(|target| target.credential.as_ref().ok());
+    let keystone = credential.map(|credential| credential.keystone_url.to_string());
+    let project = credential.map(|credential| match &credential.auth {
+        Auth::Password {
+            project: ProjectRef::Id(id),
+            ..
+        } => id.clone(),
+        Auth::Password {
+            project: ProjectRef::Name { name, domain },
+            ..
+        } => format!("{domain:?} {name}"),
+        Auth::ApplicationCredential { credential, .. } => format!("{credential:?}"),
+    });
+    state::master_folder(
+        state,
+        &keystone.unwrap_or_default(),
+        &project.unwrap_or_default(),
+        &settings.master_region.region,
+    )
+}

@@ -1,0 +1,105 @@
+//! One run at a time for each user and master. The kernel frees the lock when the process ends,
+//! however it ends.
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use chrono::{Local, SecondsFormat};
+
+use super::StateError;
+
+const FILE_NAME: &str = "lock";
+
+/// The lock, for as long as this lives.
+#[derive(Debug)]
+pub struct RunLock(#[expect(dead_code, reason = "held for its lock")] File);
+
+/// The run that holds the lock, in its own words: its process id and when it began. Empty where it
+/// has not written them yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder(String);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            f.write_str("which has just begun")
+        } else {
+            f.write_str(&self.0)
+        }
+    }
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another run has it.
+    #[error("another run for this master is under way: {0}")]
+    Held(Holder),
+    /// The folder cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl RunLock {
+    /// Takes the lock in that folder, or says who has it. Does not wait.
+    pub fn take(folder: &Path) -> Result<Self, LockError> {
+        let failed = |source| LockError::State(StateError::new(folder, source));
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o640)
+            .open(folder.join(FILE_NAME))
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who it is helps; that it is there is what counts.
+                let _ = file.read_to_string(&mut holder);
+                return Err(LockError::Held(Holder(holder.trim().to_owned())));
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let started = Local::now().to_rfc3339_opts(SecondsFormat::Secs, false);
+        // On a full disk the lock still holds; only its words are missing.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "process {}, since {started}", std::process::id()));
+        Ok(Self(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_is_told_who_has_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("state");
+        let first = RunLock::take(&folder).unwrap();
+        let error = RunLock::take(&folder).unwrap_err();
+        assert!(matches!(error, LockError::Held(_)));
+        let said = error.to_string();
+        let own = format!("process {}, since 20", std::process::id());
+        assert!(said.contains(&own), "{said}");
+        drop(first);
+        assert!(RunLock::take(&folder).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = RunLock::take(&file.join("state")).unwrap_err();
+        assert!(error.to_string().contains("file/state"), "{error}");
+    }
+}
