@@ -33,53 +33,73 @@ pub struct TransportCause {
 impl TransportCause {
     /// Looks through an error of the HTTP client and its causes.
     pub(super) fn of(error: &reqwest::Error) -> Self {
-        let io_kind = chain(error)
-            .filter_map(|cause| cause.downcast_ref::<io::Error>())
-            .map(io::Error::kind)
-            .find(|kind| *kind != io::ErrorKind::Other);
-        let innermost = innermost(error);
-        let lower = innermost.to_ascii_lowercase();
-        let (kind, text) = if error.is_dns() {
-            (
-                CauseKind::NameNotFound,
-                format!("the host name is not known ({innermost})"),
-            )
-        } else if let Some(text) = tls_trouble(&lower) {
-            (CauseKind::Tls, format!("{text} ({innermost})"))
-        } else if error.is_connect() {
-            match io_kind {
-                Some(io::ErrorKind::ConnectionRefused) => (
-                    CauseKind::Refused,
-                    "the connection was refused: nothing listens there".to_owned(),
-                ),
-                _ if error.is_timeout() => (
-                    CauseKind::NotConnected,
-                    "no connection could be made in time".to_owned(),
-                ),
-                _ => (
-                    CauseKind::NotConnected,
-                    format!("no connection could be made ({innermost})"),
-                ),
+        if error.is_dns() {
+            return Self::new(CauseKind::NameNotFound, unknown_host(&innermost(error)));
+        }
+        if error.is_connect() {
+            if error.is_timeout() {
+                return Self::not_in_time();
             }
-        } else if matches!(
-            io_kind,
+            return Self::connecting(io_kind(error.source()), &innermost(error));
+        }
+        Self::exchanging(io_kind(error.source()), innermost(error))
+    }
+
+    /// An address could not be found for a host's name.
+    pub(super) fn of_lookup(error: &io::Error) -> Self {
+        Self::new(CauseKind::NameNotFound, unknown_host(&error.to_string()))
+    }
+
+    /// A connection could not be made.
+    pub(super) fn of_connect(error: &io::Error) -> Self {
+        Self::connecting(Some(error.kind()), &error.to_string())
+    }
+
+    /// A connection could not be made before the limit.
+    pub(super) fn not_in_time() -> Self {
+        let text = "no connection could be made in time".to_owned();
+        Self::new(CauseKind::NotConnected, text)
+    }
+
+    /// A connection was of no use, or not for long.
+    pub(super) fn of_connection(error: &hyper::Error) -> Self {
+        Self::exchanging(io_kind(Some(error)), innermost(error))
+    }
+
+    fn new(kind: CauseKind, text: String) -> Self {
+        Self { kind, text }
+    }
+
+    fn connecting(kind: Option<io::ErrorKind>, words: &str) -> Self {
+        if let Some(text) = tls_trouble(words) {
+            return Self::new(CauseKind::Tls, format!("{text} ({words})"));
+        }
+        if kind == Some(io::ErrorKind::ConnectionRefused) {
+            let text = "the connection was refused: nothing listens there".to_owned();
+            return Self::new(CauseKind::Refused, text);
+        }
+        let text = format!("no connection could be made ({words})");
+        Self::new(CauseKind::NotConnected, text)
+    }
+
+    fn exchanging(kind: Option<io::ErrorKind>, words: String) -> Self {
+        if let Some(text) = tls_trouble(&words) {
+            return Self::new(CauseKind::Tls, format!("{text} ({words})"));
+        }
+        let is_closed = matches!(
+            kind,
             Some(
                 io::ErrorKind::ConnectionReset
                     | io::ErrorKind::BrokenPipe
                     | io::ErrorKind::ConnectionAborted
                     | io::ErrorKind::UnexpectedEof
             )
-        ) || lower.contains("connection closed")
-            || lower.contains("end of file")
-        {
-            (
-                CauseKind::Lost,
-                format!("the server closed the connection ({innermost})"),
-            )
-        } else {
-            (CauseKind::Other, innermost)
-        };
-        Self { kind, text }
+        );
+        if is_closed || words.contains("connection closed") || words.contains("end of file") {
+            let text = format!("the server closed the connection ({words})");
+            return Self::new(CauseKind::Lost, text);
+        }
+        Self::new(CauseKind::Other, words)
     }
 
     /// True where the request cannot have reached the server.
@@ -99,18 +119,32 @@ impl fmt::Display for TransportCause {
     }
 }
 
-fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| (*cause).source())
+fn chain<'a>(
+    first: Option<&'a (dyn Error + 'static)>,
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(first, |cause| (*cause).source())
+}
+
+fn io_kind(first: Option<&(dyn Error + 'static)>) -> Option<io::ErrorKind> {
+    chain(first)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .map(io::Error::kind)
+        .find(|kind| *kind != io::ErrorKind::Other)
 }
 
 /// The last of the causes: the others only say that something below them failed.
-fn innermost(error: &reqwest::Error) -> String {
-    chain(error)
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(Some(error))
         .last()
-        .map_or_else(|| "no further cause".to_owned(), ToString::to_string)
+        .map_or_else(String::new, ToString::to_string)
 }
 
-fn tls_trouble(text: &str) -> Option<&'static str> {
+fn unknown_host(words: &str) -> String {
+    format!("the host name is not known ({words})")
+}
+
+fn tls_trouble(words: &str) -> Option<&'static str> {
+    let text = words.to_ascii_lowercase();
     if text.contains("causedasendentity") {
         return Some(
             "the server's certificate is an authority's own, which is no server's: it needs one \

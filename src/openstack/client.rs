@@ -13,10 +13,10 @@ use url::{Host, Url};
 
 use super::OpenStackError;
 
-const USER_AGENT: &str = concat!("glancesync/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("glancesync/", env!("CARGO_PKG_VERSION"));
 
 /// Of the way to a server only the making of the connection has a limit that holds for all calls.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Many servers close a connection that was idle for 5 s; one that is taken up again just then
 /// would cost an upload.
@@ -59,6 +59,9 @@ impl HttpClients {
 /// nothing is ever written to a place that was not checked.
 #[derive(Clone)]
 pub struct HttpClient(Arc<Shared>);
+
+/// What names a proxy for plain HTTP.
+const PROXY_VARIABLES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 
 struct Shared {
     certificates: Option<Vec<Certificate>>,
@@ -123,6 +126,21 @@ impl HttpClient {
         })?;
         clients.insert(key, client.clone());
         Ok(client)
+    }
+
+    /// True where the way to the server leads through neither TLS nor a proxy.
+    pub(super) fn is_direct(url: &Url) -> bool {
+        match Route::to(url) {
+            Route::PlainLoopback => true,
+            Route::Loopback => false,
+            // Which hosts a proxy is not for is the pooled client's business.
+            Route::Network => {
+                url.scheme() == "http"
+                    && PROXY_VARIABLES
+                        .iter()
+                        .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
+            }
+        }
     }
 
     fn build(&self, route: Route) -> reqwest::Result<reqwest::Client> {

@@ -303,9 +303,8 @@ impl OpenStackError {
         matches!(self.status(), Some(404 | 410))
     }
 
-    /// True where the server closed the connection while content was sent. Its answer may have been
-    /// lost with it.
-    pub fn is_broken_upload(&self) -> bool {
+    /// True where the server closed the connection while content was sent.
+    fn is_broken_upload(&self) -> bool {
         matches!(self, Self::Unreachable { cause, .. } if cause.kind == CauseKind::Lost)
             && self.operation() == Some(Operation::Upload)
     }

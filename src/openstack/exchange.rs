@@ -14,7 +14,7 @@ use super::{TransportCause, message};
 use crate::model::{RegionName, Secret};
 
 /// No more is read of an answer that is an error.
-const MAX_ERROR_BYTES: usize = 64 << 10;
+pub(super) const MAX_ERROR_BYTES: usize = 64 << 10;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 
@@ -157,7 +157,7 @@ impl Failure {
         Self::Transport(TransportCause::of(&error.without_url()))
     }
 
-    fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let mut message = message::of_body(body);
         if status.is_redirection()

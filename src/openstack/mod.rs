@@ -11,6 +11,7 @@
 mod catalogue;
 mod cause;
 mod client;
+mod direct;
 mod download;
 mod endpoint;
 mod error;

@@ -195,10 +195,7 @@ impl Connection {
                 Script::Answer(status, headers, body) => {
                     self.answer(status, &headers, &body).await;
                 }
-                Script::AnswerAfter(read, status, body) => {
-                    // What was read went somewhere before it was found to be too much.
-                    tokio::time::sleep(Duration::from_millis(if read == 0 { 0 } else { 100 }))
-                        .await;
+                Script::AnswerAfter(_, status, body) => {
                     return self
                         .answer(status, &[("connection", "close".to_owned())], &body)
                         .await;

@@ -6,17 +6,22 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use url::{Position, Url};
 use uuid::Uuid;
 
+use super::client::USER_AGENT;
 use super::error::Operation;
-use super::exchange::{self, AUTH_TOKEN, Failure, Request};
+use super::exchange::{self, AUTH_TOKEN, Answer, Failure, Request};
 use super::retry::{Repeat, Tries};
 use super::service::{CALL_TIMEOUT, GlanceOptions};
-use super::{GlanceReader, MasterEndpoints, OpenStackError, PatchOp, Session, patch, wire};
-use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Visibility};
+use super::{
+    GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session, direct, patch,
+    wire,
+};
+use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Secret, Visibility};
 
 /// A store may take minutes to free the space of a large image.
 const DELETE_TIMEOUT: Duration = Duration::from_mins(5);
@@ -157,31 +162,16 @@ impl GlanceWriter {
         let service = self.service();
         let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
         let request = service.request(Operation::Upload, Method::PUT, url);
-        let client = service.session.http().for_url(&request.url)?;
         let tries = Tries::new(&service.options.retry, Repeat::IfNotReceived, None);
         let token = service.session.lasting_token().await?;
-        let sent = client
-            .put(request.url.clone())
-            .header(AUTH_TOKEN, exchange::token_header(&token.secret))
-            .header(header::CONTENT_TYPE, "application/octet-stream")
-            // Without a length Glance makes an empty image active, and of an empty body the
-            // client would not say the length by itself.
-            .header(header::CONTENT_LENGTH, size)
-            .header(IMAGE_SIZE, size)
-            .body(reqwest::Body::wrap(body))
-            .send()
-            .await;
-        let failure = match sent {
-            Ok(response) => {
-                let answer = exchange::read(response, request.max_answer_bytes);
-                match timeout(REST_OF_ANSWER_TIMEOUT, answer).await {
-                    Ok(Ok(_)) => return Ok(()),
-                    Ok(Err(failure)) => failure,
-                    Err(_) => Failure::TimedOut(REST_OF_ANSWER_TIMEOUT),
-                }
-            }
-            Err(error) => Failure::transport(error),
+        let headers = content_headers(&token.secret, size);
+        let sent = if HttpClient::is_direct(&request.url) {
+            put_direct(&request.url, headers, body).await
+        } else {
+            let client = service.session.http().for_url(&request.url)?;
+            put_pooled(&client, &request, headers, body).await
         };
+        let Err(failure) = sent else { return Ok(()) };
         if failure.is_unauthorised() {
             service.session.renew(&token).await?;
         }
@@ -253,6 +243,63 @@ impl fmt::Display for GlanceWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.region(), self.endpoint())
     }
+}
+
+fn content_headers(token: &Secret, size: u64) -> HeaderMap {
+    HeaderMap::from_iter([
+        (AUTH_TOKEN, exchange::token_header(token)),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        ),
+        // Without a length Glance makes an empty image active, and of an empty body the client
+        // would not say the length by itself.
+        (header::CONTENT_LENGTH, size.into()),
+        (IMAGE_SIZE, size.into()),
+    ])
+}
+
+async fn put_pooled<B>(
+    client: &reqwest::Client,
+    request: &Request,
+    headers: HeaderMap,
+    body: B,
+) -> Result<Answer, Failure>
+where
+    B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let response = client
+        .put(request.url.clone())
+        .headers(headers)
+        .body(reqwest::Body::wrap(body))
+        .send()
+        .await
+        .map_err(Failure::transport)?;
+    let answer = exchange::read(response, request.max_answer_bytes);
+    timeout(REST_OF_ANSWER_TIMEOUT, answer)
+        .await
+        .unwrap_or(Err(Failure::TimedOut(REST_OF_ANSWER_TIMEOUT)))
+}
+
+async fn put_direct<B>(url: &Url, headers: HeaderMap, body: B) -> Result<Answer, Failure>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut request = http::Request::new(body);
+    *request.method_mut() = Method::PUT;
+    // What a URL holds is a URI as well.
+    *request.uri_mut() = url[Position::BeforePath..].parse().unwrap_or_default();
+    *request.headers_mut() = headers;
+    let host = &url[Position::BeforeHost..Position::AfterPort];
+    if let Ok(host) = HeaderValue::from_str(host) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    let headers = request.headers_mut();
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    direct::send(url, request).await
 }
 
 fn was_repeated(error: &OpenStackError) -> bool {

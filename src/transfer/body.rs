@@ -1,4 +1,4 @@
-//! The bodies of an upload: exactly as long as they say, or an error.
+//! The body of an upload: exactly as long as it says, or an error.
 //!
 //! It takes filled buffers from the reading thread and hands them to the HTTP client in small
 //! pieces, so that even a slow line shows progress. What became of it is left in [`Tally`], where
@@ -26,8 +26,8 @@ pub(super) struct Tally {
     pub(super) bytes_sent: Arc<AtomicU64>,
     /// The HTTP client has asked for content.
     has_begun: AtomicBool,
-    /// Bytes that the reading thread has made ready.
-    bytes_read: AtomicU64,
+    /// The reading thread waits for its file, and not for a buffer that the network still holds.
+    is_reading: AtomicBool,
     /// Nobody wants the answer any more.
     is_given_up: AtomicBool,
     failure: Mutex<Option<SourceError>>,
@@ -49,14 +49,13 @@ impl Tally {
         self.has_begun.load(Ordering::Relaxed)
     }
 
-    /// Counts what the reading thread has made ready.
-    pub(super) fn add_read(&self, bytes: u64) {
-        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    pub(super) fn set_reading(&self, is_reading: bool) {
+        self.is_reading.store(is_reading, Ordering::Relaxed);
     }
 
-    /// True where all that was read has been sent: the file is being waited for, not the network.
+    /// True where a stall is the file's fault.
     pub(super) fn waits_for_source(&self) -> bool {
-        self.bytes_read.load(Ordering::Relaxed) == self.sent()
+        self.is_reading.load(Ordering::Relaxed)
     }
 
     /// Makes the body fail as soon as it is asked again, so that its connection is closed, and ends
@@ -151,28 +150,5 @@ impl Body for ContentBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
-    }
-}
-
-/// Promises content and sends none: a server that refuses the upload by its head says so, and any
-/// other waits.
-pub(super) struct SilentBody {
-    /// The bytes that are promised.
-    pub(super) size: u64,
-}
-
-impl Body for SilentBody {
-    type Data = Bytes;
-    type Error = BrokenOff;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        Poll::Pending
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.size)
     }
 }

@@ -275,7 +275,9 @@ async fn refusals_of_an_upload_are_told_apart() {
     let early = Fault::new("PUT", UPLOADS, Effect::early(413));
     let mut small = RegionSpec::new("R");
     small.limits.image_size_cap = 1 << 20;
-    for region in [RegionSpec::new("R").fault(early), small] {
+    let mut full = RegionSpec::new("R");
+    full.limits.capacity = Some(3 << 20);
+    for region in [RegionSpec::new("R").fault(early), small, full] {
         let cloud = Cloud::start(region).await;
         let error = cloud.copy(&seed(20 << 20)).await.unwrap_err();
         assert_eq!(error.code(), ErrorCode::QuotaExceeded, "{error}");

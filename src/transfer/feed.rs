@@ -96,14 +96,15 @@ fn read(mut file: File, content: &Content, filled: &Filled, tally: &Tally) {
         };
         buffer.truncate(length);
         left -= length as u64;
+        tally.set_reading(true);
         let result = fill(&mut file, &mut buffer, content, left).map(|()| {
             Bytes::from_owner(Lent {
                 buffer: Some(buffer),
                 home: home.clone(),
             })
         });
+        tally.set_reading(false);
         let is_over = result.is_err();
-        tally.add_read(length as u64);
         if filled.blocking_send(result).is_err() || is_over {
             return;
         }

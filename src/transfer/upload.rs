@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::body::{ContentBody, SilentBody, Tally};
+use super::body::{ContentBody, Tally};
 use super::{Content, TransferError, feed};
 use crate::model::ImageId;
-use crate::openstack::{GlanceWriter, OpenStackError};
+use crate::openstack::GlanceWriter;
 
 /// How long an upload may stand still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +42,9 @@ impl UploadLimits {
 /// `bytes_sent` counts what the connection took, for whoever shows progress; it starts at 0 again
 /// where the server refused the token and all is sent again with a new one.
 ///
-/// Dropping the future breaks the transfer off and ends the reading thread. The connection closes
-/// when the server has read what the HTTP client had already written, which is less than a MiB; one
-/// that never reads it keeps its end of the connection until this process ends.
+/// Dropping the future breaks the transfer off and ends the reading thread. A connection in the clear
+/// is closed with it; one that goes through TLS or a proxy closes when the server has read what had
+/// been written, which is less than a MiB.
 ///
 /// # Errors
 ///
@@ -91,29 +91,9 @@ async fn upload_once(
             size,
         }),
         Ok(()) => Ok(()),
-        Err(error) => {
-            // The HTTP client only knows that its body broke off.
-            if let Some(failure) = tally.take_failure() {
-                return Err(failure.into());
-            }
-            if error.is_broken_upload() && size > 0 {
-                return Err(lost_answer(writer, id, size).await.unwrap_or(error).into());
-            }
-            Err(error.into())
-        }
+        // The HTTP client only knows that its body broke off.
+        Err(error) => Err(tally.take_failure().map_or(error.into(), Into::into)),
     }
-}
-
-/// How long a server is given to refuse an upload by its head.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A server that refuses an upload early closes the connection with content unread, and its answer
-/// is lost where the client was just writing. So it is asked again, without content this time.
-async fn lost_answer(writer: &GlanceWriter, id: &ImageId, size: u64) -> Option<OpenStackError> {
-    let asked = writer.put_content(id, SilentBody { size }, size);
-    let error = timeout(REFUSAL_TIMEOUT, asked).await.ok()?.err()?;
-    // 409: the server is still busy with what it has of the first.
-    (error.status().is_some() && error.status() != Some(409)).then_some(error)
 }
 
 struct GiveUp(Arc<Tally>);
