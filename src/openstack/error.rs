@@ -225,9 +225,7 @@ impl OpenStackError {
             Self::Status { call, answer } => code_of_status(call.operation, answer.status),
             Self::Unreachable { call, cause } => match call.operation {
                 Operation::LogIn => ErrorCode::KeystoneUnreachable,
-                operation if cause.kind == CauseKind::Lost && operation != Operation::List => {
-                    operation.code()
-                }
+                operation if cause.kind == CauseKind::Lost => operation.code(),
                 _ => ErrorCode::RegionUnreachable,
             },
             Self::TimedOut { call, .. } => match call.operation {

@@ -87,7 +87,7 @@ fn a_list_that_cannot_be_had_fails_its_region_alone() {
         (Effect::status(500), "list_failed"),
         (forbidden, "list_failed"),
         (Effect::WrongJson, "list_failed"),
-        (Effect::CutBody { bytes: 20 }, "region_unreachable"),
+        (Effect::CutBody { bytes: 20 }, "list_failed"),
         (Effect::Hang { when: When::Before }, "list_timeout"),
         (Effect::Slow { bytes_per_sec: 10 }, "list_timeout"),
     ] {
