@@ -101,10 +101,30 @@ fn openstack(fleet: &Fleet, command: &Path, region: &str, who: Who, words: &[&st
         .expect("the client runs");
     let text = |bytes: &[u8]| neutral(fleet, &String::from_utf8_lossy(bytes));
     let stdout = text(&output.stdout);
+    let mut stdout = serde_json::from_str(&stdout).unwrap_or(Value::String(stdout));
+    sort_tags(&mut stdout);
     Answer {
         succeeded: output.status.success(),
-        stdout: serde_json::from_str(&stdout).unwrap_or(Value::String(stdout)),
+        stdout,
         stderr: text(&output.stderr),
+    }
+}
+
+/// Real servers list the tags of an image in any order.
+fn sort_tags(answer: &mut Value) {
+    match answer {
+        Value::Array(items) => items.iter_mut().for_each(sort_tags),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_array_mut() {
+                    Some(tags) if name.eq_ignore_ascii_case("tags") => {
+                        tags.sort_by_key(Value::to_string);
+                    }
+                    _ => sort_tags(value),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
