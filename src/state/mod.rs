@@ -52,12 +52,9 @@ pub fn master_folder(state: &Path, keystone: &str, project: &str, region: &str) 
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    let digest = hash.finalize();
-    let name: String = digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    state.join(name)
+    let mut name = [0; 8];
+    name.copy_from_slice(&hash.finalize()[..8]);
+    state.join(format!("{:016x}", u64::from_be_bytes(name)))
 }
 
 #[cfg(test)]
