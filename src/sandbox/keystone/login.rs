@@ -2,10 +2,22 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::form::{check_form, expecting};
 use super::identity::{Identity, Project, Token, User, domain_id, with_implied};
 use crate::sandbox::spec::ApplicationCredentialSpec;
+
+/// What Keystone can log in by.
+const METHODS: [&str; 7] = [
+    "external",
+    "password",
+    "token",
+    "oauth1",
+    "mapped",
+    "application_credential",
+    "ec2credential",
+];
 
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +26,15 @@ pub(super) enum LoginError {
     Malformed(String),
     /// Wrong credentials, or no role where they were to be used (401).
     Unauthorized,
-    /// An application credential of that id does not exist (404).
-    NoApplicationCredential(String),
-    /// An application credential came with a scope, though it has its own (401).
-    ScopeNotAllowed,
+    /// Something that the application credential needs does not exist (404).
+    NotFound(String),
+    /// The method does not do what is asked of it (401).
+    Method {
+        /// Why.
+        message: &'static str,
+        /// What the answer says of the methods.
+        identity: Value,
+    },
 }
 
 /// Checks the credentials and gives out a token.
@@ -28,10 +45,9 @@ pub(super) fn login(
     let auth = request
         .get("auth")
         .ok_or_else(|| LoginError::Malformed(expecting("auth", "request body")))?;
-    let methods = auth
-        .pointer("/identity/methods")
-        .and_then(Value::as_array)
-        .ok_or_else(|| LoginError::Malformed(expecting("identity", "auth")))?;
+    check_form(auth).map_err(LoginError::Malformed)?;
+    let methods = auth["identity"]["methods"].as_array();
+    let methods = methods.map(Vec::as_slice).unwrap_or_default();
     let mut user = None;
     let mut credential = None;
     let mut proven = Vec::new();
@@ -63,13 +79,22 @@ pub(super) fn login(
             {
                 return Err(LoginError::Malformed(expecting(method, "identity")));
             }
-            _ => return Err(LoginError::Unauthorized),
+            _ => {
+                return Err(LoginError::Method {
+                    message: "Attempted to authenticate with an unsupported method.",
+                    identity: json!({ "methods": METHODS }),
+                });
+            }
         }
     }
     let user = user.ok_or(LoginError::Unauthorized)?;
     if let Some(credential) = credential {
         if auth.get("scope").is_some() {
-            return Err(LoginError::ScopeNotAllowed);
+            return Err(LoginError::Method {
+                message: "Error authenticating with application credential: Application \
+                          credentials cannot request a scope.",
+                identity: json!({}),
+            });
         }
         let project = identity.project_named(&credential.project).cloned();
         let held = project
@@ -92,17 +117,12 @@ pub(super) fn login(
     Ok(identity.issue(user, proven, project, roles, None))
 }
 
-fn expecting(what: &str, place: &str) -> String {
-    format!(
-        "Expecting to find {what} in {place}. The server could not comply with the request since \
-         it is either malformed or otherwise incorrect. The client is assumed to be in error."
-    )
-}
-
 fn by_password(identity: &Identity, auth: &Value) -> Result<User, LoginError> {
     let given = auth
-        .pointer("/identity/password/user")
-        .ok_or_else(|| LoginError::Malformed(expecting("user", "password")))?;
+        .pointer("/identity/password")
+        .ok_or_else(|| LoginError::Malformed(expecting("password", "identity")))?
+        .get("user")
+        .ok_or_else(|| LoginError::Malformed(expecting("user", "None")))?;
     let user = find_user(identity, given)?;
     if given.get("password").and_then(Value::as_str) != Some(user.password.as_str()) {
         return Err(LoginError::Unauthorized);
@@ -129,6 +149,27 @@ fn find_user<'a>(identity: &'a Identity, given: &Value) -> Result<&'a User, Logi
     user.ok_or(LoginError::Unauthorized)
 }
 
+/// The user whose application credential is asked for by its name.
+fn find_owner<'a>(identity: &'a Identity, credential: &Value) -> Result<&'a User, LoginError> {
+    let given = credential
+        .get("user")
+        .ok_or_else(|| LoginError::Malformed(expecting("user", "application credential")))?;
+    find_user(identity, given).map_err(|error| {
+        let name = given.get("name").and_then(Value::as_str);
+        let domain = given.get("domain").unwrap_or(&Value::Null);
+        let is_domain_known = identity
+            .users
+            .iter()
+            .any(|user| in_domain(&user.domain, domain));
+        match (error, name) {
+            (LoginError::Unauthorized, Some(name)) if is_domain_known => {
+                LoginError::NotFound(format!("Could not find user: {name}."))
+            }
+            (error, _) => error,
+        }
+    })
+}
+
 fn by_application_credential(
     identity: &Identity,
     auth: &Value,
@@ -142,11 +183,13 @@ fn by_application_credential(
             .iter()
             .find(|credential| credential.id == id);
         if found.is_none() {
-            return Err(LoginError::NoApplicationCredential(id.to_owned()));
+            return Err(LoginError::NotFound(format!(
+                "Could not find Application Credential: {id}."
+            )));
         }
         found
     } else {
-        let owner = find_user(identity, given.get("user").unwrap_or(&Value::Null))?;
+        let owner = find_owner(identity, given)?;
         let name = given.get("name").and_then(Value::as_str);
         identity.application_credentials.iter().find(|credential| {
             credential.user == owner.name && Some(credential.name.as_str()) == name

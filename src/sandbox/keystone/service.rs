@@ -88,7 +88,11 @@ impl Keystone {
     }
 
     fn log_in(&self, call: &Call, document: &[u8]) -> Response<Body> {
-        let Ok(request) = serde_json::from_slice::<Value>(document) else {
+        let request = match document {
+            [] => Some(json!({})),
+            document => serde_json::from_slice(document).ok(),
+        };
+        let Some(request) = request.filter(Value::is_object) else {
             return error(
                 StatusCode::BAD_REQUEST,
                 "Expecting to find valid JSON in request body. The server could not comply with \
@@ -108,15 +112,12 @@ impl Keystone {
             }
             Err(LoginError::Malformed(message)) => error(StatusCode::BAD_REQUEST, &message),
             Err(LoginError::Unauthorized) => self.unauthorized(),
-            Err(LoginError::NoApplicationCredential(id)) => error(
-                StatusCode::NOT_FOUND,
-                &format!("Could not find Application Credential: {id}."),
-            ),
-            Err(LoginError::ScopeNotAllowed) => self.challenge(error(
-                StatusCode::UNAUTHORIZED,
-                "Error authenticating with application credential: Application credentials \
-                 cannot request a scope.",
-            )),
+            Err(LoginError::NotFound(message)) => error(StatusCode::NOT_FOUND, &message),
+            Err(LoginError::Method { message, identity }) => {
+                let mut document = error_document(StatusCode::UNAUTHORIZED, message);
+                document["error"]["identity"] = identity;
+                self.challenge(reply(StatusCode::UNAUTHORIZED, &document))
+            }
         }
     }
 
@@ -198,11 +199,12 @@ pub(super) fn reply(status: StatusCode, document: &Value) -> Response<Body> {
 }
 
 pub(super) fn error(status: StatusCode, message: &str) -> Response<Body> {
+    reply(status, &error_document(status, message))
+}
+
+fn error_document(status: StatusCode, message: &str) -> Value {
     let title = status.canonical_reason().unwrap_or("Unknown");
-    reply(
-        status,
-        &json!({"error": {"code": status.as_u16(), "message": message, "title": title}}),
-    )
+    json!({"error": {"code": status.as_u16(), "message": message, "title": title}})
 }
 
 /// 403, with what was tried.
