@@ -5,8 +5,16 @@ use serde_json::Value;
 pub(super) const DISK_FORMATS: [&str; 11] = [
     "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop",
 ];
-pub(super) const CONTAINER_FORMATS: [&str; 7] =
-    ["ami", "ari", "aki", "bare", "ovf", "ova", "docker"];
+pub(super) const CONTAINER_FORMATS: [&str; 8] = [
+    "ami",
+    "ari",
+    "aki",
+    "bare",
+    "ovf",
+    "ova",
+    "docker",
+    "compressed",
+];
 pub(super) const UUID_PATTERN: &str =
     "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
 
@@ -137,6 +145,12 @@ fn not_among(value: &Value, allowed: &[&str], or_null: bool) -> Option<String> {
     let known = value.as_str().is_some_and(|text| allowed.contains(&text));
     if known || (or_null && value.is_null()) {
         None
+    } else if !value.is_string() {
+        Some(if or_null {
+            wrong_types(value, &["null", "string"])
+        } else {
+            wrong_type(value, "string")
+        })
     } else {
         let mut listed: Vec<String> = allowed.iter().map(|one| format!("'{one}'")).collect();
         if or_null {
@@ -166,7 +180,16 @@ fn python(value: &Value) -> String {
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         Value::String(text) => format!("'{text}'"),
-        value => value.to_string(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(python).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| format!("'{name}': {}", python(value));
+            let members: Vec<String> = members.iter().map(member).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        Value::Number(number) => number.to_string(),
     }
 }
 
@@ -192,6 +215,27 @@ mod tests {
                 right,
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn values_are_quoted_as_python_prints_them() {
+        for (name, value, words) in [
+            (
+                "nid",
+                json!(["a", null]),
+                "['a', None] is not of type 'string'",
+            ),
+            (
+                "nid",
+                json!({"a": true}),
+                "{'a': True} is not of type 'string'",
+            ),
+            ("visibility", json!(null), "None is not of type 'string'"),
+            ("disk_format", json!(1), "1 is not of type 'null', 'string'"),
+        ] {
+            let complaint = complaint(name, &value, false).unwrap();
+            assert!(complaint.contains(&format!(": {words}\n")), "{complaint}");
         }
     }
 

@@ -10,6 +10,7 @@ use super::fail::Fail;
 use super::image::{Image, Member, Status, Visibility};
 use super::policy::Caller;
 use super::region::Region;
+use super::schema;
 use super::service::{no_content, reply};
 use crate::sandbox::http::locked;
 
@@ -20,10 +21,8 @@ pub(super) fn add_tag(
     id: &str,
     tag: &str,
 ) -> Result<Response<Body>, Fail> {
-    if tag.chars().count() > 255 {
-        return Err(Fail::bad_request(format!(
-            "Provided object does not match schema 'image': '{tag}' is too long"
-        )));
+    if let Some(problem) = schema::complaint("tags", &json!([tag]), false) {
+        return Err(Fail::bad_request(problem));
     }
     let mut images = locked(&region.images);
     let image = images
