@@ -142,8 +142,15 @@ pub(super) fn set(image: &mut Image, name: &str, value: &Value) -> Result<(), Fa
     Ok(())
 }
 
+/// The value of a whole number, which may be written with a fraction of zero.
+fn whole(value: &Value) -> Option<i64> {
+    value
+        .as_i64()
+        .or_else(|| format!("{:.0}", value.as_f64()?).parse().ok())
+}
+
 fn minimum(name: &str, value: &Value) -> Result<i64, Fail> {
-    let number = value.as_i64().unwrap_or(i64::MAX);
+    let number = whole(value).unwrap_or(i64::MAX);
     if number < 0 {
         return Err(Fail::bad_request(format!(
             "Invalid value '{number}' for parameter '{name}': Cannot be a negative value"
