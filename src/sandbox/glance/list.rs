@@ -12,7 +12,7 @@ use super::filter::{Filter, last_of_each};
 use super::image::Image;
 use super::policy::Caller;
 use super::region::Region;
-use super::service::reply;
+use super::service::{reply, unescaped};
 use crate::sandbox::http::locked;
 
 /// A sort key and whether it descends.
@@ -31,6 +31,12 @@ const SORT_KEYS: [&str; 8] = [
 
 /// Lists images.
 pub(super) fn list(region: &Region, caller: &Caller, query: &str) -> Result<Response<Body>, Fail> {
+    if String::from_utf8(unescaped(query)).is_err() {
+        return Err(Fail::bad_request(
+            "Error decoding your request. Either the URL or the request body contained characters \
+             that could not be decoded by Glance",
+        ));
+    }
     let parameters: Vec<(String, String)> = parse(query.as_bytes()).into_owned().collect();
     let filter = Filter::parse(&parameters)?;
     let limits = &region.spec.limits;

@@ -316,13 +316,19 @@ fn stamped(mut answer: Response<Body>, wanted: Option<&str>) -> Response<Body> {
     answer
 }
 
-fn decoded(segment: &str) -> String {
-    let bytes = segment.as_bytes();
+/// A path as Glance reads it: a WSGI server gives its bytes as Latin-1, and Glance leaves them so.
+fn decoded(path: &str) -> String {
+    unescaped(path).into_iter().map(char::from).collect()
+}
+
+/// The bytes of a part of a URL.
+pub(super) fn unescaped(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut place = 0;
     while place < bytes.len() {
         let hex = (bytes[place] == b'%')
-            .then(|| segment.get(place + 1..place + 3))
+            .then(|| text.get(place + 1..place + 3))
             .flatten()
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         if let Some(byte) = hex {
@@ -333,5 +339,5 @@ fn decoded(segment: &str) -> String {
             place += 1;
         }
     }
-    String::from_utf8_lossy(&plain).into_owned()
+    plain
 }
