@@ -15,7 +15,8 @@ const SILENCE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -46,6 +47,21 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> std::io::Result<Answer> {
+    let length = body.len().to_string();
+    let mut headers = headers.to_vec();
+    if !body.is_empty() || method != "GET" {
+        headers.push(("Content-Length", &length));
+    }
+    exchange(method, url, &headers, body)
+}
+
+/// The same, but of the body the server learns only what the headers say.
+pub(crate) fn exchange(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Answer> {
     let rest = url.strip_prefix("http://").expect("a plain HTTP address");
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut connection = TcpStream::connect(host)?;
@@ -53,9 +69,6 @@ pub(crate) fn request(
     let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
         let _ = write!(head, "{name}: {value}\r\n");
-    }
-    if !body.is_empty() || method != "GET" {
-        let _ = write!(head, "Content-Length: {}\r\n", body.len());
     }
     head += "\r\n";
     connection.write_all(head.as_bytes())?;
