@@ -35,3 +35,4 @@ mod selection;
 mod source;
 mod status;
 mod upload;
+mod wire;
