@@ -1,8 +1,11 @@
 //! The types of the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::engine::FailOn;
 use crate::model::{RegionName, RegionSelector};
@@ -27,8 +30,8 @@ configuration or no master region, 3 another run is under way, 130 interrupted."
 #[derive(Debug, Parser)]
 #[command(
     version,
+    override_usage = "glancesync [OPTIONS] [REGION]...\n       glancesync <COMMAND> [OPTIONS]",
     after_help = EXAMPLES,
-    args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     max_term_width = 80
 )]
@@ -126,12 +129,18 @@ pub(super) struct RunArgs {
 pub(super) struct ConfigArgs {
     /// Override configuration values: `section.key=value`; all words up to
     /// the next option or `--`
-    #[arg(long = "config", value_name = "KEY=VALUE", num_args = 1.., action = ArgAction::Append)]
+    #[arg(
+        long = "config",
+        value_name = "KEY=VALUE",
+        num_args = 1..,
+        action = ArgAction::Append,
+        global = true
+    )]
     pub(super) overrides: Vec<String>,
 
     /// The configuration file
     /// [default: `$GLANCESYNC_CONFIG`, then `/etc/glancesync.conf`]
-    #[arg(long = "config-file", value_name = "FILE")]
+    #[arg(long = "config-file", value_name = "FILE", global = true)]
     pub(super) file: Option<PathBuf>,
 }
 
@@ -158,23 +167,23 @@ pub(super) struct CheckConfigArgs {
 #[derive(Debug, Args)]
 pub(super) struct MessageArgs {
     /// Format of messages and events on standard error
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
     log_format: LogFormatArg,
 
     /// No progress bars
-    #[arg(long)]
+    #[arg(long, global = true)]
     no_progress: bool,
 
     /// When to use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     pub(super) color: ColorArg,
 
     /// Say more (-vv: what the HTTP client does)
-    #[arg(short, action = ArgAction::Count)]
+    #[arg(short, action = ArgAction::Count, global = true)]
     verbose: u8,
 
     /// Say nothing but errors
-    #[arg(short, conflicts_with = "verbose")]
+    #[arg(short, conflicts_with = "verbose", global = true)]
     quiet: bool,
 }
 
@@ -256,6 +265,34 @@ impl MessageArgs {
     }
 }
 
+impl Cli {
+    /// Reads the command line, or ends the process with what is wrong with it.
+    pub(super) fn read() -> Self {
+        Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn try_read(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        let given = |argument: &&clap::Arg| {
+            let source = matches.value_source(argument.get_id().as_str());
+            !argument.is_global_set() && source == Some(ValueSource::CommandLine)
+        };
+        // Before another command only what is common to all is understood; the rest would be lost.
+        if let Some(name) = matches.subcommand_name() {
+            let lost = command.get_arguments().find(given).map(ToString::to_string);
+            if let Some(lost) = lost {
+                let message =
+                    format!("`{lost}` belongs after the command: `glancesync {name} …`\n");
+                return Err(command.error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Self::from_arg_matches(&matches)
+    }
+}
+
 impl RunArgs {
     /// The mode of a run; `--show-regions` is none.
     pub(super) fn mode(&self) -> Mode {
@@ -309,12 +346,10 @@ impl Format {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parse(words: &[&str]) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(["glancesync"].iter().chain(words))
+        Cli::try_read(["glancesync"].iter().chain(words))
     }
 
     #[test]
@@ -362,6 +397,31 @@ mod tests {
         let cli = parse(&["master:demo"]).unwrap();
         assert!(cli.command.is_none());
         assert_eq!(cli.run.regions[0].to_string(), "demo");
+    }
+
+    #[test]
+    fn what_all_commands_share_may_stand_before_them() {
+        let cli = parse(&[
+            "--config-file",
+            "f",
+            "-v",
+            "check-config",
+            "--config",
+            "a=1",
+        ])
+        .unwrap();
+        let Some(Command::CheckConfig(args)) = cli.command else {
+            panic!()
+        };
+        assert_eq!(args.config.file.as_deref(), Some("f".as_ref()));
+        assert_eq!(args.config.overrides, ["a=1"]);
+        let error = parse(&["--parallel", "demo"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(
+            error.to_string().contains("`--parallel` belongs after"),
+            "{error}"
+        );
+        assert!(parse(&["demo", "--parallel"]).is_ok());
     }
 
     #[test]

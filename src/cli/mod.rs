@@ -14,14 +14,12 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 pub use args::Cli;
 use args::Command;
 
 /// Runs the program as the command line says, and gives its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let code = match cli.command {
         None => run::run(&cli.run, None),
         Some(Command::Demo(args)) => demo::run(args),

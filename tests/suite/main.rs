@@ -13,6 +13,8 @@
 mod common;
 
 mod ami;
+mod backup;
+mod check_config;
 mod comparison;
 mod configuration;
 mod conflict;

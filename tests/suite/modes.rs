@@ -46,7 +46,12 @@ fn is_dated(folder: &Path, prefix: &str, time_digits: usize) -> bool {
 #[test]
 fn two_modes_at_once_are_an_error() {
     let fleet = Fleet::start();
-    let modes = ["--dry-run", "--show-status", "--show-regions"];
+    let modes = [
+        "--dry-run",
+        "--show-status",
+        "--show-regions",
+        "--make-backup",
+    ];
     for one in modes {
         for other in modes.iter().filter(|other| **other != one) {
             let outcome = Program::with(&fleet, &fleet.config())
