@@ -26,3 +26,6 @@ pub use prepare::Scope;
 pub use run::{FleetRegions, RunOptions, regions, run};
 pub use shutdown::{Stop, StopSignal, Stopper};
 pub use survey::{RegionSurvey, TargetSurvey, survey};
+
+#[cfg(test)]
+pub(crate) use region::{Disposal, RegionState, Step};

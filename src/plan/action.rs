@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::Referrer;
 use crate::model::{ActionKind, ContentHash, ImageId, Properties, Visibility};
 
 /// A value before and after.
@@ -62,8 +63,22 @@ pub struct PartChange {
 pub struct Replaced {
     /// Its id.
     pub image_id: ImageId,
-    /// It is kept, private, as `<name>.old`; otherwise it is deleted.
+    /// The configuration has it kept, private, as `<name>.old`; otherwise it is deleted.
     pub keep: bool,
+    /// It is kept all the same, because that image refers to it as its kernel or ramdisk and stays
+    /// as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needed_by: Option<String>,
+    /// Images that refer to it, which this plan points elsewhere or deletes: until then it stays.
+    #[serde(skip)]
+    pub referrers: Vec<Referrer>,
+}
+
+impl Replaced {
+    /// It is kept under another name, for whatever reason.
+    pub fn is_kept(&self) -> bool {
+        self.keep || self.needed_by.is_some()
+    }
 }
 
 /// A new image: all that is carried over from the master's.

@@ -4,6 +4,7 @@ use super::action::{Action, PartChange, PartReference, Replaced, Upload};
 use super::ami::{PartTarget, selected_parts};
 use super::failure::{PlannedFailure, drop_dependents};
 use super::matching::{Matches, match_images};
+use super::references::{References, Referrer};
 use super::{
     Change, ImageState, MAX_NAME_CHARS, MetadataChange, OLD_SUFFIX, PartProblem, Plan, Reason,
     SelectedImage, Selection, conflict, metadata, obsolete, order,
@@ -44,9 +45,10 @@ pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>
     for index in &selection.parts_first {
         builder.states[*index] = Some(builder.status(*index));
     }
+    let references = builder.keep_what_is_needed(region);
     let mut failures = Vec::new();
     builder.metadata_actions(&mut actions);
-    builder.upload_actions(&mut actions, &mut failures);
+    builder.upload_actions(&references, &mut actions, &mut failures);
     builder.ami_actions(&mut actions);
     builder.warn(region.region, &mut warnings);
 
@@ -73,7 +75,7 @@ struct Builder<'a> {
     states: Vec<Option<(Status, Reason)>>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     /// The status of an image whose parts have theirs.
     fn status(&self, index: usize) -> (Status, Reason) {
         let selection = self.selection;
@@ -215,6 +217,85 @@ impl Builder<'_> {
         self.status_of(index).is_some_and(Status::needs_content) && !self.is_deactivated(index)
     }
 
+    /// An old image to which an image refers that stays as it is would be missed: it is kept under
+    /// another name. What refers to it in its turn has to stay then, and so on.
+    fn keep_what_is_needed(&mut self, region: &RegionImages<'a>) -> References<'a> {
+        if !self
+            .having(|status| matches!(status, Status::PendingReplace | Status::PendingRename))
+            .any(|index| self.is_uploaded(index))
+        {
+            return References::default();
+        }
+        let references = References::of(region);
+        loop {
+            let needed: Vec<(usize, String)> = (0..self.states.len())
+                .filter_map(|index| {
+                    let needed_by = self.needed_by(index, &references)?;
+                    Some((index, needed_by.name.clone()))
+                })
+                .collect();
+            if needed.is_empty() {
+                return references;
+            }
+            for (index, image) in needed {
+                if let Some((_, Reason::Listed { needed_by, .. })) = &mut self.states[index] {
+                    *needed_by = Some(image);
+                }
+            }
+        }
+    }
+
+    /// An image that refers to the old image which is to be deleted, and stays as it is; none
+    /// where that was found already.
+    fn needed_by(&self, index: usize, references: &References<'a>) -> Option<&'a Image> {
+        if !self.is_deleted(index) {
+            return None;
+        }
+        references
+            .to(&self.matches[index]?.id)
+            .find(|(image, _)| !self.will_not_refer(image))
+            .map(|(image, _)| image)
+    }
+
+    /// True for a region's image that is pointed at the right parts, or deleted.
+    fn will_not_refer(&self, image: &Image) -> bool {
+        let Some(index) = self.selection.index_of(&image.name) else {
+            return false;
+        };
+        self.matches[index].is_some_and(|found| found.id == image.id)
+            && match self.status_of(index) {
+                Some(Status::PendingMetadata | Status::PendingAmi) => true,
+                _ => self.is_deleted(index),
+            }
+    }
+
+    /// The old image of that name is deleted once the new one is published.
+    fn is_deleted(&self, index: usize) -> bool {
+        self.status_of(index) == Some(Status::PendingReplace)
+            && self.is_uploaded(index)
+            && self.kept_for(index).is_none()
+    }
+
+    /// The image that keeps the old image of that name from being deleted.
+    fn kept_for(&self, index: usize) -> Option<&String> {
+        match &self.states[index] {
+            Some((_, Reason::Listed { needed_by, .. })) => needed_by.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn referrers(&self, old: &ImageId, references: &References<'_>) -> Vec<Referrer> {
+        references
+            .to(old)
+            .filter(|(image, _)| self.will_not_refer(image))
+            .map(|(image, property)| Referrer {
+                image: image.name.clone(),
+                image_id: image.id.clone(),
+                property,
+            })
+            .collect()
+    }
+
     fn having(&self, wanted: impl Fn(Status) -> bool) -> impl Iterator<Item = usize> {
         (0..self.states.len()).filter(move |index| self.status_of(*index).is_some_and(&wanted))
     }
@@ -235,14 +316,19 @@ impl Builder<'_> {
         }
     }
 
-    fn upload_actions(&self, actions: &mut Vec<Action>, failures: &mut Vec<PlannedFailure>) {
+    fn upload_actions(
+        &self,
+        references: &References<'_>,
+        actions: &mut Vec<Action>,
+        failures: &mut Vec<PlannedFailure>,
+    ) {
         let wanted: Vec<usize> = (0..self.states.len())
             .filter(|index| self.is_uploaded(*index))
             .collect();
         let parts = |index: usize| selected_parts(&self.selection.images[index]).collect();
         for index in order::parts_first(&wanted, parts) {
-            let upload = self.upload(index);
-            if upload.replaces.as_ref().is_some_and(|old| old.keep)
+            let upload = self.upload(index, references);
+            if upload.replaces.as_ref().is_some_and(Replaced::is_kept)
                 && upload.image.chars().count() + OLD_SUFFIX.len() > MAX_NAME_CHARS
             {
                 failures.push(PlannedFailure {
@@ -260,7 +346,7 @@ impl Builder<'_> {
         }
     }
 
-    fn upload(&self, index: usize) -> Upload {
+    fn upload(&self, index: usize, references: &References<'_>) -> Upload {
         let selected = &self.selection.images[index];
         let master = &selected.master;
         Upload {
@@ -271,6 +357,8 @@ impl Builder<'_> {
             replaces: self.matches[index].map(|old| Replaced {
                 image_id: old.id.clone(),
                 keep: self.status_of(index) == Some(Status::PendingRename),
+                needed_by: self.kept_for(index).cloned(),
+                referrers: self.referrers(&old.id, references),
             }),
             visibility: master.visibility,
             protected: master.protected,
@@ -303,6 +391,18 @@ impl Builder<'_> {
         for (index, state) in self.states.iter().enumerate() {
             let Some((_, reason)) = state else { continue };
             if matches!(reason, Reason::InStep | Reason::Absent) {
+                continue;
+            }
+            // Of one that is left as it is, nothing is kept under another name.
+            if self.is_deactivated(index)
+                && matches!(
+                    reason,
+                    Reason::Listed {
+                        protected: true,
+                        ..
+                    }
+                )
+            {
                 continue;
             }
             let name = &self.selection.images[index].master.name;
@@ -363,6 +463,12 @@ fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {
             WarningCode::ProtectedImage,
             format!("is kept under another name instead of being deleted: {reason}"),
         )),
+        Reason::Listed {
+            needed_by: Some(_), ..
+        } => Some((
+            WarningCode::ImageInUse,
+            format!("is kept under another name instead of being deleted: {reason}"),
+        )),
         Reason::PartUnavailable { .. } => Some((
             WarningCode::AmiMissing,
             format!(
@@ -374,449 +480,4 @@ fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{KERNEL_ID, RAMDISK_ID, Visibility};
-    use crate::plan::fixture::{
-        actions, codes, content, image, list, plan, plan_with_hidden, set, statuses,
-    };
-
-    fn none() -> SyncRules {
-        SyncRules::default()
-    }
-
-    #[test]
-    fn an_absent_image_is_uploaded_and_one_in_step_is_left_alone() {
-        let master = [image("b").size(2).build(), image("a").size(3).build()];
-        let plan = plan(&master, &[image("b").build()], &none());
-        assert_eq!(statuses(&plan), ["ok b", "pending_upload a"]);
-        assert_eq!(actions(&plan), ["upload a"]);
-        assert_eq!(plan.bytes_pending(), 3);
-        assert!(plan.warnings.is_empty());
-    }
-
-    #[test]
-    fn images_of_0_bytes_are_images_like_any_other() {
-        let master = [image("empty").size(0).build()];
-        assert_eq!(actions(&plan(&master, &[], &none())), ["upload empty"]);
-        let region = [image("empty").size(5).build()];
-        assert_eq!(statuses(&plan(&master, &region, &none())), ["ok empty"]);
-    }
-
-    #[test]
-    fn differing_metadata_is_sent_and_nothing_else() {
-        let master = [image("a").property("nid", "1").build()];
-        let region = [image("a")
-            .property("local", "x")
-            .visibility(Visibility::Private)
-            .build()];
-        let rules = SyncRules {
-            metadata_set: set(&["nid"]),
-            ..none()
-        };
-        let plan = plan(&master, &region, &rules);
-        assert_eq!(statuses(&plan), ["pending_metadata a"]);
-        let [Action::UpdateMetadata { change, .. }] = &plan.actions[..] else {
-            panic!("{:?}", plan.actions);
-        };
-        assert_eq!(change.properties.keys().collect::<Vec<_>>(), ["nid"]);
-        assert_eq!(
-            change.visibility,
-            Some(Change {
-                from: Visibility::Private,
-                to: Visibility::Public
-            })
-        );
-    }
-
-    #[test]
-    fn a_stalled_checksum_costs_neither_content_nor_metadata() {
-        let master = [image("a").property("nid", "1").build()];
-        let region = [image("a").content(content("old")).build()];
-        let rules = SyncRules {
-            dontupdate: [crate::plan::fixture::checksum("old")].into(),
-            replace: list(true, &[]),
-            ..none()
-        };
-        let plan = plan(&master, &region, &rules);
-        assert_eq!(statuses(&plan), ["ok_stalled_checksum a"]);
-        assert!(plan.actions.is_empty());
-        assert_eq!(codes(&plan.warnings), [WarningCode::StalledChecksum]);
-    }
-
-    #[test]
-    fn an_unlisted_checksum_is_an_error_with_its_warning() {
-        let region = [image("a").content(content("old")).build()];
-        let plan = plan(&[image("a").build()], &region, &none());
-        assert_eq!(statuses(&plan), ["error_checksum a"]);
-        assert!(plan.actions.is_empty());
-        assert_eq!(codes(&plan.warnings), [WarningCode::ChecksumConflict]);
-        assert_eq!(plan.warnings[0].checksum, content("old").md5);
-    }
-
-    #[test]
-    fn replacing_deletes_the_old_image_and_renaming_keeps_it() {
-        let master = [image("a").build(), image("b").build()];
-        let region = [
-            image("a").content(content("old a")).build(),
-            image("b").content(content("old b")).build(),
-        ];
-        let rules = SyncRules {
-            rename: list(false, &["old a"]),
-            replace: list(true, &[]),
-            ..none()
-        };
-        let plan = plan(&master, &region, &rules);
-        assert_eq!(statuses(&plan), ["pending_rename a", "pending_replace b"]);
-        assert_eq!(actions(&plan), ["rename a", "replace b"]);
-        let Action::Upload(upload) = &plan.actions[0] else {
-            panic!()
-        };
-        assert_eq!(
-            upload.replaces,
-            Some(Replaced {
-                image_id: region[0].id.clone(),
-                keep: true
-            })
-        );
-    }
-
-    #[test]
-    fn a_protected_old_image_is_kept_with_a_warning() {
-        let region = [image("a").content(content("old")).protected().build()];
-        let rules = SyncRules {
-            replace: list(true, &[]),
-            ..none()
-        };
-        let plan = plan(&[image("a").build()], &region, &rules);
-        assert_eq!(statuses(&plan), ["pending_rename a"]);
-        assert_eq!(actions(&plan), ["rename a"]);
-        assert_eq!(codes(&plan.warnings), [WarningCode::ProtectedImage]);
-    }
-
-    #[test]
-    fn a_name_too_long_for_the_suffix_fails_before_anything_is_sent() {
-        let long = "n".repeat(252);
-        let fits = "ñ".repeat(251);
-        let master = [image(&long).build(), image(&fits).build()];
-        let region = [
-            image(&long).content(content("old")).build(),
-            image(&fits).content(content("old")).build(),
-        ];
-        let rules = SyncRules {
-            rename: list(true, &[]),
-            ..none()
-        };
-        let plan = plan(&master, &region, &rules);
-        assert_eq!(actions(&plan), [format!("rename {fits}")]);
-        assert_eq!(plan.failures.len(), 1);
-        assert_eq!(plan.failures[0].image, long);
-        assert_eq!(plan.failures[0].code, ErrorCode::RenameFailed);
-    }
-
-    #[test]
-    fn a_deactivated_image_is_left_as_it_is() {
-        let master = [image("a").property("x", "1").build(), image("b").build()];
-        let region = [
-            image("a").status("deactivated").build(),
-            image("b")
-                .status("deactivated")
-                .content(content("old"))
-                .build(),
-        ];
-        let rules = SyncRules {
-            replace: list(true, &[]),
-            ..none()
-        };
-        let plan = plan(&master, &region, &rules);
-        assert_eq!(statuses(&plan), ["ok a", "pending_replace b"]);
-        assert!(plan.actions.is_empty());
-        assert_eq!(
-            codes(&plan.warnings),
-            [WarningCode::ImageNotActive, WarningCode::ImageNotActive]
-        );
-    }
-
-    #[test]
-    fn a_deactivated_part_is_never_replaced_and_counts_as_present() {
-        let kernel = image("k")
-            .status("deactivated")
-            .content(content("old"))
-            .build();
-        let ramdisk = image("r").build();
-        let machine = |kernel_id: &str| {
-            image("m")
-                .property(KERNEL_ID, kernel_id)
-                .property(RAMDISK_ID, ramdisk.id.as_str())
-                .build()
-        };
-        let rules = SyncRules {
-            replace: list(true, &[]),
-            ..none()
-        };
-        for (reference, status) in [
-            (kernel.id.as_str(), "ok m"),
-            ("nothing", "pending_metadata m"),
-        ] {
-            let region = [kernel.clone(), ramdisk.clone(), machine(reference)];
-            let plan = plan(&triple(), &region, &rules);
-            assert_eq!(statuses(&plan), [status, "ok r", "pending_replace k"]);
-        }
-    }
-
-    #[test]
-    fn what_is_neither_active_nor_deactivated_is_absent() {
-        for word in ["queued", "saving", "killed", "pending_delete", "importing"] {
-            let plan = plan(
-                &[image("a").build()],
-                &[image("a").status(word).build()],
-                &none(),
-            );
-            assert_eq!(statuses(&plan), ["pending_upload a"], "{word}");
-            assert_eq!(codes(&plan.warnings), [WarningCode::ImageNotActive]);
-        }
-    }
-
-    #[test]
-    fn an_incomplete_image_is_absent() {
-        let region = [image("a").tag(crate::plan::tags::INCOMPLETE).build()];
-        let plan = plan(&[image("a").build()], &region, &none());
-        assert_eq!(statuses(&plan), ["pending_upload a"]);
-        assert_eq!(codes(&plan.warnings), [WarningCode::LeftoverImage]);
-    }
-
-    #[test]
-    fn another_projects_image_counts_only_where_the_rules_say_so() {
-        let region = [image("a").owner(Some("other")).property("x", "1").build()];
-        let passed_over = plan(&[image("a").build()], &region, &none());
-        assert_eq!(statuses(&passed_over), ["pending_upload a"]);
-        assert_eq!(codes(&passed_over.warnings), [WarningCode::ForeignOwner]);
-        let rules = SyncRules {
-            only_tenant_images: false,
-            ..none()
-        };
-        let counted = plan(&[image("a").build()], &region, &rules);
-        assert_eq!(statuses(&counted), ["pending_metadata a"]);
-        assert_eq!(codes(&counted.warnings), [WarningCode::ForeignOwner]);
-    }
-
-    #[test]
-    fn of_duplicates_own_ones_win_then_the_masters_checksum_then_the_newest() {
-        let master = [image("a").build()];
-        let newest = image("a").content(content("x")).build();
-        let same = image("a").property("p", "1").build();
-        let foreign = image("a").owner(Some("other")).build();
-        let rules = SyncRules {
-            only_tenant_images: false,
-            ..none()
-        };
-        let counted = |region: &[Image]| plan(&master, region, &rules).images[0].image_id.clone();
-        assert_eq!(
-            counted(&[foreign.clone(), newest.clone(), same.clone()]),
-            Some(same.id.clone())
-        );
-        assert_eq!(
-            counted(&[foreign.clone(), newest.clone()]),
-            Some(newest.id.clone())
-        );
-        let second = image("a").content(content("y")).build();
-        assert_eq!(
-            counted(&[newest.clone(), second.clone()]),
-            Some(newest.id.clone())
-        );
-        let plan = plan(&master, &[newest, same, second], &none());
-        assert_eq!(
-            codes(&plan.warnings),
-            [
-                WarningCode::DuplicateRegionName,
-                WarningCode::DuplicateRegionName
-            ]
-        );
-    }
-
-    #[test]
-    fn hidden_images_count_for_names_that_are_otherwise_absent() {
-        let master = [image("a").build(), image("b").build()];
-        let listed = [image("a").build()];
-        let hidden = [
-            image("a").property("x", "1").hidden().build(),
-            image("b").property("x", "1").hidden().build(),
-        ];
-        let plan = plan_with_hidden(&master, &listed, &hidden, &none());
-        assert_eq!(statuses(&plan), ["ok a", "pending_metadata b"]);
-        assert!(plan.warnings.is_empty());
-    }
-
-    /// kernel `k`, ramdisk `r`, machine image `m` that refers to both.
-    fn triple() -> [Image; 3] {
-        let kernel = image("k").size(30).build();
-        let ramdisk = image("r").size(20).build();
-        let machine = image("m")
-            .size(10)
-            .property(KERNEL_ID, kernel.id.as_str())
-            .property(RAMDISK_ID, &ramdisk.id.as_str().to_uppercase())
-            .build();
-        [kernel, ramdisk, machine]
-    }
-
-    #[test]
-    fn a_triple_is_uploaded_parts_first() {
-        let plan = plan(&triple(), &[], &none());
-        assert_eq!(actions(&plan), ["upload r", "upload k", "upload m"]);
-        let Action::Upload(upload) = &plan.actions[2] else {
-            panic!()
-        };
-        assert!(upload.parts.iter().all(|part| part.image_id.is_none()));
-        assert!(upload.properties.is_empty());
-    }
-
-    #[test]
-    fn references_are_compared_by_the_ids_of_the_region() {
-        let kernel = image("k").build();
-        let ramdisk = image("r").build();
-        let machine = image("m")
-            .property(KERNEL_ID, kernel.id.as_str())
-            .property(RAMDISK_ID, ramdisk.id.as_str())
-            .build();
-        let region = [kernel.clone(), ramdisk.clone(), machine];
-        let in_step = plan(&triple(), &region, &none());
-        assert_eq!(statuses(&in_step), ["ok m", "ok r", "ok k"]);
-
-        let dangling = image("m").property(KERNEL_ID, "nothing").build();
-        let plan = plan(&triple(), &[kernel.clone(), ramdisk, dangling], &none());
-        assert_eq!(statuses(&plan)[0], "pending_metadata m");
-        let [Action::UpdateMetadata { change, .. }] = &plan.actions[..] else {
-            panic!("{:?}", plan.actions);
-        };
-        assert_eq!(
-            change.properties[KERNEL_ID].to.as_deref(),
-            Some(kernel.id.as_str())
-        );
-        assert_eq!(change.properties[RAMDISK_ID].from, None);
-    }
-
-    #[test]
-    fn an_image_whose_part_is_replaced_is_re_pointed_after_it() {
-        let old_kernel = image("k").content(content("old")).build();
-        let ramdisk = image("r").build();
-        let machine = image("m")
-            .property(KERNEL_ID, old_kernel.id.as_str())
-            .property(RAMDISK_ID, ramdisk.id.as_str())
-            .property("surplus", "1")
-            .build();
-        let rules = SyncRules {
-            replace: list(true, &[]),
-            ..none()
-        };
-        let plan = plan(&triple(), &[old_kernel, ramdisk, machine], &rules);
-        assert_eq!(
-            statuses(&plan),
-            ["pending_ami m", "ok r", "pending_replace k"]
-        );
-        assert_eq!(
-            actions(&plan),
-            ["update_metadata m", "replace k", "update_ami m"]
-        );
-        let Action::UpdateAmi { parts, .. } = &plan.actions[2] else {
-            panic!()
-        };
-        assert_eq!(parts.len(), 1);
-        assert_eq!(parts[0].to.part, "k");
-    }
-
-    #[test]
-    fn a_conflicting_kernel_that_stays_counts_as_present() {
-        let kernel = image("k").content(content("old")).build();
-        let plan = plan(&triple(), std::slice::from_ref(&kernel), &none());
-        assert_eq!(
-            statuses(&plan),
-            ["pending_upload m", "pending_upload r", "error_checksum k"]
-        );
-        let Some(Action::Upload(machine)) = plan.actions.last() else {
-            panic!()
-        };
-        assert_eq!(machine.parts[0].image_id, Some(kernel.id));
-    }
-
-    #[test]
-    fn a_part_that_cannot_be_had_stops_everything_for_its_image() {
-        let [kernel, ramdisk, machine] = triple();
-        let private = Image {
-            visibility: Visibility::Private,
-            ..kernel
-        };
-        let outer = image("outer")
-            .property(KERNEL_ID, machine.id.as_str())
-            .build();
-        let dangling = image("dangling").property(RAMDISK_ID, "nowhere").build();
-        let master = [private, ramdisk, machine, outer, dangling];
-        let plan = plan(&master, &[], &none());
-        assert_eq!(
-            statuses(&plan),
-            [
-                "error_ami m",
-                "pending_upload r",
-                "error_ami dangling",
-                "error_ami outer"
-            ]
-        );
-        assert_eq!(actions(&plan), ["upload r"]);
-        let missing: Vec<_> = plan
-            .warnings
-            .iter()
-            .map(|warning| warning.missing.as_deref().unwrap())
-            .collect();
-        assert_eq!(missing, ["k", "nowhere", "m"]);
-    }
-
-    #[test]
-    fn parts_that_run_in_a_circle_are_errors() {
-        let a = "00000000-0000-4000-8000-00000000000a";
-        let b = "00000000-0000-4000-8000-00000000000b";
-        let master = [
-            image("a").id(a).property(KERNEL_ID, b).build(),
-            image("b").id(b).property(KERNEL_ID, a).build(),
-            image("user").property(RAMDISK_ID, a).build(),
-        ];
-        let plan = plan(&master, &[], &none());
-        assert_eq!(
-            statuses(&plan),
-            ["error_ami a", "error_ami b", "error_ami user"]
-        );
-        assert!(plan.actions.is_empty());
-    }
-
-    #[test]
-    fn a_chain_of_parts_may_be_long() {
-        let id = |number: usize| format!("00000000-0000-4000-9000-{number:012}");
-        let master: Vec<Image> = (0..20_000)
-            .map(|number| {
-                image(&format!("{number:05}"))
-                    .id(&id(number))
-                    .property(KERNEL_ID, &id(number + 1))
-                    .build()
-            })
-            .collect();
-        let plan = plan(&master, &[], &none());
-        assert!(
-            plan.images
-                .iter()
-                .all(|state| state.status == Status::ErrorAmi)
-        );
-    }
-
-    #[test]
-    fn a_conflict_that_stays_goes_before_a_missing_part() {
-        let master = [image("a").property(KERNEL_ID, "nowhere").build()];
-        let region = [image("a").content(content("old")).build()];
-        assert_eq!(
-            statuses(&plan(&master, &region, &none())),
-            ["error_checksum a"]
-        );
-        let rules = SyncRules {
-            replace: list(true, &[]),
-            ..none()
-        };
-        assert_eq!(statuses(&plan(&master, &region, &rules)), ["error_ami a"]);
-    }
-}
+mod tests;

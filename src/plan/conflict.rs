@@ -18,6 +18,7 @@ pub(super) fn decide(region: &Image, rules: &SyncRules) -> (Status, Reason) {
             entry,
             checksum: checksum.cloned(),
             protected,
+            needed_by: None,
         };
         (status, reason)
     };

@@ -6,7 +6,7 @@ use glob::Pattern;
 
 use super::ami::selected_parts;
 use super::obsolete::OBSOLETE_SUFFIX;
-use super::{Action, Plan, Selection};
+use super::{Action, PartChange, PartReference, Plan, Referrer, Selection};
 
 /// Globs, of which an image's name has to match one. Without any, every image is chosen.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +71,7 @@ impl ImageFilter {
             }
             _ => chosen.contains(action.image()),
         });
+        point_away(&mut plan.actions);
     }
 
     fn chosen<'a>(&self, selection: &'a Selection) -> BTreeSet<&'a str> {
@@ -85,6 +86,72 @@ impl ImageFilter {
             }
         }
         chosen
+    }
+}
+
+/// An image that was to be replaced itself, or pointed at another part, stays as it is when it is
+/// not chosen. Where it refers to an image that is replaced all the same, it is pointed at the new
+/// one of that name: re-pointing belongs to the part's own upload.
+fn point_away(actions: &mut Vec<Action>) {
+    let mut left: Vec<(Referrer, PartChange)> = Vec::new();
+    for action in actions.iter() {
+        let Action::Upload(upload) = action else {
+            continue;
+        };
+        if let Some(old) = &upload.replaces {
+            for referrer in &old.referrers {
+                if !actions.iter().any(|action| is_changed(referrer, action)) {
+                    let change = PartChange {
+                        from: Some(old.image_id.to_string()),
+                        to: PartReference {
+                            property: referrer.property,
+                            part: upload.image.clone(),
+                            image_id: None,
+                        },
+                    };
+                    left.push((referrer.clone(), change));
+                }
+            }
+        }
+    }
+    for (referrer, change) in left {
+        let same = actions.iter_mut().find_map(|action| match action {
+            Action::UpdateAmi {
+                image_id, parts, ..
+            } if *image_id == referrer.image_id => Some(parts),
+            _ => None,
+        });
+        match same {
+            Some(parts) => parts.push(change),
+            None => actions.push(Action::UpdateAmi {
+                image: referrer.image,
+                image_id: referrer.image_id,
+                parts: vec![change],
+            }),
+        }
+    }
+}
+
+/// True where the action changes that reference or deletes the image that has it.
+fn is_changed(referrer: &Referrer, action: &Action) -> bool {
+    let id = &referrer.image_id;
+    match action {
+        Action::UpdateMetadata {
+            image_id, change, ..
+        } => image_id == id && change.properties.contains_key(referrer.property),
+        Action::UpdateAmi {
+            image_id, parts, ..
+        } => {
+            image_id == id
+                && parts
+                    .iter()
+                    .any(|part| part.to.property == referrer.property)
+        }
+        Action::Upload(upload) => upload
+            .replaces
+            .as_ref()
+            .is_some_and(|old| old.image_id == *id),
+        Action::MarkObsolete { .. } | Action::DeleteLeftover { .. } => false,
     }
 }
 
@@ -133,6 +200,31 @@ mod tests {
     #[test]
     fn re_pointing_belongs_to_the_part() {
         assert_eq!(actions(&filtered(&["k"])), ["replace k", "update_ami m"]);
+    }
+
+    #[test]
+    fn an_old_image_that_is_not_replaced_yet_is_pointed_at_its_new_kernel() {
+        let kernel = image("k").build();
+        let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
+        let old = image("k").content(content("old")).build();
+        let region = [
+            image("m")
+                .content(content("old"))
+                .property(KERNEL_ID, old.id.as_str())
+                .build(),
+            old,
+        ];
+        let rules = SyncRules {
+            replace: list(true, &[]),
+            ..SyncRules::default()
+        };
+        let master = [kernel, machine];
+        let mut plan = plan(&master, &region, &rules);
+        assert_eq!(actions(&plan), ["replace k", "replace m"]);
+        let filter = ImageFilter::new(["k"]).unwrap();
+        filter.apply(&mut plan, &selection(&master, &rules));
+        assert_eq!(actions(&plan), ["replace k", "update_ami m"]);
+        assert_eq!(plan.actions[1].image_id(), Some(&region[0].id));
     }
 
     #[test]

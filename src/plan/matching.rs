@@ -66,6 +66,7 @@ impl<'a> Matcher<'a, '_> {
     /// The best image of each selected name that is not in `found` yet.
     fn pick(&mut self, list: &'a [Image], found: &[Option<&'a Image>]) -> Vec<Option<&'a Image>> {
         let mut best: Vec<Option<&'a Image>> = vec![None; found.len()];
+        let mut passed_over = Vec::new();
         for image in list {
             let Some(index) = self.selection.index_of(&image.name) else {
                 continue;
@@ -85,8 +86,14 @@ impl<'a> Matcher<'a, '_> {
                         (other, image)
                     };
                     best[index] = Some(winner);
-                    self.warn_duplicate(loser, winner);
+                    passed_over.push((index, loser));
                 }
+            }
+        }
+        // Only now is it known which one counts.
+        for (index, loser) in passed_over {
+            if let Some(winner) = best[index] {
+                self.warn_duplicate(loser, winner);
             }
         }
         best

@@ -18,6 +18,7 @@ mod matching;
 mod metadata;
 mod obsolete;
 mod order;
+mod references;
 mod select;
 mod state;
 pub mod tags;
@@ -28,6 +29,7 @@ pub use failure::{PlannedFailure, drop_dependents};
 pub use filter::{ImageFilter, ImageFilterError};
 pub use inventory::MasterInventory;
 pub use matching::needs_hidden_images;
+pub use references::Referrer;
 pub use select::{SelectedImage, Selection};
 pub use state::{ImageState, PartProblem, Plan, Reason};
 
@@ -38,3 +40,5 @@ pub const MAX_NAME_CHARS: usize = 255;
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod properties;

@@ -110,8 +110,11 @@ pub(super) fn mark(
             .listed
             .iter()
             .filter(|image| {
+                // An image without a name is not the obsolete one's, were that called `_obsolete`.
                 image.name == entry.master.name
-                    || (image.name == entry.base && image.status == ImageStatus::Active)
+                    || (image.name == entry.base
+                        && !image.name.is_empty()
+                        && image.status == ImageStatus::Active)
             })
             .collect();
         candidates.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -258,6 +261,13 @@ mod tests {
         };
         let plan = plan(&[gone()], &[image("a").build()], &rules);
         assert!(plan.actions.is_empty() && plan.warnings.is_empty());
+    }
+
+    #[test]
+    fn an_image_without_a_name_is_nobodys_obsolete_image() {
+        let master = [image("_obsolete").build()];
+        let region = [image("").content(content("_obsolete")).build()];
+        assert!(plan(&master, &region, &rules()).actions.is_empty());
     }
 
     #[test]

@@ -42,6 +42,10 @@ pub enum Reason {
         checksum: Option<Checksum>,
         /// `replace` applies, but a protected image is kept.
         protected: bool,
+        /// `replace` applies, but an image that stays as it is refers to the old one as its kernel
+        /// or ramdisk.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        needed_by: Option<String>,
     },
     /// Another checksum, and no list says what is done.
     Unlisted {
@@ -85,6 +89,7 @@ impl fmt::Display for Reason {
                 entry,
                 checksum,
                 protected,
+                needed_by,
             } => {
                 write!(
                     f,
@@ -93,6 +98,11 @@ impl fmt::Display for Reason {
                 )?;
                 if *protected {
                     f.write_str("; the old image is protected, so it is kept")?;
+                } else if let Some(image) = needed_by {
+                    write!(
+                        f,
+                        "; `{image}` stays as it is and refers to the old image, so that is kept"
+                    )?;
                 }
                 Ok(())
             }

@@ -64,6 +64,7 @@ fn every_state() -> Vec<ImageState> {
         entry: entry.to_owned(),
         checksum: checksum.clone(),
         protected,
+        needed_by: None,
     };
     vec![
         state("vmlinuz", Status::PendingUpload, Reason::Absent, 8 << 20),
@@ -127,6 +128,8 @@ fn every_action() -> Vec<Action> {
         Some(Replaced {
             image_id: id(last),
             keep,
+            needed_by: None,
+            referrers: Vec::new(),
         })
     };
     let mut protected = upload("debian-12", 700 << 20, old(3, true));

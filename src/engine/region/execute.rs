@@ -62,8 +62,6 @@ impl Executor<'_> {
         self.started(&facts);
         match self.send(upload).await {
             Ok(new_id) => {
-                // Its old image was what referred to old parts; the new one does not.
-                self.state.pointed_away(&upload.image);
                 if self.state.published(upload, &new_id) {
                     self.finished(&facts, new_id, started);
                 } else {
@@ -96,19 +94,19 @@ impl Executor<'_> {
         }
     }
 
-    async fn deal_with_old(&self, disposal: &Disposal) -> Result<(), StepError> {
+    async fn deal_with_old(&mut self, disposal: &Disposal) -> Result<(), StepError> {
         let old = &disposal.old.image_id;
         let name = &disposal.upload.image;
-        if disposal.old.keep {
+        if disposal.old.is_kept() {
             self.rename_old(old, name).await?;
         } else {
             match self.writer.delete(old).await {
-                Err(error) if error.is_gone() => {}
                 Err(error) if error.is_in_use() => {
                     self.warn_in_use(old, name);
                     self.rename_old(old, name).await?;
                 }
-                result => result?,
+                Err(error) if !error.is_gone() => return Err(error.into()),
+                _ => self.state.deleted(old),
             }
         }
         let untag = [PatchOp::add("tags", Vec::<String>::new())];
@@ -165,10 +163,7 @@ impl Executor<'_> {
         };
         match result {
             Ok(()) => {
-                if facts.action == ActionKind::UpdateAmi {
-                    self.state.pointed_away(&facts.image);
-                }
-                self.state.finished(&facts.image);
+                self.state.updated(action);
                 self.finished(&facts, id, started);
             }
             Err(error) => self.failed(&facts.image, facts.action, error.into()),

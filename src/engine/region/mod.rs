@@ -17,3 +17,6 @@ pub(super) use actor::{RegionActor, RegionWork, RunRegion};
 pub(super) use backup::Backup;
 pub(super) use pipeline::{Pipeline, RunContext};
 pub(super) use task::{RegionTask, failure_of, unknown_region};
+
+#[cfg(test)]
+pub(crate) use state::{Disposal, RegionState, Step};

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use crate::model::{ActionKind, ErrorCode, ImageId, Status};
+use crate::model::{ActionKind, ErrorCode, ImageId, KERNEL_ID, RAMDISK_ID, Status};
 use crate::plan::{
-    Action, ImageState, PartReference, Plan, PlannedFailure, Replaced, Upload, drop_dependents,
+    Action, ImageState, PartChange, PartReference, Plan, PlannedFailure, Referrer, Replaced,
+    Upload, drop_dependents,
 };
 
 /// What is done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// An action of the plan. Every reference to a part has its id.
     Act(Action),
     /// The old image of a published one is deleted or renamed, and the tag that says so taken off.
@@ -19,33 +20,41 @@ pub(super) enum Step {
 
 /// An image that was published, and whose old one is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Disposal {
+pub(crate) struct Disposal {
     /// What was uploaded.
     pub upload: Upload,
     /// The new image.
     pub new_id: ImageId,
     /// The old one.
     pub old: Replaced,
-    /// Images that refer to the old one, and have to be dealt with first.
-    waiting_for: BTreeSet<String>,
+    /// References to the old one, which have to go first.
+    waiting_for: Vec<Referrer>,
 }
 
 /// The work of one region.
 #[derive(Debug, Default)]
-pub(super) struct RegionState {
+pub(crate) struct RegionState {
     actions: VecDeque<Action>,
     disposals: Vec<Disposal>,
     uploaded: HashMap<String, ImageId>,
     /// How many actions of each image are not finished.
     open: BTreeMap<String, usize>,
+    /// Images that failed, or of which something stays undone.
     failed: BTreeSet<String>,
+    /// References that an action has changed, or that went with their image.
+    changed: BTreeSet<Place>,
+    /// References that an action was to change.
+    tried: BTreeSet<Place>,
     keep_going: bool,
     stopped: bool,
 }
 
+/// A reference of an image: its id, and `kernel_id` or `ramdisk_id`.
+type Place = (ImageId, String);
+
 impl RegionState {
     /// Takes the actions of a plan. With `keep_going` a failed image does not stop the region.
-    pub(super) fn new(plan: &Plan, keep_going: bool) -> Self {
+    pub(crate) fn new(plan: &Plan, keep_going: bool) -> Self {
         let mut state = Self {
             actions: plan.actions.iter().cloned().collect(),
             failed: plan
@@ -66,7 +75,7 @@ impl RegionState {
     ///
     /// After a stop, only images whose part was published are re-pointed, and old images nobody
     /// refers to any more are dealt with: that belongs to actions that were begun.
-    pub(super) fn next(&mut self) -> Option<Step> {
+    pub(crate) fn next(&mut self) -> Option<Step> {
         if let Some(due) = self
             .disposals
             .iter()
@@ -76,17 +85,26 @@ impl RegionState {
         }
         while let Some(mut action) = self.actions.pop_front() {
             match &mut action {
-                Action::UpdateAmi { parts, .. } => {
+                Action::UpdateAmi {
+                    image,
+                    image_id,
+                    parts,
+                } => {
                     let published = parts
                         .iter()
                         .any(|part| self.uploaded.contains_key(&part.to.part));
                     if self.stopped && !published {
                         continue;
                     }
+                    let wanted = parts.len();
                     parts.retain_mut(|part| self.resolve(&mut part.to));
+                    if parts.len() < wanted {
+                        self.failed.insert(image.clone());
+                    }
                     if parts.is_empty() {
                         continue;
                     }
+                    self.tried.extend(places(image_id, parts));
                 }
                 _ if self.stopped => continue,
                 Action::Upload(upload) => {
@@ -98,7 +116,7 @@ impl RegionState {
             }
             return Some(Step::Act(action));
         }
-        None
+        self.point_away().map(Step::Act)
     }
 
     fn resolve(&self, part: &mut PartReference) -> bool {
@@ -108,16 +126,52 @@ impl RegionState {
         part.image_id.is_some()
     }
 
+    /// Where an image was to be pointed elsewhere or replaced itself, and was not, it is pointed at
+    /// the new image of the part to whose old one it refers. Each is tried once.
+    fn point_away(&mut self) -> Option<Action> {
+        let (disposal, first) = self.disposals.iter().find_map(|disposal| {
+            let untried = |referrer: &&Referrer| !self.tried.contains(&place(referrer));
+            Some((disposal, disposal.waiting_for.iter().find(untried)?))
+        })?;
+        let image_id = first.image_id.clone();
+        let image = first.image.clone();
+        let parts: Vec<PartChange> = disposal
+            .waiting_for
+            .iter()
+            .filter(|referrer| referrer.image_id == image_id)
+            .map(|referrer| PartChange {
+                from: Some(disposal.old.image_id.to_string()),
+                to: PartReference {
+                    property: referrer.property,
+                    part: disposal.upload.image.clone(),
+                    image_id: Some(disposal.new_id.clone()),
+                },
+            })
+            .collect();
+        self.tried.extend(places(&image_id, &parts));
+        *self.open.entry(image.clone()).or_default() += 1;
+        Some(Action::UpdateAmi {
+            image,
+            image_id,
+            parts,
+        })
+    }
+
     /// An upload was published under that id. Gives true where the action is over: where an old
     /// image is left, it is over with its disposal.
-    pub(super) fn published(&mut self, upload: &Upload, new_id: &ImageId) -> bool {
+    pub(crate) fn published(&mut self, upload: &Upload, new_id: &ImageId) -> bool {
         self.uploaded.insert(upload.image.clone(), new_id.clone());
         if let Some(old) = &upload.replaces {
             self.disposals.push(Disposal {
                 upload: upload.clone(),
                 new_id: new_id.clone(),
                 old: old.clone(),
-                waiting_for: self.referring_to(&upload.image),
+                waiting_for: old
+                    .referrers
+                    .iter()
+                    .filter(|referrer| !self.changed.contains(&place(referrer)))
+                    .cloned()
+                    .collect(),
             });
             return false;
         }
@@ -125,37 +179,49 @@ impl RegionState {
         true
     }
 
-    /// Images of the region that this plan points away from the old image of that part.
-    fn referring_to(&self, part: &str) -> BTreeSet<String> {
-        self.actions
-            .iter()
-            .filter(|action| match action {
-                Action::UpdateAmi { parts, .. } => parts.iter().any(|to| to.to.part == part),
-                Action::Upload(upload) => {
-                    upload.replaces.is_some() && upload.parts.iter().any(|to| to.part == part)
-                }
-                _ => false,
-            })
-            .map(|action| action.image().to_owned())
-            .collect()
+    /// An old image was deleted, and with it its references.
+    pub(crate) fn deleted(&mut self, old: &ImageId) {
+        self.changed
+            .extend([KERNEL_ID, RAMDISK_ID].map(|name| (old.clone(), name.to_owned())));
+        self.stop_waiting();
+    }
+
+    fn stop_waiting(&mut self) {
+        for disposal in &mut self.disposals {
+            disposal
+                .waiting_for
+                .retain(|referrer| !self.changed.contains(&place(referrer)));
+        }
+    }
+
+    /// An action that changes an image of the region succeeded.
+    pub(crate) fn updated(&mut self, action: &Action) {
+        match action {
+            Action::UpdateMetadata {
+                image_id, change, ..
+            } => {
+                let properties = change.properties.keys();
+                self.changed
+                    .extend(properties.map(|name| (image_id.clone(), name.clone())));
+            }
+            Action::UpdateAmi {
+                image_id, parts, ..
+            } => self.changed.extend(places(image_id, parts)),
+            _ => {}
+        }
+        self.stop_waiting();
+        self.finished(action.image());
     }
 
     /// An action of that image succeeded, its disposal included.
-    pub(super) fn finished(&mut self, image: &str) {
+    pub(crate) fn finished(&mut self, image: &str) {
         if let Some(open) = self.open.get_mut(image) {
             *open -= 1;
         }
     }
 
-    /// An image no longer refers to the old image of any part that was uploaded.
-    pub(super) fn pointed_away(&mut self, image: &str) {
-        for disposal in &mut self.disposals {
-            disposal.waiting_for.remove(image);
-        }
-    }
-
     /// An action failed. Gives the images that fail with it.
-    pub(super) fn action_failed(&mut self, image: &str) -> Vec<PlannedFailure> {
+    pub(crate) fn action_failed(&mut self, image: &str) -> Vec<PlannedFailure> {
         self.failed.insert(image.to_owned());
         if !self.keep_going {
             self.stopped = true;
@@ -165,9 +231,13 @@ impl RegionState {
     }
 
     /// An image fails alone, whatever else goes on: its actions go, and those of images that need
-    /// it as a part. Gives the failures of the latter.
-    pub(super) fn image_failed(&mut self, image: &str) -> Vec<PlannedFailure> {
+    /// it as a part. Gives the failures of the latter. One that was published is there, whatever
+    /// became of its old image: nobody fails with it.
+    pub(crate) fn image_failed(&mut self, image: &str) -> Vec<PlannedFailure> {
         self.failed.insert(image.to_owned());
+        if self.uploaded.contains_key(image) {
+            return Vec::new();
+        }
         let mut actions: Vec<Action> = self.actions.drain(..).collect();
         let dependents = drop_dependents(&mut actions, image);
         self.actions = actions.into();
@@ -177,18 +247,29 @@ impl RegionState {
     }
 
     /// No further action starts. Gives true where that leaves something undone.
-    pub(super) fn interrupt(&mut self) -> bool {
-        let undone = !self.stopped && !self.actions.is_empty();
+    pub(crate) fn interrupt(&mut self) -> bool {
+        let goes_on = |action: &Action| match action {
+            Action::UpdateAmi { parts, .. } => parts.iter().all(|part| {
+                part.to.image_id.is_some() || self.uploaded.contains_key(&part.to.part)
+            }),
+            _ => false,
+        };
+        let undone = !self.stopped && !self.actions.iter().all(goes_on);
         self.stopped = true;
         undone
     }
 
     /// Published images whose old one has to stay, because an image that refers to it failed.
-    pub(super) fn kept_back(&mut self) -> Vec<PlannedFailure> {
+    pub(crate) fn kept_back(&mut self) -> Vec<PlannedFailure> {
         self.disposals
             .drain(..)
             .map(|disposal| {
-                let waiting: Vec<_> = disposal.waiting_for.into_iter().collect();
+                let waiting: BTreeSet<&str> = disposal
+                    .waiting_for
+                    .iter()
+                    .map(|referrer| referrer.image.as_str())
+                    .collect();
+                let waiting: Vec<_> = waiting.into_iter().collect();
                 PlannedFailure {
                     message: format!(
                         "the old image `{}` ({}) stays, because `{}` still refers to it",
@@ -205,7 +286,7 @@ impl RegionState {
     }
 
     /// What every image of the plan is now.
-    pub(super) fn now(&self, planned: &[ImageState]) -> Vec<(String, Status)> {
+    pub(crate) fn now(&self, planned: &[ImageState]) -> Vec<(String, Status)> {
         planned
             .iter()
             .map(|state| {
@@ -222,8 +303,19 @@ impl RegionState {
     }
 }
 
+fn place(referrer: &Referrer) -> Place {
+    (referrer.image_id.clone(), referrer.property.to_owned())
+}
+
+fn places(image_id: &ImageId, parts: &[PartChange]) -> Vec<Place> {
+    parts
+        .iter()
+        .map(|part| (image_id.clone(), part.to.property.to_owned()))
+        .collect()
+}
+
 /// Counts an action in a region's sums.
-pub(super) fn is_upload(kind: ActionKind) -> bool {
+pub(crate) fn is_upload(kind: ActionKind) -> bool {
     matches!(
         kind,
         ActionKind::Upload | ActionKind::Replace | ActionKind::Rename
@@ -231,147 +323,4 @@ pub(super) fn is_upload(kind: ActionKind) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{KERNEL_ID, SyncRules};
-    use crate::plan::fixture::{content, image, list, plan};
-
-    fn id(text: &str) -> ImageId {
-        ImageId::new(text)
-    }
-
-    /// `k` is to be replaced, `m` refers to it and is there, `z` is absent and larger.
-    fn replaced_kernel() -> Plan {
-        let kernel = image("k").size(1).build();
-        let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
-        let last = image("z").size(2000).build();
-        let region = [
-            image("k").content(content("old")).build(),
-            image("m").build(),
-        ];
-        let rules = SyncRules {
-            replace: list(true, &[]),
-            ..SyncRules::default()
-        };
-        plan(&[kernel, machine, last], &region, &rules)
-    }
-
-    fn upload(step: Option<Step>) -> Upload {
-        match step {
-            Some(Step::Act(Action::Upload(upload))) => *upload,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_old_kernel_goes_only_after_the_machine_was_re_pointed() {
-        let plan = replaced_kernel();
-        let mut state = RegionState::new(&plan, false);
-        let kernel = upload(state.next());
-        assert!(!state.published(&kernel, &id("new")));
-        let last = upload(state.next());
-        assert_eq!(last.image, "z");
-        assert!(state.published(&last, &id("zz")));
-        let Some(Step::Act(Action::UpdateAmi { image, parts, .. })) = state.next() else {
-            panic!()
-        };
-        assert_eq!(
-            (image.as_str(), &parts[0].to.image_id),
-            ("m", &Some(id("new")))
-        );
-        state.finished("m");
-        state.pointed_away("m");
-        let Some(Step::Dispose(disposal)) = state.next() else {
-            panic!()
-        };
-        assert_eq!(disposal.upload.image, "k");
-        state.finished("k");
-        assert_eq!(state.next(), None);
-        assert!(state.kept_back().is_empty());
-        assert!(
-            state
-                .now(&plan.images)
-                .iter()
-                .all(|(_, status)| *status == Status::Ok)
-        );
-    }
-
-    #[test]
-    fn a_stopped_region_still_re_points_what_needs_a_published_part() {
-        let plan = replaced_kernel();
-        let mut state = RegionState::new(&plan, false);
-        let kernel = upload(state.next());
-        state.published(&kernel, &id("new"));
-        assert_eq!(upload(state.next()).image, "z");
-        assert!(state.action_failed("z").is_empty());
-        assert!(matches!(
-            state.next(),
-            Some(Step::Act(Action::UpdateAmi { .. }))
-        ));
-        state.pointed_away("m");
-        assert!(matches!(state.next(), Some(Step::Dispose(_))));
-        assert_eq!(state.next(), None);
-    }
-
-    #[test]
-    fn a_stopped_region_starts_nothing_else() {
-        let mut state = RegionState::new(&replaced_kernel(), false);
-        assert_eq!(upload(state.next()).image, "k");
-        state.action_failed("k");
-        assert_eq!(state.next(), None);
-        assert!(!state.interrupt());
-    }
-
-    #[test]
-    fn the_old_kernel_stays_where_the_machine_was_not_re_pointed() {
-        let mut state = RegionState::new(&replaced_kernel(), true);
-        let kernel = upload(state.next());
-        state.published(&kernel, &id("new"));
-        let last = upload(state.next());
-        state.published(&last, &id("zz"));
-        assert!(matches!(
-            state.next(),
-            Some(Step::Act(Action::UpdateAmi { .. }))
-        ));
-        state.action_failed("m");
-        assert_eq!(state.next(), None);
-        let kept = state.kept_back();
-        assert_eq!(kept.len(), 1);
-        assert!(
-            kept[0].message.contains("`m` still refers"),
-            "{}",
-            kept[0].message
-        );
-    }
-
-    #[test]
-    fn keep_going_passes_over_what_needs_the_failed_image_only() {
-        let plan = replaced_kernel();
-        let mut state = RegionState::new(&plan, true);
-        upload(state.next());
-        let dependents = state.action_failed("k");
-        assert_eq!(dependents[0].image, "m");
-        let last = upload(state.next());
-        assert_eq!(last.image, "z");
-        state.published(&last, &id("zz"));
-        assert_eq!(state.next(), None);
-        let now: Vec<_> = state
-            .now(&plan.images)
-            .into_iter()
-            .map(|(_, s)| s)
-            .collect();
-        assert_eq!(
-            now,
-            [Status::PendingReplace, Status::PendingAmi, Status::Ok]
-        );
-    }
-
-    #[test]
-    fn an_interrupt_says_whether_it_left_something_undone() {
-        let mut state = RegionState::new(&replaced_kernel(), true);
-        assert!(state.interrupt());
-        assert_eq!(state.next(), None);
-        let mut idle = RegionState::default();
-        assert!(!idle.interrupt());
-    }
-}
+mod tests;

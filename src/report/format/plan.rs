@@ -179,7 +179,7 @@ fn upload_details(upload: &Upload) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(old) = &upload.replaces {
         let id = OneLine(old.image_id.as_str());
-        lines.push(if old.keep {
+        lines.push(if old.is_kept() {
             let name = format!("{}.old", upload.image);
             format!(
                 "the old image {id} is kept, private, as `{}`",

@@ -1,0 +1,267 @@
+//! Steps and their ends, without a server.
+
+use super::*;
+use crate::model::SyncRules;
+use crate::plan::fixture::{content, image, list, plan};
+
+fn id(text: &str) -> ImageId {
+    ImageId::new(text)
+}
+
+/// `k` is to be replaced, `m` refers to it and is there, `z` is absent and larger.
+fn replaced_kernel() -> Plan {
+    let kernel = image("k").size(1).build();
+    let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
+    let last = image("z").size(2000).build();
+    let old = image("k").content(content("old")).build();
+    let region = [image("m").property(KERNEL_ID, old.id.as_str()).build(), old];
+    let rules = SyncRules {
+        replace: list(true, &[]),
+        ..SyncRules::default()
+    };
+    plan(&[kernel, machine, last], &region, &rules)
+}
+
+fn upload(step: Option<Step>) -> Upload {
+    match step {
+        Some(Step::Act(Action::Upload(upload))) => *upload,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn act(step: Option<Step>) -> Action {
+    match step {
+        Some(Step::Act(action)) => action,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Which image is pointed at which.
+fn re_pointed(action: &Action) -> Vec<(&str, &str)> {
+    let Action::UpdateAmi { image, parts, .. } = action else {
+        panic!("{action:?}");
+    };
+    parts
+        .iter()
+        .map(|part| (image.as_str(), part.to.image_id.as_ref().unwrap().as_str()))
+        .collect()
+}
+
+/// `m` refers to `k`, and both are to be replaced.
+fn replaced_pair() -> Plan {
+    let kernel = image("k").size(1).build();
+    let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
+    let old = image("k").content(content("old")).build();
+    let region = [
+        image("m")
+            .content(content("old"))
+            .property(KERNEL_ID, old.id.as_str())
+            .build(),
+        old,
+    ];
+    let rules = SyncRules {
+        replace: list(true, &[]),
+        ..SyncRules::default()
+    };
+    plan(&[kernel, machine], &region, &rules)
+}
+
+fn disposal(step: Option<Step>) -> Disposal {
+    match step {
+        Some(Step::Dispose(disposal)) => *disposal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_old_kernel_goes_only_after_the_old_machine() {
+    let mut state = RegionState::new(&replaced_pair(), false);
+    let kernel = upload(state.next());
+    state.published(&kernel, &id("new k"));
+    let machine = upload(state.next());
+    assert_eq!(machine.parts[0].image_id, Some(id("new k")));
+    state.published(&machine, &id("new m"));
+    let first = disposal(state.next());
+    assert_eq!(first.upload.image, "m");
+    state.deleted(&first.old.image_id);
+    state.finished("m");
+    assert_eq!(disposal(state.next()).upload.image, "k");
+}
+
+#[test]
+fn an_old_machine_that_stays_is_pointed_at_the_new_kernel() {
+    // Its own replacement fails, or Glance does not delete it because it is in use.
+    for is_published in [false, true] {
+        let mut state = RegionState::new(&replaced_pair(), true);
+        let kernel = upload(state.next());
+        state.published(&kernel, &id("new k"));
+        let machine = upload(state.next());
+        if is_published {
+            state.published(&machine, &id("new m"));
+            assert_eq!(disposal(state.next()).upload.image, "m");
+            state.finished("m");
+        } else {
+            state.action_failed("m");
+        }
+        let old_machine = act(state.next());
+        assert_eq!(re_pointed(&old_machine), [("m", "new k")]);
+        state.updated(&old_machine);
+        assert_eq!(disposal(state.next()).upload.image, "k");
+        state.finished("k");
+        assert_eq!(state.next(), None);
+        assert!(state.kept_back().is_empty());
+    }
+}
+
+#[test]
+fn an_image_that_was_published_fails_nobody_with_it() {
+    let plan = replaced_kernel();
+    let mut state = RegionState::new(&plan, true);
+    let kernel = upload(state.next());
+    state.published(&kernel, &id("new"));
+    assert!(state.action_failed("k").is_empty());
+    assert_eq!(upload(state.next()).image, "z");
+    assert_eq!(re_pointed(&act(state.next())), [("m", "new")]);
+}
+
+#[test]
+fn an_image_that_is_pointed_at_one_of_its_parts_only_is_not_finished() {
+    let kernel = image("k").size(1).build();
+    let ramdisk = image("r").size(2).build();
+    let machine = image("m")
+        .property(KERNEL_ID, kernel.id.as_str())
+        .property(RAMDISK_ID, ramdisk.id.as_str())
+        .build();
+    let plan = plan(
+        &[kernel, ramdisk, machine],
+        &[image("m").build()],
+        &SyncRules::default(),
+    );
+    let mut state = RegionState::new(&plan, false);
+    let kernel = upload(state.next());
+    state.published(&kernel, &id("new"));
+    assert_eq!(upload(state.next()).image, "r");
+    state.action_failed("r");
+    let machine = act(state.next());
+    assert_eq!(re_pointed(&machine), [("m", "new")]);
+    state.updated(&machine);
+    assert_eq!(state.next(), None);
+    let now = state.now(&plan.images);
+    assert_eq!(now[2], ("m".to_owned(), Status::PendingAmi));
+}
+
+#[test]
+fn an_interrupt_that_leaves_re_pointing_only_leaves_nothing_undone() {
+    let mut state = RegionState::new(&replaced_kernel(), false);
+    for (name, new_id) in [("k", "new"), ("z", "zz")] {
+        let sent = upload(state.next());
+        assert_eq!(sent.image, name);
+        state.published(&sent, &id(new_id));
+    }
+    assert!(!state.interrupt());
+    assert_eq!(re_pointed(&act(state.next())), [("m", "new")]);
+}
+
+#[test]
+fn the_old_kernel_goes_only_after_the_machine_was_re_pointed() {
+    let plan = replaced_kernel();
+    let mut state = RegionState::new(&plan, false);
+    let kernel = upload(state.next());
+    assert!(!state.published(&kernel, &id("new")));
+    let last = upload(state.next());
+    assert_eq!(last.image, "z");
+    assert!(state.published(&last, &id("zz")));
+    let machine = act(state.next());
+    assert_eq!(re_pointed(&machine), [("m", "new")]);
+    state.updated(&machine);
+    let Some(Step::Dispose(disposal)) = state.next() else {
+        panic!()
+    };
+    assert_eq!(disposal.upload.image, "k");
+    state.finished("k");
+    assert_eq!(state.next(), None);
+    assert!(state.kept_back().is_empty());
+    assert!(
+        state
+            .now(&plan.images)
+            .iter()
+            .all(|(_, status)| *status == Status::Ok)
+    );
+}
+
+#[test]
+fn a_stopped_region_still_re_points_what_needs_a_published_part() {
+    let plan = replaced_kernel();
+    let mut state = RegionState::new(&plan, false);
+    let kernel = upload(state.next());
+    state.published(&kernel, &id("new"));
+    assert_eq!(upload(state.next()).image, "z");
+    assert!(state.action_failed("z").is_empty());
+    let machine = act(state.next());
+    assert_eq!(re_pointed(&machine), [("m", "new")]);
+    state.updated(&machine);
+    assert!(matches!(state.next(), Some(Step::Dispose(_))));
+    assert_eq!(state.next(), None);
+}
+
+#[test]
+fn a_stopped_region_starts_nothing_else() {
+    let mut state = RegionState::new(&replaced_kernel(), false);
+    assert_eq!(upload(state.next()).image, "k");
+    state.action_failed("k");
+    assert_eq!(state.next(), None);
+    assert!(!state.interrupt());
+}
+
+#[test]
+fn the_old_kernel_stays_where_the_machine_was_not_re_pointed() {
+    let mut state = RegionState::new(&replaced_kernel(), true);
+    let kernel = upload(state.next());
+    state.published(&kernel, &id("new"));
+    let last = upload(state.next());
+    state.published(&last, &id("zz"));
+    assert!(matches!(
+        state.next(),
+        Some(Step::Act(Action::UpdateAmi { .. }))
+    ));
+    state.action_failed("m");
+    assert_eq!(state.next(), None);
+    let kept = state.kept_back();
+    assert_eq!(kept.len(), 1);
+    assert!(
+        kept[0].message.contains("`m` still refers"),
+        "{}",
+        kept[0].message
+    );
+}
+
+#[test]
+fn keep_going_passes_over_what_needs_the_failed_image_only() {
+    let plan = replaced_kernel();
+    let mut state = RegionState::new(&plan, true);
+    upload(state.next());
+    let dependents = state.action_failed("k");
+    assert_eq!(dependents[0].image, "m");
+    let last = upload(state.next());
+    assert_eq!(last.image, "z");
+    state.published(&last, &id("zz"));
+    assert_eq!(state.next(), None);
+    let now: Vec<_> = state
+        .now(&plan.images)
+        .into_iter()
+        .map(|(_, s)| s)
+        .collect();
+    assert_eq!(
+        now,
+        [Status::PendingReplace, Status::PendingAmi, Status::Ok]
+    );
+}
+
+#[test]
+fn an_interrupt_says_whether_it_left_something_undone() {
+    let mut state = RegionState::new(&replaced_kernel(), true);
+    assert!(state.interrupt());
+    assert_eq!(state.next(), None);
+    let mut idle = RegionState::default();
+    assert!(!idle.interrupt());
+}

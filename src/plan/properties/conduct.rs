@@ -1,0 +1,205 @@
+//! Carries a plan out as the executor does: step by step through the region's state, request by
+//! request at the region's Glance.
+
+use crate::engine::{Disposal, RegionState, Step};
+use crate::model::{Image, ImageId, Status, Visibility};
+use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, Plan, Upload, tags};
+
+use super::glance::{Glance, Refusal, Trouble};
+
+/// How a region's run ended.
+pub(super) struct Run {
+    pub(super) glance: Glance,
+    /// What the state says of every image in the end.
+    pub(super) now: Vec<(String, Status)>,
+    /// Something failed, or was not done.
+    pub(super) failed: bool,
+    /// The images whose old one was an object of a step, and the names that were uploaded.
+    pub(super) disposed: Vec<ImageId>,
+}
+
+pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_going: bool) -> Run {
+    let mut conductor = Conductor {
+        state: RegionState::new(plan, keep_going),
+        glance: Glance::new(region, trouble),
+        failed: !plan.failures.is_empty(),
+        disposed: Vec::new(),
+    };
+    let mut steps = 0;
+    let end = loop {
+        if let Trouble::Interrupted(from) = trouble
+            && steps >= from
+        {
+            conductor.failed |= conductor.state.interrupt();
+        }
+        steps += 1;
+        assert!(steps < 1000, "a region's run ends");
+        let done = match conductor.state.next() {
+            Some(Step::Act(Action::Upload(upload))) => conductor.upload(&upload),
+            Some(Step::Act(action)) => conductor.update(&action),
+            Some(Step::Dispose(disposal)) => conductor.dispose(&disposal),
+            None => break Ok(()),
+        };
+        if done.is_err() {
+            break done;
+        }
+    };
+    conductor.failed |= end.is_err() || !conductor.state.kept_back().is_empty();
+    Run {
+        now: conductor.state.now(&plan.images),
+        glance: conductor.glance,
+        failed: conductor.failed,
+        disposed: conductor.disposed,
+    }
+}
+
+/// The process is gone.
+struct Dead;
+
+struct Conductor {
+    state: RegionState,
+    glance: Glance,
+    failed: bool,
+    disposed: Vec<ImageId>,
+}
+
+impl Conductor {
+    fn upload(&mut self, upload: &Upload) -> Result<(), Dead> {
+        match self.send(upload) {
+            Ok(Some(new_id)) => {
+                self.state.published(upload, &new_id);
+                Ok(())
+            }
+            Ok(None) => {
+                self.failed = true;
+                self.state.image_failed(&upload.image);
+                Ok(())
+            }
+            Err(refusal) => self.refused(&upload.image, refusal),
+        }
+    }
+
+    fn send(&mut self, upload: &Upload) -> Result<Option<ImageId>, Refusal> {
+        let id = self.glance.create(|image| {
+            image.name.clone_from(&upload.image);
+            image.properties = upload.properties.clone();
+            for part in &upload.parts {
+                let id = part.image_id.as_ref().expect("every part has its id");
+                image
+                    .properties
+                    .insert(part.property.to_owned(), id.to_string());
+            }
+            image.tags.insert(tags::INCOMPLETE.to_owned());
+        })?;
+        match self.glance.fill(&id, &upload.content) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.glance.delete(&id)?;
+                return Ok(None);
+            }
+            Err(refusal) => {
+                self.glance.delete(&id)?;
+                return Err(refusal);
+            }
+        }
+        self.glance.patch(&id, |image| {
+            image.visibility = upload.visibility;
+            image.protected = upload.protected;
+            image.tags.clear();
+            if let Some(old) = &upload.replaces {
+                image.tags.insert(tags::replaces(&old.image_id));
+            }
+        })?;
+        Ok(Some(id))
+    }
+
+    fn dispose(&mut self, disposal: &Disposal) -> Result<(), Dead> {
+        self.disposed.push(disposal.old.image_id.clone());
+        match self.deal_with_old(disposal) {
+            Ok(()) => {
+                self.state.finished(&disposal.upload.image);
+                Ok(())
+            }
+            Err(refusal) => self.refused(&disposal.upload.image, refusal),
+        }
+    }
+
+    fn deal_with_old(&mut self, disposal: &Disposal) -> Result<(), Refusal> {
+        let old = &disposal.old.image_id;
+        let rename = |glance: &mut Glance| {
+            glance.patch(old, |image| {
+                image.name = format!("{}{OLD_SUFFIX}", disposal.upload.image);
+                image.visibility = Visibility::Private;
+            })
+        };
+        if disposal.old.is_kept() {
+            rename(&mut self.glance)?;
+        } else {
+            match self.glance.delete(old) {
+                Err(Refusal::InUse) => {
+                    rename(&mut self.glance)?;
+                }
+                Err(refusal) => return Err(refusal),
+                Ok(()) => self.state.deleted(old),
+            }
+        }
+        self.glance
+            .patch(&disposal.new_id, |image| image.tags.clear())?;
+        Ok(())
+    }
+
+    fn update(&mut self, action: &Action) -> Result<(), Dead> {
+        let id = action.image_id().expect("an update has its object");
+        let result = match action {
+            Action::MarkObsolete { change, .. } | Action::UpdateMetadata { change, .. } => {
+                self.glance.patch(id, |image| apply(change, image))
+            }
+            Action::UpdateAmi { parts, .. } => self.glance.patch(id, |image| point(parts, image)),
+            Action::DeleteLeftover { .. } => self.glance.delete(id),
+            Action::Upload(_) => unreachable!("uploads are sent"),
+        };
+        match result {
+            Ok(()) => {
+                self.state.updated(action);
+                Ok(())
+            }
+            Err(refusal) => self.refused(action.image(), refusal),
+        }
+    }
+
+    fn refused(&mut self, image: &str, refusal: Refusal) -> Result<(), Dead> {
+        self.failed = true;
+        if refusal == Refusal::Dead {
+            return Err(Dead);
+        }
+        self.state.action_failed(image);
+        Ok(())
+    }
+}
+
+fn apply(change: &MetadataChange, image: &mut Image) {
+    if let Some(name) = &change.name {
+        assert_eq!(image.name, name.from);
+        image.name.clone_from(&name.to);
+    }
+    if let Some(visibility) = &change.visibility {
+        assert_eq!(image.visibility, visibility.from);
+        image.visibility = visibility.to;
+    }
+    for (name, value) in &change.properties {
+        assert_eq!(image.properties.get(name), value.from.as_ref(), "{name}");
+        match &value.to {
+            Some(to) => image.properties.insert(name.clone(), to.clone()),
+            None => image.properties.remove(name),
+        };
+    }
+}
+
+fn point(parts: &[PartChange], image: &mut Image) {
+    for part in parts {
+        let id = part.to.image_id.as_ref().expect("every part has its id");
+        image
+            .properties
+            .insert(part.to.property.to_owned(), id.to_string());
+    }
+}

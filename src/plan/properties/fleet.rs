@@ -1,0 +1,459 @@
+//! Small fleets: few names, few contents, so that everything odd occurs often.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use crate::model::{
+    ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, MultiHash, Properties, RAMDISK_ID,
+    SyncRules, Visibility,
+};
+use crate::plan::fixture::{PROJECT, checksum, image, region_name};
+use crate::plan::{MasterInventory, Plan, RegionImages, Selection, build, tags};
+
+/// A master, one of its regions, and the rules between them.
+#[derive(Clone)]
+pub(super) struct Fleet {
+    pub(super) master: Vec<Image>,
+    /// Newest first, hidden images among them.
+    pub(super) region: Vec<Image>,
+    pub(super) rules: SyncRules,
+}
+
+/// One line for each image, and only what the fleets differ in.
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, images) in [("master", &self.master), ("region", &self.region)] {
+            for image in images {
+                write!(
+                    f,
+                    "\n{place} {} `{:.9}` {} {} owner={:?} {} size={:?} tags={:?} {:?}",
+                    &image.id.as_str()[..8],
+                    image.name,
+                    image.status,
+                    image.visibility,
+                    image.owner,
+                    image.content,
+                    image.size,
+                    image.tags,
+                    image.properties,
+                )?;
+                write!(
+                    f,
+                    " hidden={} protected={}",
+                    image.os_hidden, image.protected
+                )?;
+            }
+        }
+        write!(f, "\n{:?}", self.rules)
+    }
+}
+
+impl Fleet {
+    pub(super) fn selection(&self) -> Selection {
+        let inventory = MasterInventory::build("Spain", self.master.clone(), PROJECT);
+        Selection::choose(&inventory, &self.rules, None)
+    }
+
+    pub(super) fn plan(&self) -> Plan {
+        self.plan_for(&self.region)
+    }
+
+    /// The plan that the region would get if it had those images.
+    pub(super) fn plan_for(&self, region: &[Image]) -> Plan {
+        let (hidden, listed): (Vec<Image>, Vec<Image>) =
+            region.iter().cloned().partition(|image| image.os_hidden);
+        let images = RegionImages {
+            region: &region_name(),
+            project_id: PROJECT,
+            listed: &listed,
+            hidden: &hidden,
+        };
+        build(&self.selection(), &self.rules, &images)
+    }
+
+    /// True where the image is own, or the rules let other projects' images count.
+    pub(super) fn may_count(&self, image: &Image) -> bool {
+        image.is_own(PROJECT) || !self.rules.only_tenant_images
+    }
+}
+
+/// A name of 252 characters leaves no room for `.old`.
+pub(super) fn names() -> Vec<String> {
+    [
+        "k",
+        "r",
+        "m",
+        "n/ü \"*\"",
+        "a",
+        "a_obsolete",
+        "m_obsolete",
+        "a_obsolete_obsolete",
+    ]
+    .into_iter()
+    .map(ToOwned::to_owned)
+    .chain(["l".repeat(252)])
+    .collect()
+}
+
+const PROPERTIES: [&str; 3] = ["nid", "type", "local"];
+
+#[derive(Debug, Clone, Copy)]
+enum Reference {
+    None,
+    /// The image that the master's reference stands for; in the master, none.
+    Right,
+    Named(usize),
+    Nowhere,
+}
+
+#[derive(Debug, Clone)]
+struct Looks {
+    /// Which content; in a region 5 stands for the master's.
+    content: usize,
+    visibility: Visibility,
+    owner: Option<&'static str>,
+    status: &'static str,
+    size: Option<u64>,
+    hidden: bool,
+    protected: bool,
+    incomplete: bool,
+    properties: BTreeMap<&'static str, &'static str>,
+    kernel: Reference,
+    ramdisk: Reference,
+}
+
+fn content(number: usize) -> ContentHash {
+    let multihash = matches!(number, 0 | 4).then(|| MultiHash {
+        algorithm: "sha512".to_owned(),
+        value: "00".to_owned(),
+    });
+    ContentHash {
+        md5: (number < 3).then(|| checksum(&format!("content {number}"))),
+        multihash,
+    }
+}
+
+/// Where an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Master,
+    Region,
+}
+
+/// Kernels and ramdisks have parts of their own seldom: otherwise little but circles would be left.
+fn reference(place: Place, name: usize) -> impl Strategy<Value = Reference> {
+    let (is_part, right) = (u32::from(name < 2), 40 * u32::from(place == Place::Region));
+    prop_oneof![
+        24 + 150 * is_part => Just(Reference::None),
+        right => Just(Reference::Right),
+        18 => select(vec![0usize, 1]).prop_map(Reference::Named),
+        1 => (0..names().len()).prop_map(Reference::Named),
+        1 => Just(Reference::Nowhere),
+    ]
+}
+
+/// At the master odd images are rare, since each costs all that refer to it.
+fn looks(place: Place, name: usize) -> impl Strategy<Value = Looks> {
+    let usual = if place == Place::Master { 30 } else { 7 };
+    let content = prop_oneof![
+        usual => if place == Place::Master { 0..3usize } else { 5..6usize },
+        6 => 0..3usize,
+        1 => Just(3usize),
+        1 => Just(4usize),
+    ];
+    let visibility = prop_oneof![
+        usual => Just(Visibility::Public),
+        2 => Just(Visibility::Private),
+        1 => Just(Visibility::Shared),
+        1 => Just(Visibility::Community),
+    ];
+    let owner = prop_oneof![
+        usual => Just(Some(PROJECT)),
+        1 => Just(None),
+        1 => Just(Some("somebody")),
+    ];
+    // What is not active at the master is as if it were not there.
+    let status = prop_oneof![
+        10 => Just("active"),
+        u32::from(place == Place::Region) => Just("deactivated"),
+        u32::from(place == Place::Region) => select(vec!["queued", "saving", "killed"]),
+    ];
+    let flags = (
+        prop::bool::weighted(if place == Place::Master { 0.02 } else { 0.1 }),
+        prop::bool::weighted(0.15),
+        prop::bool::weighted(if place == Place::Master { 0.0 } else { 0.06 }),
+    );
+    (
+        content,
+        visibility,
+        owner,
+        status,
+        prop_oneof![9 => (0..4u64).prop_map(Some), 1 => Just(None)],
+        flags,
+        btree_map(select(&PROPERTIES[..]), select(vec!["1", "2", ""]), 0..3),
+        (reference(place, name), reference(place, name)),
+    )
+        .prop_map(
+            |(content, visibility, owner, status, size, flags, properties, parts)| Looks {
+                content,
+                visibility,
+                owner,
+                status,
+                size,
+                hidden: flags.0,
+                protected: flags.1,
+                incomplete: flags.2,
+                properties,
+                kernel: parts.0,
+                ramdisk: parts.1,
+            },
+        )
+}
+
+/// One strategy for every name, each made of the name's number.
+fn of_names<T: std::fmt::Debug, S: Strategy<Value = Vec<T>>>(
+    of_name: impl Fn(usize) -> S,
+) -> impl Strategy<Value = Vec<(usize, T)>> {
+    let all: Vec<S> = (0..names().len()).map(of_name).collect();
+    all.prop_map(|all| {
+        all.into_iter()
+            .enumerate()
+            .flat_map(|(name, some)| some.into_iter().map(move |one| (name, one)))
+            .collect()
+    })
+}
+
+/// Each name usually once, sometimes twice, or not at all.
+fn masters() -> impl Strategy<Value = Vec<(usize, Looks)>> {
+    of_names(|name| {
+        prop_oneof![
+            3 => vec(looks(Place::Master, name), 0..1),
+            16 => vec(looks(Place::Master, name), 1..2),
+            1 => vec(looks(Place::Master, name), 2..3),
+        ]
+    })
+}
+
+fn residents() -> impl Strategy<Value = Vec<(usize, Looks)>> {
+    of_names(|name| {
+        prop_oneof![
+            3 => vec(looks(Place::Region, name), 0..1),
+            9 => vec(looks(Place::Region, name), 1..2),
+            2 => vec(looks(Place::Region, name), 2..4),
+        ]
+    })
+}
+
+fn list() -> impl Strategy<Value = ChecksumList> {
+    (any::<bool>(), btree_set(0..3usize, 0..3)).prop_map(|(any, contents)| ChecksumList {
+        any,
+        checksums: contents
+            .into_iter()
+            .filter_map(|c| content(c).md5)
+            .collect(),
+    })
+}
+
+fn names_of(all: &'static [&'static str]) -> impl Strategy<Value = BTreeSet<String>> {
+    prop_oneof![
+        2 => Just(Vec::new()),
+        1 => subsequence(all, 0..=all.len()),
+    ]
+    .prop_map(|names| names.into_iter().map(ToOwned::to_owned).collect())
+}
+
+fn rules() -> impl Strategy<Value = SyncRules> {
+    (
+        btree_set(prop_oneof![2 => 0..2usize, 1 => 0..names().len()], 0..4),
+        (list(), list(), list()),
+        names_of(&["nid", "type", KERNEL_ID, "checksum"]),
+        names_of(&["nid", "type", KERNEL_ID, "owner"]),
+        (any::<bool>(), prop::bool::weighted(0.85)),
+        prop::bool::weighted(0.4),
+    )
+        .prop_map(
+            |(forced, lists, metadata_set, obsolete, flags, renames)| SyncRules {
+                forcesyncs: forced.into_iter().map(master_id).collect(),
+                replace: ChecksumList {
+                    any: lists.0.any || lists.1.any,
+                    checksums: lists.0.checksums,
+                },
+                rename: ChecksumList {
+                    any: lists.1.any && renames,
+                    checksums: lists.1.checksums,
+                },
+                dontupdate: if lists.2.any {
+                    lists.2.checksums
+                } else {
+                    BTreeSet::new()
+                },
+                metadata_set,
+                obsolete_syncprops: obsolete,
+                only_tenant_images: flags.0,
+                support_obsolete_images: flags.1,
+                max_replace: None,
+            },
+        )
+}
+
+/// Any fleet. Some are tidy: there, replaced kernels and what refers to them are the only matter.
+pub(super) fn fleet() -> impl Strategy<Value = Fleet> {
+    (
+        masters(),
+        residents(),
+        any::<prop::sample::Index>(),
+        rules(),
+        prop::bool::weighted(0.4),
+    )
+        .prop_map(|(mut masters, mut residents, newest, mut rules, is_tidy)| {
+            if is_tidy {
+                for (_, looks) in &mut masters {
+                    looks.tidy();
+                }
+                for (_, looks) in &mut residents {
+                    looks.tidy();
+                    looks.kernel = Reference::Right;
+                    looks.ramdisk = Reference::Right;
+                }
+                rules.metadata_set.clear();
+                rules.replace.any = true;
+                rules.rename = ChecksumList::default();
+                rules.dontupdate.clear();
+            }
+            let master = master_images(&masters);
+            let mut region = region_images(&residents, &masters);
+            if !region.is_empty() {
+                let middle = newest.index(region.len());
+                region.rotate_left(middle);
+            }
+            Fleet {
+                master,
+                region,
+                rules,
+            }
+        })
+}
+
+impl Looks {
+    fn tidy(&mut self) {
+        self.status = "active";
+        self.owner = Some(PROJECT);
+        self.visibility = Visibility::Public;
+        self.hidden = false;
+        self.protected = false;
+        self.incomplete = false;
+        for reference in [&mut self.kernel, &mut self.ramdisk] {
+            if matches!(reference, Reference::Nowhere) {
+                *reference = Reference::None;
+            }
+        }
+    }
+}
+
+fn master_id(number: usize) -> ImageId {
+    ImageId::new(&format!("a{number:07}-0000-4000-8000-000000000000"))
+}
+
+fn region_id(number: usize) -> ImageId {
+    ImageId::new(&format!("b{number:07}-0000-4000-8000-000000000000"))
+}
+
+fn master_images(masters: &[(usize, Looks)]) -> Vec<Image> {
+    let place = |name| masters.iter().position(|(other, _)| *other == name);
+    masters
+        .iter()
+        .enumerate()
+        .map(|(number, (name, looks))| {
+            let refers_to = |reference| match reference {
+                Reference::None | Reference::Right => None,
+                Reference::Named(part) => Some(place(part).map_or_else(nowhere, master_id)),
+                Reference::Nowhere => Some(nowhere()),
+            };
+            make(master_id(number), *name, looks, looks.content, refers_to)
+        })
+        .collect()
+}
+
+fn region_images(residents: &[(usize, Looks)], masters: &[(usize, Looks)]) -> Vec<Image> {
+    let master = |name| masters.iter().find(|(other, _)| *other == name);
+    let place = |name| residents.iter().position(|(other, _)| *other == name);
+    residents
+        .iter()
+        .enumerate()
+        .map(|(number, (name, looks))| {
+            let mut properties = [KERNEL_ID, RAMDISK_ID].into_iter();
+            let refers_to = |reference| {
+                let property = properties.next();
+                let part = match reference {
+                    Reference::None => return None,
+                    Reference::Nowhere => return Some(nowhere()),
+                    Reference::Named(part) => part,
+                    Reference::Right => {
+                        let (_, looks) = master(*name)?;
+                        let reference = if property == Some(KERNEL_ID) {
+                            looks.kernel
+                        } else {
+                            looks.ramdisk
+                        };
+                        let Reference::Named(part) = reference else {
+                            return None;
+                        };
+                        part
+                    }
+                };
+                Some(place(part).map_or_else(nowhere, region_id))
+            };
+            let content = match looks.content {
+                5 => master(*name).map_or(0, |(_, looks)| looks.content),
+                other => other,
+            };
+            make(region_id(number), *name, looks, content, refers_to)
+        })
+        .collect()
+}
+
+fn nowhere() -> ImageId {
+    ImageId::new("cccccccc-0000-4000-8000-000000000000")
+}
+
+fn make(
+    id: ImageId,
+    name: usize,
+    looks: &Looks,
+    number: usize,
+    mut refers_to: impl FnMut(Reference) -> Option<ImageId>,
+) -> Image {
+    let mut properties: Properties = looks
+        .properties
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    for (name, reference) in [(KERNEL_ID, looks.kernel), (RAMDISK_ID, looks.ramdisk)] {
+        if let Some(part) = refers_to(reference) {
+            properties.insert(name.to_owned(), part.to_string());
+        }
+    }
+    let plain = image(&names()[name])
+        .status(looks.status)
+        .owner(looks.owner)
+        .visibility(looks.visibility)
+        .content(content(number))
+        .build();
+    Image {
+        id,
+        size: looks.size,
+        os_hidden: looks.hidden,
+        protected: looks.protected,
+        tags: if looks.incomplete {
+            [tags::INCOMPLETE.to_owned()].into()
+        } else {
+            BTreeSet::new()
+        },
+        properties,
+        ..plain
+    }
+}

@@ -1,0 +1,135 @@
+//! A region that can be changed: a list of images, newest first, and what every moment looked like.
+
+use crate::model::{ContentHash, Image, ImageId, ImageStatus, Visibility};
+use crate::plan::fixture::{PROJECT, image};
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Nothing.
+    None,
+    /// The request of that number is refused.
+    Refused(usize),
+    /// The content of that request proves wrong at the source: its image fails alone.
+    WrongContent(usize),
+    /// The process ends before the request of that number.
+    Killed(usize),
+    /// Whoever runs the region interrupts it before the step of that number.
+    Interrupted(usize),
+    /// Glance deletes nothing, because everything is in use.
+    InUse,
+}
+
+/// Why a request was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Refused,
+    InUse,
+    Dead,
+}
+
+pub(super) struct Glance {
+    /// After each request that was done; the first is the beginning.
+    pub(super) moments: Vec<Vec<Image>>,
+    pub(super) deleted: Vec<ImageId>,
+    trouble: Trouble,
+    requests: usize,
+    created: usize,
+}
+
+impl Glance {
+    pub(super) fn new(images: &[Image], trouble: Trouble) -> Self {
+        Self {
+            moments: vec![images.to_vec()],
+            deleted: Vec::new(),
+            trouble,
+            requests: 0,
+            created: 0,
+        }
+    }
+
+    pub(super) fn images(&self) -> &[Image] {
+        self.moments.last().unwrap()
+    }
+
+    pub(super) fn image(&self, id: &ImageId) -> &Image {
+        self.images().iter().find(|image| image.id == *id).unwrap()
+    }
+
+    fn request(&mut self) -> Result<usize, Refusal> {
+        let number = self.requests;
+        self.requests += 1;
+        match self.trouble {
+            Trouble::Killed(from) if number >= from => Err(Refusal::Dead),
+            Trouble::Refused(this) if number == this => Err(Refusal::Refused),
+            _ => Ok(number),
+        }
+    }
+
+    /// A new image without content: private and unprotected.
+    pub(super) fn create(&mut self, looks: impl FnOnce(&mut Image)) -> Result<ImageId, Refusal> {
+        self.request()?;
+        self.created += 1;
+        let id = ImageId::new(&format!("dddddddd-0000-4000-8000-{:012}", self.created));
+        let mut new = Image {
+            id: id.clone(),
+            status: ImageStatus::Queued,
+            visibility: Visibility::Private,
+            owner: Some(PROJECT.to_owned()),
+            content: ContentHash::default(),
+            size: None,
+            ..image("").build()
+        };
+        looks(&mut new);
+        let mut images = self.images().to_vec();
+        images.insert(0, new);
+        self.moments.push(images);
+        Ok(id)
+    }
+
+    /// Sends content. Gives false where it is not what it should be.
+    pub(super) fn fill(&mut self, id: &ImageId, content: &ContentHash) -> Result<bool, Refusal> {
+        let number = self.request()?;
+        if self.trouble == Trouble::WrongContent(number) {
+            return Ok(false);
+        }
+        let content = content.clone();
+        self.change(id, |image| {
+            image.status = ImageStatus::Active;
+            image.content = content;
+        });
+        Ok(true)
+    }
+
+    pub(super) fn patch(
+        &mut self,
+        id: &ImageId,
+        change: impl FnOnce(&mut Image),
+    ) -> Result<(), Refusal> {
+        self.request()?;
+        self.change(id, change);
+        Ok(())
+    }
+
+    pub(super) fn delete(&mut self, id: &ImageId) -> Result<(), Refusal> {
+        self.request()?;
+        if self.trouble == Trouble::InUse {
+            return Err(Refusal::InUse);
+        }
+        assert!(
+            !self.image(id).protected,
+            "Glance deletes no protected image"
+        );
+        let mut images = self.images().to_vec();
+        images.retain(|image| image.id != *id);
+        self.moments.push(images);
+        self.deleted.push(id.clone());
+        Ok(())
+    }
+
+    fn change(&mut self, id: &ImageId, change: impl FnOnce(&mut Image)) {
+        let mut images = self.images().to_vec();
+        change(images.iter_mut().find(|image| image.id == *id).unwrap());
+        self.moments.push(images);
+    }
+}

@@ -1,0 +1,139 @@
+//! Whatever goes wrong and whenever: nothing that was there is missed at any moment, and the next
+//! run does the rest.
+
+use proptest::prelude::*;
+
+use super::conduct::{Run, carry_out};
+use super::fleet::{Fleet, fleet};
+use super::glance::Trouble;
+use super::oracle::{Oracle, is_deactivated, refers};
+
+pub(super) fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        2 => Just(Trouble::None),
+        1 => Just(Trouble::InUse),
+        4 => (0..24usize).prop_map(Trouble::Refused),
+        2 => (0..24usize).prop_map(Trouble::WrongContent),
+        4 => (0..24usize).prop_map(Trouble::Killed),
+        3 => (0..12usize).prop_map(Trouble::Interrupted),
+    ]
+}
+
+/// At no moment does an image refer to a kernel or ramdisk that this run deleted.
+pub(super) fn check_references(run: &Run) -> Result<(), TestCaseError> {
+    for moment in &run.glance.moments {
+        for part in &run.glance.deleted {
+            if moment.iter().any(|image| image.id == *part) {
+                continue;
+            }
+            for image in moment {
+                prop_assert!(
+                    !refers(image, part),
+                    "{} ({}) refers to {part}, which is gone",
+                    image.name,
+                    image.id
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// At no moment is a selected name missing that was there before.
+pub(super) fn check_names(fleet: &Fleet, run: &Run) -> Result<(), TestCaseError> {
+    let before = Oracle::new(fleet, &fleet.region);
+    for master in before.selected() {
+        if before.present(&master.name).is_empty() {
+            continue;
+        }
+        for moment in &run.glance.moments {
+            prop_assert!(
+                !Oracle::new(fleet, moment).present(&master.name).is_empty(),
+                "{} is missing",
+                master.name
+            );
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(super::config())]
+
+    #[test]
+    fn no_image_ever_refers_to_what_was_deleted(
+        fleet in fleet(),
+        trouble in trouble(),
+        keep_going in any::<bool>(),
+    ) {
+        check_references(&carry_out(&fleet.plan(), &fleet.region, trouble, keep_going))?;
+    }
+
+    #[test]
+    fn a_name_that_was_there_is_always_there(
+        fleet in fleet(),
+        trouble in trouble(),
+        keep_going in any::<bool>(),
+    ) {
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+        check_names(&fleet, &run)?;
+    }
+
+    /// What is left of a run that was cut off between publishing an image and dealing with its old
+    /// one is a second image of that name, which is passed over.
+    #[test]
+    fn the_next_run_does_the_rest(
+        fleet in fleet(),
+        trouble in trouble(),
+        keep_going in any::<bool>(),
+    ) {
+        let first = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+        let images = first.glance.images();
+        let plan = fleet.plan_for(images);
+        let second = carry_out(&plan, images, Trouble::None, keep_going);
+        let oracle = Oracle::new(&fleet, second.glance.images());
+        let after = fleet.plan_for(second.glance.images());
+        let is_failing = |name: &str| plan.failures.iter().any(|failure| failure.image == name);
+        for (master, state) in oracle.selected().into_iter().zip(&after.images) {
+            prop_assert!(
+                !state.status.is_pending()
+                    || is_failing(&state.image)
+                    || oracle.matched(master).is_some_and(is_deactivated),
+                "{} is still {}", state.image, state.status
+            );
+        }
+        prop_assert!(after.actions.iter().all(|action| is_failing(action.image())));
+    }
+
+    /// Where Glance refuses nothing, the old images of what was published are dealt with, however
+    /// the run ends.
+    #[test]
+    fn what_was_published_is_finished(
+        fleet in fleet(),
+        trouble in trouble(),
+        keep_going in any::<bool>(),
+    ) {
+        if !matches!(trouble, Trouble::Refused(_) | Trouble::Killed(_)) {
+            let run = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+            for image in run.glance.images() {
+                prop_assert!(
+                    !image.tags.iter().any(|tag| tag.contains("replaces")),
+                    "the old image of {} is still there", image.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_done_is_said(
+        fleet in fleet(),
+        trouble in trouble(),
+        keep_going in any::<bool>(),
+    ) {
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+        if !run.failed && trouble != Trouble::InUse {
+            let after = fleet.plan_for(run.glance.images());
+            prop_assert!(after.actions.is_empty(), "{:?}", after.actions);
+        }
+    }
+}

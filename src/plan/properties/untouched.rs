@@ -1,0 +1,146 @@
+//! What no plan touches, however its run ends.
+
+use proptest::prelude::*;
+
+use super::conduct::carry_out;
+use super::fleet::{Fleet, fleet};
+use super::oracle::{Oracle, PARTS};
+use super::stopped::trouble;
+use crate::model::{Image, Visibility};
+use crate::plan::fixture::PROJECT;
+
+/// Every image of the beginning, with what became of it; none where it was deleted.
+fn fates(fleet: &Fleet, end: &[Image]) -> Vec<(Image, Option<Image>)> {
+    let fate = |image: &Image| end.iter().find(|other| other.id == image.id).cloned();
+    fleet
+        .region
+        .iter()
+        .map(|image| (image.clone(), fate(image)))
+        .collect()
+}
+
+/// The master's obsolete image that may mark that image.
+fn obsolete<'a>(oracle: &Oracle<'a>, image: &Image, end: &Image) -> Option<&'a Image> {
+    oracle.inventory().find(|master| {
+        let base = master.name.strip_suffix("_obsolete");
+        base.is_some()
+            && end.name == master.name
+            && (image.name == master.name || Some(image.name.as_str()) == base)
+            && image.content.same_as(&master.content)
+    })
+}
+
+proptest! {
+    #![proptest_config(super::config())]
+
+    #[test]
+    fn other_projects_images_are_untouched_where_they_do_not_count(
+        mut fleet in fleet(),
+        trouble in trouble(),
+    ) {
+        fleet.rules.only_tenant_images = true;
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, true);
+        for (before, after) in fates(&fleet, run.glance.images()) {
+            if !before.is_own(PROJECT) {
+                prop_assert_eq!(Some(before), after);
+            }
+        }
+    }
+
+    #[test]
+    fn images_are_untouched_unless_they_count_or_are_obsolete(
+        fleet in fleet(),
+        trouble in trouble(),
+    ) {
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, true);
+        let oracle = Oracle::new(&fleet, &fleet.region);
+        let selected = oracle.selected();
+        for (before, after) in fates(&fleet, run.glance.images()) {
+            let counts = selected
+                .iter()
+                .any(|master| oracle.matched(master).is_some_and(|found| found.id == before.id));
+            let is_obsolete = before.is_own(PROJECT)
+                && fleet.rules.support_obsolete_images
+                && after
+                    .as_ref()
+                    .is_some_and(|after| obsolete(&oracle, &before, after).is_some());
+            if !counts && !is_obsolete {
+                prop_assert_eq!(Some(before), after);
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_kept_image_only_what_the_rules_name_is_changed(
+        fleet in fleet(),
+        trouble in trouble(),
+    ) {
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, true);
+        let oracle = Oracle::new(&fleet, &fleet.region);
+        for (before, after) in fates(&fleet, run.glance.images()) {
+            let Some(after) = after else { continue };
+            let master = obsolete(&oracle, &before, &after).or_else(|| {
+                oracle.selected().into_iter().find(|master| master.name == before.name)
+            });
+            let is_old = after.name == format!("{}.old", before.name);
+            if after.visibility != before.visibility {
+                if is_old {
+                    prop_assert_eq!(after.visibility, Visibility::Private);
+                } else {
+                    prop_assert_ne!(after.visibility.is_public(), before.visibility.is_public());
+                    prop_assert_eq!(after.visibility, master.unwrap().visibility);
+                }
+            }
+            let rules = &fleet.rules;
+            let is_obsolete = after.name.ends_with("_obsolete");
+            for name in before.properties.keys().chain(after.properties.keys()) {
+                let may_change = if is_obsolete {
+                    rules.obsolete_syncprops.contains(name) && !PARTS.contains(&name.as_str())
+                } else {
+                    PARTS.contains(&name.as_str())
+                        || (!is_old
+                            && (rules.metadata_set.is_empty()
+                                || rules.metadata_set.contains(name)))
+                };
+                if !may_change {
+                    let (before, after) = (before.properties.get(name), after.properties.get(name));
+                    prop_assert_eq!(before, after, "{}", name);
+                }
+            }
+            let equal = Image {
+                name: before.name.clone(),
+                visibility: before.visibility,
+                properties: before.properties.clone(),
+                ..after
+            };
+            prop_assert_eq!(before, equal);
+        }
+    }
+
+    #[test]
+    fn a_new_image_is_what_the_master_has(fleet in fleet()) {
+        let run = carry_out(&fleet.plan(), &fleet.region, super::glance::Trouble::None, true);
+        let oracle = Oracle::new(&fleet, run.glance.images());
+        let rules = &fleet.rules;
+        for master in oracle.selected() {
+            let Some(found) = oracle.matched(master) else { continue };
+            if fleet.region.iter().any(|image| image.id == found.id) {
+                continue;
+            }
+            prop_assert!(found.tags.is_empty() && !found.os_hidden);
+            prop_assert_eq!(found.visibility, master.visibility);
+            prop_assert_eq!(found.protected, master.protected);
+            let expected: Vec<_> = master
+                .properties
+                .iter()
+                .filter(|(name, _)| {
+                    PARTS.contains(&name.as_str())
+                        || rules.metadata_set.is_empty()
+                        || rules.metadata_set.contains(*name)
+                })
+                .map(|(name, _)| name)
+                .collect();
+            prop_assert_eq!(found.properties.keys().collect::<Vec<_>>(), expected);
+        }
+    }
+}
