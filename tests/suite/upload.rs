@@ -238,3 +238,50 @@ fn several_regions_at_once_all_get_every_image() {
         }
     }
 }
+
+#[test]
+fn on_its_way_the_new_image_is_private_unprotected_and_tagged() {
+    let fleet = Fleet::embedded(|_| ());
+    fleet
+        .master()
+        .create(NewImage::new("a", "abc").with("protected", true));
+    let old = fleet.region("RegionTwo").create(NewImage::new("a", "old"));
+    fleet
+        .run(&fleet.config().master("replace", "any"), &["RegionTwo"])
+        .expect(0);
+    let requests = fleet.sandbox().requests("master:RegionTwo").unwrap();
+    let bodies = |method: &str| -> Vec<Value> {
+        requests
+            .iter()
+            .filter(|request| request.method == method)
+            .filter_map(|request| serde_json::from_str(request.body.as_deref()?).ok())
+            .collect()
+    };
+    // The first of each is this test's own, which made the old image.
+    let create = &bodies("POST")[1];
+    assert_eq!(create["visibility"], "private");
+    assert_eq!(create["protected"], false);
+    let mut tags: Vec<&str> = create["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| tag.as_str().unwrap())
+        .collect();
+    tags.sort_unstable();
+    assert!(tags[0].starts_with("glancesync-by:"), "{tags:?}");
+    assert_eq!(
+        tags[1..],
+        [
+            "glancesync-incomplete",
+            &format!("glancesync-replaces:{old}")
+        ]
+    );
+    let patches = bodies("PATCH");
+    let published = json!([
+        { "op": "replace", "path": "/visibility", "value": "public" },
+        { "op": "replace", "path": "/protected", "value": true },
+        { "op": "add", "path": "/tags", "value": [format!("glancesync-replaces:{old}")] },
+    ]);
+    let untagged = json!([{ "op": "add", "path": "/tags", "value": [] }]);
+    assert_eq!(patches, [published, untagged]);
+}
