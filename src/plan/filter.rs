@@ -16,7 +16,7 @@ pub struct ImageFilter {
 
 /// The text is no glob.
 #[derive(Debug, thiserror::Error)]
-#[error("`{glob}` is no glob: {source} at its character {}", source.pos + 1)]
+#[error("`{glob}` is no glob: {} at its character {}", source.msg, source.pos + 1)]
 pub struct ImageFilterError {
     glob: String,
     source: glob::PatternError,
