@@ -1,6 +1,6 @@
 //! Obsolete images: a master image named `<name>_obsolete` marks the regions' images `<name>`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::build::RegionImages;
@@ -101,21 +101,17 @@ pub(super) fn mark(
     let mut actions = Vec::new();
     let mut warnings = Vec::new();
     let mut taken: BTreeSet<&ImageId> = BTreeSet::new();
+    let named = images_by_name(obsolete, region.listed);
     for entry in obsolete {
         if let Some(why) = entry.ignored {
             warnings.push(entry.warning(region, why));
             continue;
         }
-        let mut candidates: Vec<&Image> = region
-            .listed
-            .iter()
-            .filter(|image| {
-                // An image without a name is not the obsolete one's, were that called `_obsolete`.
-                image.name == entry.master.name
-                    || (image.name == entry.base
-                        && !image.name.is_empty()
-                        && image.status == ImageStatus::Active)
-            })
+        let of_name = |name: &str| named.get(name).into_iter().flatten().copied();
+        let mut candidates: Vec<&Image> = of_name(&entry.base)
+            // An image without a name is not the obsolete one's, were that called `_obsolete`.
+            .filter(|image| !image.name.is_empty() && image.status == ImageStatus::Active)
+            .chain(of_name(&entry.master.name))
             .collect();
         candidates.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         for image in candidates {
@@ -156,6 +152,28 @@ pub(super) fn mark(
         }
     }
     (actions, warnings)
+}
+
+/// The region's images that an obsolete one may be about.
+fn images_by_name<'a>(
+    obsolete: &[ObsoleteImage],
+    listed: &'a [Image],
+) -> HashMap<&'a str, Vec<&'a Image>> {
+    let names: HashSet<&str> = obsolete
+        .iter()
+        .filter(|entry| entry.ignored.is_none())
+        .flat_map(|entry| [entry.base.as_str(), entry.master.name.as_str()])
+        .collect();
+    let mut by_name: HashMap<&str, Vec<&Image>> = HashMap::new();
+    if names.is_empty() {
+        return by_name;
+    }
+    for image in listed {
+        if names.contains(image.name.as_str()) {
+            by_name.entry(&image.name).or_default().push(image);
+        }
+    }
+    by_name
 }
 
 #[cfg(test)]
