@@ -284,7 +284,13 @@ fn quiet_says_nothing_of_what_went_well() {
 fn help_and_version_are_asked_for_and_so_printed() {
     let fleet = Fleet::start();
     let help = Program::bare(&fleet).args(["--help"]).run().expect(0);
-    for word in ["--parallel", "--show-status", "--keep-going", "demo"] {
+    for word in [
+        "--parallel",
+        "--show-status",
+        "--make-backup",
+        "--keep-going",
+        "check-config",
+    ] {
         assert!(help.stdout.contains(word), "{word}: {help}");
     }
     let version = Program::bare(&fleet).args(["--version"]).run().expect(0);

@@ -54,7 +54,7 @@ fn a_region_that_is_down_fails_alone() {
 fn a_report_goes_on_without_the_region_that_is_down() {
     let (fleet, config) = one_image();
     fleet.take_down("master:RegionTwo");
-    for mode in ["--show-status", "--dry-run"] {
+    for mode in ["--show-status", "--dry-run", "--make-backup"] {
         let outcome = fleet
             .run(&config, &[mode, "RegionTwo", "RegionThree"])
             .expect(1);
