@@ -1,7 +1,7 @@
 //! One region's plan: every selected image gets its status, and every status its action.
 
 use super::action::{Action, PartChange, PartReference, Replaced, Upload};
-use super::ami::{PartTarget, selected_parts};
+use super::ami::{Part, PartTarget, selected_parts};
 use super::failure::{PlannedFailure, drop_dependents};
 use super::matching::{Matches, match_images};
 use super::references::{References, Referrer};
@@ -173,35 +173,51 @@ impl<'a> Builder<'a> {
         let Some(found) = self.matches[index] else {
             return Vec::new();
         };
-        self.part_references(index)
-            .into_iter()
-            .filter_map(|to| {
-                let from = found.properties.get(to.property).cloned();
-                let is_right = from
-                    .as_deref()
-                    .is_some_and(|value| to.image_id.as_ref() == Some(&ImageId::new(value)));
-                (!is_right).then_some(PartChange { from, to })
-            })
-            .collect()
+        let parts = &self.selection.images[index].parts;
+        let differing = parts.iter().filter_map(|part| {
+            let from = found.properties.get(part.property);
+            let is_right = from.is_some_and(|value| match part.target {
+                PartTarget::Unavailable { .. } => true,
+                PartTarget::Selected(target) => self
+                    .part_id(target)
+                    .is_some_and(|id| id.as_str().eq_ignore_ascii_case(value)),
+            });
+            if is_right {
+                return None;
+            }
+            let to = self.part_reference(part)?;
+            let from = from.cloned();
+            Some(PartChange { from, to })
+        });
+        differing.collect()
     }
 
     fn part_references(&self, index: usize) -> Vec<PartReference> {
-        self.selection.images[index]
-            .parts
+        let parts = &self.selection.images[index].parts;
+        parts
             .iter()
-            .filter_map(|part| match part.target {
-                PartTarget::Unavailable { .. } => None,
-                PartTarget::Selected(target) => Some(PartReference {
-                    property: part.property,
-                    part: self.selection.images[target].master.name.clone(),
-                    image_id: if self.is_uploaded(target) {
-                        None
-                    } else {
-                        self.matches[target].map(|image| image.id.clone())
-                    },
-                }),
-            })
+            .filter_map(|part| self.part_reference(part))
             .collect()
+    }
+
+    fn part_reference(&self, part: &Part) -> Option<PartReference> {
+        match part.target {
+            PartTarget::Unavailable { .. } => None,
+            PartTarget::Selected(target) => Some(PartReference {
+                property: part.property,
+                part: self.selection.images[target].master.name.clone(),
+                image_id: self.part_id(target).cloned(),
+            }),
+        }
+    }
+
+    /// The id of the region's image that stands for a part; none where this plan uploads it.
+    fn part_id(&self, target: usize) -> Option<&'a ImageId> {
+        if self.is_uploaded(target) {
+            None
+        } else {
+            self.matches[target].map(|image| &image.id)
+        }
     }
 
     fn status_of(&self, index: usize) -> Option<Status> {

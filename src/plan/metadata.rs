@@ -60,7 +60,8 @@ pub(super) fn difference(
         let surplus = if is_part(name) {
             !master.properties.contains_key(name)
         } else {
-            is_synchronised(name, rules) && !carried.contains_key(name)
+            // In step nearly all are carried: the dearer question is the second.
+            !carried.contains_key(name) && is_synchronised(name, rules)
         };
         if surplus {
             change.properties.insert(

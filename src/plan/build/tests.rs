@@ -165,6 +165,18 @@ fn a_deactivated_image_is_left_as_it_is() {
 }
 
 #[test]
+fn a_protected_image_that_is_deactivated_is_not_said_to_be_kept_under_another_name() {
+    let old = image("a").status("deactivated").content(content("old"));
+    let rules = SyncRules {
+        replace: list(true, &[]),
+        ..none()
+    };
+    let plan = plan(&[image("a").build()], &[old.protected().build()], &rules);
+    assert_eq!(statuses(&plan), ["pending_rename a"]);
+    assert_eq!(codes(&plan.warnings), [WarningCode::ImageNotActive]);
+}
+
+#[test]
 fn a_deactivated_part_is_never_replaced_and_counts_as_present() {
     let kernel = image("k")
         .status("deactivated")
@@ -355,6 +367,58 @@ fn an_image_whose_part_is_replaced_is_re_pointed_after_it() {
     };
     assert_eq!(parts.len(), 1);
     assert_eq!(parts[0].to.part, "k");
+}
+
+#[test]
+fn an_old_kernel_that_is_still_needed_is_kept_under_another_name() {
+    let old = image("k").content(content("old")).build();
+    let needing = |name: &str| image(name).property(KERNEL_ID, old.id.as_str());
+    let rules = SyncRules {
+        replace: list(true, &[]),
+        dontupdate: [crate::plan::fixture::checksum("stalled")].into(),
+        ..none()
+    };
+    for needed_by in [
+        needing("unselected").build(),
+        needing("somebody's").owner(Some("somebody")).build(),
+        needing("m").status("deactivated").build(),
+        needing("m").content(content("stalled")).build(),
+        // Protected, it is renamed itself.
+        needing("m").content(content("other")).protected().build(),
+    ] {
+        let region = [image("r").build(), needed_by, old.clone()];
+        let plan = plan(&triple(), &region, &rules);
+        assert_eq!(plan.images[2].status, Status::PendingReplace);
+        assert!(codes(&plan.warnings).contains(&WarningCode::ImageInUse));
+        let keeps = plan.actions.iter().any(|action| {
+            matches!(action, Action::Upload(upload)
+                if upload.image == "k" && upload.replaces.as_ref().is_some_and(Replaced::is_kept))
+        });
+        assert!(keeps);
+    }
+}
+
+#[test]
+fn what_an_old_kernel_waits_for_is_named() {
+    let old = image("k").content(content("old")).build();
+    let rules = SyncRules {
+        replace: list(true, &[]),
+        ..none()
+    };
+    for machine in [image("m"), image("m").content(content("old"))] {
+        let machine = machine.property(KERNEL_ID, old.id.as_str()).build();
+        let region = [image("r").build(), machine.clone(), old.clone()];
+        let plan = plan(&triple(), &region, &rules);
+        let Some(replaced) = plan.actions.iter().find_map(|action| match action {
+            Action::Upload(upload) if upload.image == "k" => upload.replaces.as_ref(),
+            _ => None,
+        }) else {
+            panic!("{:?}", plan.actions);
+        };
+        assert!(!replaced.is_kept());
+        assert_eq!(replaced.referrers.len(), 1);
+        assert_eq!(replaced.referrers[0].image_id, machine.id);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod oracle;
 
 mod filtered;
 mod outcome;
+mod pace;
 mod shape;
 mod stopped;
 mod untouched;

@@ -7,6 +7,7 @@ use super::conduct::{Run, carry_out};
 use super::fleet::{Fleet, fleet};
 use super::glance::Trouble;
 use super::oracle::{Oracle, is_deactivated, refers};
+use crate::model::Status;
 
 pub(super) fn trouble() -> impl Strategy<Value = Trouble> {
     prop_oneof![
@@ -121,6 +122,23 @@ proptest! {
                     "the old image of {} is still there", image.name
                 );
             }
+        }
+    }
+
+    /// An image that is said to be in step is so, even where others failed.
+    #[test]
+    fn who_is_said_to_be_in_step_is_in_step(
+        fleet in fleet(),
+        trouble in trouble(),
+        keep_going in any::<bool>(),
+    ) {
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+        let after = fleet.plan_for(run.glance.images());
+        for ((name, now), found) in run.now.iter().zip(&after.images) {
+            prop_assert!(
+                *now != Status::Ok || found.status == Status::Ok,
+                "{name} is {}", found.status
+            );
         }
     }
 

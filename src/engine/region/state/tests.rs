@@ -114,6 +114,33 @@ fn an_old_machine_that_stays_is_pointed_at_the_new_kernel() {
 }
 
 #[test]
+fn what_was_deleted_before_is_not_waited_for() {
+    let [kernel, machine] = [image("k").size(2).build(), image("m").size(1).build()];
+    let old = image("k").content(content("old")).build();
+    let region = [
+        image("m")
+            .content(content("old"))
+            .property(KERNEL_ID, old.id.as_str())
+            .build(),
+        old,
+    ];
+    let rules = SyncRules {
+        replace: list(true, &[]),
+        ..SyncRules::default()
+    };
+    let mut state = RegionState::new(&plan(&[kernel, machine], &region, &rules), false);
+    for name in ["m", "k"] {
+        let sent = upload(state.next());
+        assert_eq!(sent.image, name);
+        state.published(&sent, &id(name));
+        let due = disposal(state.next());
+        state.deleted(&due.old.image_id);
+        state.finished(name);
+    }
+    assert_eq!(state.next(), None);
+}
+
+#[test]
 fn an_image_that_was_published_fails_nobody_with_it() {
     let plan = replaced_kernel();
     let mut state = RegionState::new(&plan, true);
