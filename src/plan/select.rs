@@ -69,7 +69,9 @@ impl Selection {
             .collect();
         let parts_first = parts_first(&mut images);
         let obsolete = if rules.support_obsolete_images {
-            ObsoleteImage::all(inventory, |name| by_name.contains_key(name))
+            // An error in a condition is no reason to mark the image that it is about.
+            let failed = |name: &str| warnings.iter().any(|it| it.image.as_deref() == Some(name));
+            ObsoleteImage::all(inventory, |name| by_name.contains_key(name) || failed(name))
         } else {
             Vec::new()
         };
@@ -138,7 +140,8 @@ fn is_selected(
 mod tests {
     use super::*;
     use crate::model::{ImageId, Visibility};
-    use crate::plan::fixture::{PROJECT, image, selection, set};
+    use crate::plan::fixture::{PROJECT, image, region_name, selection, set};
+    use crate::plan::{RegionImages, build};
 
     fn names(selection: &Selection) -> Vec<&str> {
         selection
@@ -218,5 +221,26 @@ mod tests {
         assert!(selection.condition_failed());
         assert_eq!(selection.warnings.len(), 1);
         assert_eq!(selection.warnings[0].image.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn an_error_in_the_condition_marks_no_image_as_obsolete() {
+        let base = image("b").build();
+        let listed = vec![
+            image("b_obsolete").content(base.content.clone()).build(),
+            base.clone(),
+        ];
+        let inventory = MasterInventory::build("Spain", listed, PROJECT);
+        let condition = Condition::parse("image.user_properties['nid']").unwrap();
+        let rules = SyncRules::default();
+        let selection = Selection::choose(&inventory, &rules, Some(&condition));
+        let region = region_name();
+        let images = RegionImages {
+            region: &region,
+            project_id: PROJECT,
+            listed: std::slice::from_ref(&base),
+            hidden: &[],
+        };
+        assert!(build(&selection, &rules, &images).actions.is_empty());
     }
 }
