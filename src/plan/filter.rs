@@ -159,7 +159,9 @@ fn is_changed(referrer: &Referrer, action: &Action) -> bool {
 mod tests {
     use super::*;
     use crate::model::{KERNEL_ID, SyncRules};
-    use crate::plan::fixture::{actions, content, image, list, plan, selection, statuses};
+    use crate::plan::fixture::{
+        actions, content, image, list, outdated_pair, plan, replace_all, selection, statuses,
+    };
 
     fn filtered(globs: &[&str]) -> Plan {
         let kernel = image("k").build();
@@ -206,18 +208,8 @@ mod tests {
     fn an_old_image_that_is_not_replaced_yet_is_pointed_at_its_new_kernel() {
         let kernel = image("k").build();
         let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
-        let old = image("k").content(content("old")).build();
-        let region = [
-            image("m")
-                .content(content("old"))
-                .property(KERNEL_ID, old.id.as_str())
-                .build(),
-            old,
-        ];
-        let rules = SyncRules {
-            replace: list(true, &[]),
-            ..SyncRules::default()
-        };
+        let region = outdated_pair();
+        let rules = replace_all();
         let master = [kernel, machine];
         let mut plan = plan(&master, &region, &rules);
         assert_eq!(actions(&plan), ["replace k", "replace m"]);

@@ -7,8 +7,8 @@ use md5::{Digest, Md5};
 
 use super::{MasterInventory, Plan, RegionImages, Selection, build};
 use crate::model::{
-    Checksum, ChecksumList, ContentHash, Image, ImageId, Properties, RegionName, SyncRules,
-    Visibility, Warning, WarningCode,
+    Checksum, ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, Properties, RegionName,
+    SyncRules, Visibility, Warning, WarningCode,
 };
 
 pub(crate) const PROJECT: &str = "our-project";
@@ -113,6 +113,24 @@ pub(crate) fn list(any: bool, contents: &[&str]) -> ChecksumList {
         any,
         checksums: contents.iter().map(|text| checksum(text)).collect(),
     }
+}
+
+/// Rules that replace whatever differs.
+pub(crate) fn replace_all() -> SyncRules {
+    SyncRules {
+        replace: list(true, &[]),
+        ..SyncRules::default()
+    }
+}
+
+/// A region's `m` and `k`, both with old content; `m` refers to `k` as its kernel.
+pub(crate) fn outdated_pair() -> [Image; 2] {
+    let kernel = image("k").content(content("old")).build();
+    let machine = image("m")
+        .content(content("old"))
+        .property(KERNEL_ID, kernel.id.as_str())
+        .build();
+    [machine, kernel]
 }
 
 pub(crate) fn set(names: &[&str]) -> BTreeSet<String> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::SyncRules;
-use crate::plan::fixture::{content, image, list, plan};
+use crate::plan::fixture::{content, image, outdated_pair, plan, replace_all};
 
 fn id(text: &str) -> ImageId {
     ImageId::new(text)
@@ -15,11 +15,7 @@ fn replaced_kernel() -> Plan {
     let last = image("z").size(2000).build();
     let old = image("k").content(content("old")).build();
     let region = [image("m").property(KERNEL_ID, old.id.as_str()).build(), old];
-    let rules = SyncRules {
-        replace: list(true, &[]),
-        ..SyncRules::default()
-    };
-    plan(&[kernel, machine, last], &region, &rules)
+    plan(&[kernel, machine, last], &region, &replace_all())
 }
 
 fn upload(step: Option<Step>) -> Upload {
@@ -51,19 +47,7 @@ fn re_pointed(action: &Action) -> Vec<(&str, &str)> {
 fn replaced_pair() -> Plan {
     let kernel = image("k").size(1).build();
     let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
-    let old = image("k").content(content("old")).build();
-    let region = [
-        image("m")
-            .content(content("old"))
-            .property(KERNEL_ID, old.id.as_str())
-            .build(),
-        old,
-    ];
-    let rules = SyncRules {
-        replace: list(true, &[]),
-        ..SyncRules::default()
-    };
-    plan(&[kernel, machine], &region, &rules)
+    plan(&[kernel, machine], &outdated_pair(), &replace_all())
 }
 
 fn disposal(step: Option<Step>) -> Disposal {
@@ -116,19 +100,8 @@ fn an_old_machine_that_stays_is_pointed_at_the_new_kernel() {
 #[test]
 fn what_was_deleted_before_is_not_waited_for() {
     let [kernel, machine] = [image("k").size(2).build(), image("m").size(1).build()];
-    let old = image("k").content(content("old")).build();
-    let region = [
-        image("m")
-            .content(content("old"))
-            .property(KERNEL_ID, old.id.as_str())
-            .build(),
-        old,
-    ];
-    let rules = SyncRules {
-        replace: list(true, &[]),
-        ..SyncRules::default()
-    };
-    let mut state = RegionState::new(&plan(&[kernel, machine], &region, &rules), false);
+    let plan = plan(&[kernel, machine], &outdated_pair(), &replace_all());
+    let mut state = RegionState::new(&plan, false);
     for name in ["m", "k"] {
         let sent = upload(state.next());
         assert_eq!(sent.image, name);
