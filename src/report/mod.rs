@@ -19,6 +19,7 @@ mod logging;
 mod ndjson;
 mod outside;
 mod region_log;
+mod run_record;
 mod screen;
 mod speed;
 mod state;

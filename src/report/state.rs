@@ -14,6 +14,7 @@ use super::format::{PlanLine, region_lines};
 use super::lines::Lines;
 use super::ndjson::Ndjson;
 use super::region_log::{LogError, RegionLogs};
+use super::run_record::RunRecord;
 use super::screen::Screen;
 use super::summary::{RunSummary, SummaryBuilder};
 use super::terminal::{LogFormat, Terminal};
@@ -21,6 +22,7 @@ use super::text::OneLine;
 use super::wording::{self, Line, Weight};
 use crate::model::{ActionKind, RegionName, Warning, WarningCode};
 use crate::plan::Plan;
+use crate::state::{FolderError, RECORD_NAME};
 
 /// Between two `progress` events of one upload.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -56,6 +58,7 @@ pub(super) struct ReporterState {
     messages: Messages,
     screen: Option<Screen>,
     logs: Option<RegionLogs>,
+    record: Option<RunRecord>,
     /// One warning about logs is enough for a run.
     log_failed: bool,
     summary: SummaryBuilder,
@@ -77,6 +80,7 @@ impl ReporterState {
                 .then(|| Screen::new(terminal.clone(), now)),
             terminal,
             logs: None,
+            record: None,
             log_failed: false,
             summary: SummaryBuilder::default(),
             transfers: Vec::new(),
@@ -160,6 +164,7 @@ impl ReporterState {
         if let EventKind::RunStarted { .. } = &event.kind {
             self.run_started(event, now);
         }
+        self.record(event, now);
         self.summary.event(event);
         if let Some(screen) = &mut self.screen {
             screen.event(event, now);
@@ -207,8 +212,30 @@ impl ReporterState {
         );
         let started = event.ts.with_timezone(&Local).fixed_offset();
         match RegionLogs::create(&self.log_dir, started, title) {
-            Ok(logs) => self.logs = Some(logs),
+            Ok(logs) => {
+                match RunRecord::create(logs.folder()) {
+                    Ok(record) => self.record = Some(record),
+                    Err(error) => self.log_unwritable(&error.into(), now),
+                }
+                self.logs = Some(logs);
+            }
             Err(error) => self.log_unwritable(&error, now),
+        }
+    }
+
+    fn record(&mut self, event: &Event, now: Instant) {
+        if let Some(mut record) = self.record.take() {
+            match record.event(event) {
+                // Given back at the end: a run that is over is no run at work.
+                Ok(()) if matches!(event.kind, EventKind::RunFinished { .. }) => {}
+                Ok(()) => self.record = Some(record),
+                Err(error) => {
+                    let folder = self.logs.as_ref().map(RegionLogs::folder);
+                    let path = folder.unwrap_or(&self.log_dir).join(RECORD_NAME);
+                    let error = FolderError::at(&path)(error);
+                    self.log_unwritable(&error.into(), now);
+                }
+            }
         }
     }
 

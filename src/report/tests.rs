@@ -157,7 +157,15 @@ fn a_regions_log_tells_its_whole_story() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["Lannion.txt", "Trento.txt", "other:Prague.txt"]);
+    assert_eq!(
+        names,
+        [
+            ".run.ndjson",
+            "Lannion.txt",
+            "Trento.txt",
+            "other:Prague.txt"
+        ]
+    );
     for name in ["Trento", "Lannion"] {
         let text = std::fs::read_to_string(logs.join(format!("{name}.txt"))).unwrap();
         let lines: Vec<&str> = text

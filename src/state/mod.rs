@@ -1,11 +1,13 @@
 //! What outlives a run on this machine: the lock that admits one run at a time and who this
 //! installation is (both in a folder of the user's state, one for each master), the folders that
-//! runs leave, and backups. Knows names of regions, and nothing of how a run works.
+//! runs leave and what is known of past runs, and backups. Knows names of regions, and nothing of how a run works.
 
 mod backup;
 mod folder;
 mod installation;
+mod lines;
 mod lock;
+mod runs;
 mod userinfo;
 
 use std::io;
@@ -16,7 +18,12 @@ use sha2::{Digest, Sha256};
 pub use backup::{BackupFile, BackupFolder};
 pub use folder::{FolderError, make_folder};
 pub use installation::installation;
+pub use lines::LogLines;
 pub use lock::{Holder, LockError, RunLock};
+pub use runs::{
+    PastError, PastRegion, PastRun, RECORD_NAME, RegionEnd, RunFolder, RunState, open_regular,
+    run_folders,
+};
 
 /// The state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
