@@ -115,7 +115,7 @@ async fn log_in(address: &str) -> GlanceWriter {
 
 /// What the client is measured against: a file and a socket, and nothing between them.
 fn send_bare(address: &str, content: &Content) -> io::Result<()> {
-    let mut file = File::open(content.path())?;
+    let mut file = File::open(content.path().unwrap())?;
     let mut stream = TcpStream::connect(address)?;
     let size = content.size();
     write!(

@@ -4,8 +4,6 @@
 //! through another when the HTTP client has let go of them. It ends when the file does, or when
 //! nobody wants the content any more.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
@@ -15,6 +13,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::Tally;
+use super::content::Opened;
 use super::{Content, SourceError};
 
 /// Large enough that a read costs little beside its bytes. Small enough that all of them stay in the
@@ -64,49 +63,66 @@ pub(super) async fn start(content: Content, tally: &Arc<Tally>) -> Result<Pieces
     thread::Builder::new()
         .name("image-reader".to_owned())
         .spawn(move || match content.open() {
-            Ok(file) => {
+            Ok(content) => {
                 if opened.send(Ok(())).is_ok() {
-                    read(file, &content, &filled, &tally);
+                    read(content, &filled, &tally);
                 }
             }
             Err(error) => {
                 let _ = opened.send(Err(error));
             }
         })
-        .map_err(|error| name.failed(&error))?;
+        .map_err(|error| name.unreadable(&error.to_string()))?;
     is_open
         .await
         .unwrap_or_else(|_| Err(name.unreadable("the reading thread ended")))?;
     Ok(pieces)
 }
 
-fn read(mut file: File, content: &Content, filled: &Filled, tally: &Tally) {
+fn read(mut opened: Opened, filled: &Filled, tally: &Tally) {
     let (home, returned) = std_mpsc::channel::<Vec<u8>>();
     let mut buffers_made = 0;
-    let mut left = content.size();
-    while left > 0 {
-        let length = usize::try_from(left).map_or(BUFFER_BYTES, |left| left.min(BUFFER_BYTES));
-        let mut buffer = if buffers_made < BUFFERS {
-            buffers_made += 1;
-            vec![0; length]
-        } else if let Some(buffer) = next_returned(&returned, filled, tally) {
-            buffer
-        } else {
-            return;
-        };
-        buffer.truncate(length);
-        left -= length as u64;
+    let mut offset = 0;
+    while offset < opened.size() {
         tally.set_reading(true);
-        let result = fill(&mut file, &mut buffer, content, left).map(|()| {
-            Bytes::from_owner(Lent {
-                buffer: Some(buffer),
-                home: home.clone(),
-            })
-        });
+        let ready = opened.ready(offset, LOOK_UP);
         tally.set_reading(false);
-        let is_over = result.is_err();
-        if filled.blocking_send(result).is_err() || is_over {
-            return;
+        let ready = match ready {
+            Ok(Some(ready)) => ready,
+            Ok(None) if filled.is_closed() || tally.is_given_up() => return,
+            Ok(None) => continue,
+            Err(error) => {
+                // Where nobody waits for it, nobody is to be told.
+                let _ = filled.blocking_send(Err(error));
+                return;
+            }
+        };
+        let end = offset + ready.length;
+        while offset < end {
+            let left = end - offset;
+            let length = usize::try_from(left).map_or(BUFFER_BYTES, |left| left.min(BUFFER_BYTES));
+            let mut buffer = if buffers_made < BUFFERS {
+                buffers_made += 1;
+                Vec::with_capacity(BUFFER_BYTES)
+            } else if let Some(buffer) = next_returned(&returned, filled, tally) {
+                buffer
+            } else {
+                return;
+            };
+            buffer.resize(length, 0);
+            tally.set_reading(true);
+            let result = opened.read(&ready, offset, &mut buffer).map(|()| {
+                Bytes::from_owner(Lent {
+                    buffer: Some(buffer),
+                    home: home.clone(),
+                })
+            });
+            tally.set_reading(false);
+            let is_over = result.is_err();
+            if filled.blocking_send(result).is_err() || is_over {
+                return;
+            }
+            offset += length as u64;
         }
     }
 }
@@ -128,39 +144,9 @@ fn next_returned(
     }
 }
 
-/// Fills the buffer from the file. With nothing `left` after it, the file must end there and be
-/// unchanged: the server takes the image for complete as soon as it has the last byte.
-fn fill(
-    file: &mut File,
-    buffer: &mut [u8],
-    content: &Content,
-    left: u64,
-) -> Result<(), SourceError> {
-    file.read_exact(buffer)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => content.wrong_size(length_now(file)),
-            _ => content.failed(&error),
-        })?;
-    if left > 0 {
-        return Ok(());
-    }
-    let mut beyond = [0];
-    if file
-        .read(&mut beyond)
-        .map_err(|error| content.failed(&error))?
-        > 0
-    {
-        return Err(content.wrong_size(length_now(file)));
-    }
-    content.check_open(file)
-}
-
-fn length_now(file: &File) -> u64 {
-    file.metadata().map_or(0, |metadata| metadata.len())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;
@@ -210,7 +196,7 @@ mod tests {
         let size = 12 * BUFFER_BYTES;
         for grows in [true, false] {
             let (_folder, content) = images(&vec![7; size]);
-            let path = content.path().to_owned();
+            let path = content.path().unwrap().to_owned();
             let mut pieces = start(content, &Arc::default()).await.unwrap();
             // The thread cannot be further ahead than its buffers.
             let first = pieces.recv().await.unwrap().unwrap();
@@ -230,7 +216,7 @@ mod tests {
     async fn a_file_that_is_written_over_meanwhile_is_found_out() {
         let size = 12 * BUFFER_BYTES;
         let (_folder, content) = images(&vec![7; size]);
-        let path = content.path().to_owned();
+        let path = content.path().unwrap().to_owned();
         let mut pieces = start(content, &Arc::default()).await.unwrap();
         let first = pieces.recv().await.unwrap().unwrap();
         let file = File::options().write(true).open(path).unwrap();

@@ -7,6 +7,7 @@
 //! thread ever waits for a disk.
 
 mod body;
+mod content;
 #[cfg(test)]
 mod contract;
 mod error;
@@ -16,6 +17,7 @@ mod source;
 mod tests;
 mod upload;
 
+pub use content::Content;
 pub use error::TransferError;
-pub use source::{Content, ImagesDir, SourceError};
+pub use source::{ImagesDir, SourceError};
 pub use upload::{UploadLimits, upload};

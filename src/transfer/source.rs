@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use md5::{Digest, Md5};
 use uuid::Uuid;
 
+use super::Content;
 use crate::model::{Checksum, ErrorCode, ImageId};
 
 const HASH_BUFFER_BYTES: usize = 1 << 20;
@@ -17,9 +18,9 @@ const HASH_BUFFER_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImagesDir(PathBuf);
 
-/// The content of an image: a file that was there with the right size.
+/// A file that was there with the right size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub(super) struct FoundFile {
     path: PathBuf,
     size: u64,
     modified: Option<SystemTime>,
@@ -111,29 +112,27 @@ impl ImagesDir {
             });
         }
         File::open(&path).map_err(|error| failed(&path, &error))?;
-        let content = Content {
+        let file = FoundFile {
             path,
             size: expected_size,
             modified: metadata.modified().ok(),
         };
-        content.check(&metadata)?;
-        Ok(content)
+        file.check(&metadata)?;
+        Ok(file.into())
     }
 }
 
-impl Content {
-    /// The file.
-    pub fn path(&self) -> &Path {
+impl FoundFile {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its size, in bytes.
-    pub fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// The md5 of the file, to tell whose fault it is that a region has another one. Blocking.
-    pub fn md5(&self) -> Result<Checksum, SourceError> {
+    /// The md5 of the file. Blocking.
+    pub(super) fn md5(&self) -> Result<Checksum, SourceError> {
         let mut file = self.open()?;
         let mut hash = Md5::new();
         let mut buffer = vec![0; HASH_BUFFER_BYTES];

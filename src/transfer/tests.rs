@@ -218,7 +218,7 @@ async fn a_file_that_changes_meanwhile_is_blamed_itself_and_never_completes() {
 #[tokio::test]
 async fn a_file_that_is_gone_costs_no_connection() {
     let upload = Upload::of(MIB, Script::status(204)).await;
-    std::fs::remove_file(upload.content.path()).unwrap();
+    std::fs::remove_file(upload.content.path().unwrap()).unwrap();
     let error = upload.run(LONG).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::SourceMissing);
     assert_eq!(upload.cloud.count("PUT", PATH), 0);

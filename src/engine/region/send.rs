@@ -104,10 +104,7 @@ impl Executor<'_> {
             }
         };
         let whose = if is_source {
-            format!(
-                "the file {} does not have the content of the master's image",
-                content.path().display()
-            )
+            format!("{content} does not have the content of the master's image")
         } else {
             "it was damaged on the way or in the region's store".to_owned()
         };
