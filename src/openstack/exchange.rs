@@ -84,6 +84,21 @@ impl Request {
         token: Option<&Secret>,
         limit: Duration,
     ) -> Result<Answer, Failure> {
+        let read = |response| read_body(response, self.max_answer_bytes);
+        self.send_reading(http, token, limit, read).await
+    }
+
+    /// The same, with `read` for an answer that is a success.
+    pub(super) async fn send_reading<T, R>(
+        &self,
+        http: &reqwest::Client,
+        token: Option<&Secret>,
+        limit: Duration,
+        read: impl Fn(reqwest::Response) -> R,
+    ) -> Result<T, Failure>
+    where
+        R: Future<Output = Result<T, Failure>>,
+    {
         let mut request = http.request(self.method.clone(), self.url.clone());
         if let Some(token) = token {
             request = request.header(AUTH_TOKEN, token_header(token));
@@ -95,7 +110,7 @@ impl Request {
         }
         timeout(limit, async {
             let response = request.send().await.map_err(Failure::transport)?;
-            read(response, self.max_answer_bytes).await
+            read(accept(response).await?).await
         })
         .await
         .unwrap_or(Err(Failure::TimedOut(limit)))
@@ -115,18 +130,27 @@ pub(super) fn token_header(token: &Secret) -> HeaderValue {
 
 /// Reads an answer up to its end; anything but 2xx is a failure.
 pub(super) async fn read(response: reqwest::Response, max_bytes: usize) -> Result<Answer, Failure> {
+    read_body(accept(response).await?, max_bytes).await
+}
+
+/// Lets an answer pass that is a success, and reads why it is none.
+async fn accept(response: reqwest::Response) -> Result<reqwest::Response, Failure> {
     let status = response.status();
-    let headers = response.headers().clone();
     if status.is_success() {
-        let body = read_body(response, max_bytes).await?;
-        return Ok(Answer { headers, body });
+        return Ok(response);
     }
+    let headers = response.headers().clone();
     // The status counts even where the rest of the answer is cut off.
     let body = read_start(response).await;
     Err(Failure::of_status(status, &headers, &body))
 }
 
-async fn read_body(mut response: reqwest::Response, max_bytes: usize) -> Result<Bytes, Failure> {
+/// Reads a successful answer up to its end.
+pub(super) async fn read_body(
+    mut response: reqwest::Response,
+    max_bytes: usize,
+) -> Result<Answer, Failure> {
+    let headers = response.headers().clone();
     let expected = response.content_length().unwrap_or(0);
     if expected > max_bytes as u64 {
         return Err(Failure::TooLarge(max_bytes));
@@ -138,7 +162,8 @@ async fn read_body(mut response: reqwest::Response, max_bytes: usize) -> Result<
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
+    let body = body.freeze();
+    Ok(Answer { headers, body })
 }
 
 async fn read_start(mut response: reqwest::Response) -> Bytes {

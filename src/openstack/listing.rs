@@ -3,15 +3,18 @@
 use std::collections::HashSet;
 
 use http::Method;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::OpenStackError;
 use super::error::Operation;
-use super::exchange::Request;
+use super::exchange::{Failure, Request};
+use super::page::{Page, PageReader};
 use super::retry::{Repeat, Tries};
 use super::service::Service;
+use super::wire::Listed;
 
 /// The most that Glance gives in one page.
 const PAGE_LIMIT: &str = "1000";
@@ -51,19 +54,49 @@ impl Listing {
     }
 
     /// False for what a database that does not tell upper from lower case adds.
-    fn wants(&self, image: &Value) -> bool {
+    fn wants(&self, row: &impl Row) -> bool {
         match self {
-            Self::Named(name) => image["name"] == name.as_str(),
+            Self::Named(name) => row.name() == Some(name),
             _ => true,
         }
     }
 }
 
+/// What is read of each image of a list.
+pub(super) trait Row: DeserializeOwned {
+    /// Its id, if it has one.
+    fn id(&self) -> Option<&str>;
+    /// Its name, if it has one.
+    fn name(&self) -> Option<&str>;
+}
+
+/// What the rules look at.
+impl Row for Listed {
+    fn id(&self) -> Option<&str> {
+        Some(self.0.as_ref()?.id.as_str())
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(self.0.as_ref()?.name.as_str())
+    }
+}
+
+/// Everything.
+impl Row for Value {
+    fn id(&self) -> Option<&str> {
+        self["id"].as_str()
+    }
+
+    fn name(&self) -> Option<&str> {
+        self["name"].as_str()
+    }
+}
+
 /// Reads the whole list within its time; no image is in it twice.
-pub(super) async fn read(
+pub(super) async fn read<R: Row>(
     service: &Service,
     listing: &Listing,
-) -> Result<Vec<Value>, OpenStackError> {
+) -> Result<Vec<R>, OpenStackError> {
     let limit = service.options.list_timeout;
     let started = Tries::new(&service.options.retry, Repeat::Freely, None);
     let deadline = Instant::now() + limit;
@@ -82,20 +115,18 @@ fn list_request(service: &Service, filters: Vec<(&'static str, String)>) -> Requ
     url.query_pairs_mut()
         .append_pair("limit", PAGE_LIMIT)
         .extend_pairs(filters);
-    let mut request = service.request(Operation::List, Method::GET, url);
-    request.max_answer_bytes = MAX_PAGE_BYTES;
-    request
+    service.request(Operation::List, Method::GET, url)
 }
 
-async fn read_lists(
+async fn read_lists<R: Row>(
     service: &Service,
     listing: &Listing,
     deadline: Instant,
-) -> Result<Vec<Value>, OpenStackError> {
-    let mut images = Vec::new();
+) -> Result<Vec<R>, OpenStackError> {
+    let mut images: Vec<R> = Vec::new();
     let mut ids = HashSet::new();
     for filters in listing.queries() {
-        let list = read_pages(service, filters, deadline).await?;
+        let list: Vec<R> = read_pages(service, filters, deadline).await?;
         let wanted = list.into_iter().filter(|image| listing.wants(image));
         // A server that does not know the filter of hidden images gives the same list again.
         images.extend(wanted.filter(|image| is_new(&mut ids, image)));
@@ -103,32 +134,32 @@ async fn read_lists(
     Ok(images)
 }
 
-async fn read_pages(
+async fn read_pages<R: Row>(
     service: &Service,
     filters: Vec<(&'static str, String)>,
     deadline: Instant,
-) -> Result<Vec<Value>, OpenStackError> {
+) -> Result<Vec<R>, OpenStackError> {
     let mut images = Vec::new();
     let mut ids = HashSet::new();
     let mut queries = HashSet::new();
     let mut request = list_request(service, filters);
     loop {
         let limit = deadline.saturating_duration_since(Instant::now());
-        let (answer, _) = service
-            .call(&request, Repeat::Freely, limit, Some(deadline))
+        let (page, _) = service
+            .call_reading(&request, Repeat::Freely, limit, Some(deadline), read_page)
             .await?;
-        let mut page = service.json(&request, &answer)?;
-        let Some(Value::Array(found)) = page.get_mut("images").map(Value::take) else {
+        let page: Page<R> = page.map_err(|what| service.bad_answer(&request, what))?;
+        let Some(found) = page.images else {
             return Err(service.bad_answer(&request, "a page of the list has no `images`"));
         };
         let known = images.len();
         // Pages shift when images are created meanwhile.
         images.extend(found.into_iter().filter(|image| is_new(&mut ids, image)));
-        let Some(next) = page["next"].as_str() else {
+        let Some(next) = page.next else {
             return Ok(images);
         };
         let query =
-            next_query(&request.url, next).map_err(|what| service.bad_answer(&request, what))?;
+            next_query(&request.url, &next).map_err(|what| service.bad_answer(&request, what))?;
         if !queries.insert(query.clone()) || images.len() == known {
             let what = "the list goes round in a circle: a page came again";
             return Err(service.bad_answer(&request, what));
@@ -137,9 +168,26 @@ async fn read_pages(
     }
 }
 
-fn is_new(ids: &mut HashSet<String>, image: &Value) -> bool {
-    let id = image["id"].as_str();
-    id.is_none_or(|id| ids.insert(id.to_owned()))
+/// Reads a page while it arrives. What is no page is the list's failure, and no reason to ask again.
+async fn read_page<R: Row>(
+    mut response: reqwest::Response,
+) -> Result<Result<Page<R>, &'static str>, Failure> {
+    let mut page = PageReader::new();
+    let mut length = 0;
+    while let Some(chunk) = response.chunk().await.map_err(Failure::transport)? {
+        length += chunk.len();
+        if length > MAX_PAGE_BYTES {
+            return Err(Failure::TooLarge(MAX_PAGE_BYTES));
+        }
+        if let Err(what) = page.feed(&chunk) {
+            return Ok(Err(what));
+        }
+    }
+    Ok(page.finish())
+}
+
+fn is_new(ids: &mut HashSet<String>, image: &impl Row) -> bool {
+    image.id().is_none_or(|id| ids.insert(id.to_owned()))
 }
 
 /// The query of the next page. `next` is relative to the server's own idea of where it is, which a

@@ -19,6 +19,7 @@ mod exchange;
 mod keystone;
 mod listing;
 mod message;
+mod page;
 mod patch;
 mod reader;
 mod retry;

@@ -10,6 +10,7 @@ use super::error::Operation;
 use super::exchange::{self, AUTH_TOKEN, Failure, Request};
 use super::retry::{Repeat, Tries};
 use super::service::{CALL_TIMEOUT, GlanceOptions, Service};
+use super::wire::Listed;
 use super::{Download, EndpointUrl, Listing, OpenStackError, Session, listing, wire};
 use crate::model::{Image, ImageId, Interface, RegionName};
 
@@ -61,8 +62,8 @@ impl GlanceReader {
     ///
     /// Codes `list_timeout`, `list_failed`, `region_unreachable` and those of a log-in.
     pub async fn list(&self, listing: &Listing) -> Result<Vec<Image>, OpenStackError> {
-        let images = self.list_raw(listing).await?;
-        Ok(images.iter().filter_map(wire::read_image).collect())
+        let images: Vec<Listed> = listing::read(self.service(), listing).await?;
+        Ok(images.into_iter().filter_map(|listed| listed.0).collect())
     }
 
     /// The same as [`GlanceReader::list`], with every attribute as Glance gave it.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::error::Operation;
-use super::exchange::{Answer, Request};
+use super::exchange::{self, Answer, Failure, Request};
 use super::retry::{Repeat, Tries};
 use super::{EndpointUrl, OpenStackError, RetryPolicy, Session};
 use crate::model::{Interface, RegionName};
@@ -88,12 +88,32 @@ impl Service {
         limit: Duration,
         deadline: Option<Instant>,
     ) -> Result<(Answer, u32), OpenStackError> {
+        let max_bytes = request.max_answer_bytes;
+        self.call_reading(request, repeat, limit, deadline, |response| {
+            exchange::read_body(response, max_bytes)
+        })
+        .await
+    }
+
+    /// The same, with `read` for the answer of a try that succeeded so far.
+    pub(super) async fn call_reading<T, R>(
+        &self,
+        request: &Request,
+        repeat: Repeat,
+        limit: Duration,
+        deadline: Option<Instant>,
+        read: impl Fn(reqwest::Response) -> R,
+    ) -> Result<(T, u32), OpenStackError>
+    where
+        R: Future<Output = Result<T, Failure>>,
+    {
         let client = self.session.http().for_url(&request.url)?;
         let mut tries = Tries::new(&self.options.retry, repeat, deadline);
         let mut is_token_new = false;
         loop {
             let token = self.session.token().await?;
-            let failure = match request.send(&client, Some(&token.secret), limit).await {
+            let sent = request.send_reading(&client, Some(&token.secret), limit, &read);
+            let failure = match sent.await {
                 Ok(answer) => return Ok((answer, tries.count())),
                 Err(failure) => failure,
             };

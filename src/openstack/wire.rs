@@ -1,14 +1,17 @@
 //! An image as Glance's JSON has it, read with patience: no odd type of any attribute may break a
 //! list, since deployments differ in their schemas.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::model::{
-    ContentHash, Image, ImageId, ImageStatus, KERNEL_ID, MultiHash, Properties, RAMDISK_ID,
-    Visibility, is_user_property,
+    Checksum, ContentHash, Image, ImageId, ImageStatus, KERNEL_ID, MultiHash, Properties,
+    RAMDISK_ID, Visibility, is_user_property,
 };
 
 /// Reads one image; none where it has no id.
@@ -16,102 +19,328 @@ use crate::model::{
 /// Null is absent; numbers and booleans become text, objects JSON text. A visibility that is not
 /// known counts as private, a checksum that is no md5 as none, an empty `kernel_id` as absent.
 pub(super) fn read_image(json: &Value) -> Option<Image> {
-    let id = json["id"].as_str().filter(|id| !id.is_empty())?;
-    let attribute = |name: &str| text(&json[name]);
-    Some(Image {
-        id: ImageId::new(id),
-        name: attribute("name").unwrap_or_default(),
-        status: ImageStatus::from(attribute("status").unwrap_or_default()),
-        visibility: visibility(&json["visibility"]),
-        owner: attribute("owner").filter(|owner| !owner.is_empty()),
-        content: content_hash(json),
-        size: number(&json["size"]),
-        disk_format: attribute("disk_format"),
-        container_format: attribute("container_format"),
-        min_disk: number(&json["min_disk"]).unwrap_or(0),
-        min_ram: number(&json["min_ram"]).unwrap_or(0),
-        protected: truth(&json["protected"]),
-        os_hidden: truth(&json["os_hidden"]),
-        tags: tags(&json["tags"]),
-        created_at: time(&json["created_at"]),
-        properties: properties(json),
-    })
+    // Of a value that is there nothing fails.
+    Listed::deserialize(json).ok()?.0
 }
 
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
+/// What stands in a list: an image, or what is none and passed over. Reads straight from the text
+/// of the answer, without a tree of values in between.
+#[derive(Debug)]
+pub(super) struct Listed(pub(super) Option<Image>);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ImageVisitor).map(Self)
     }
 }
 
-fn number(value: &Value) -> Option<u64> {
-    value
-        .as_u64()
-        .or_else(|| value.as_str()?.trim().parse().ok())
-}
+struct ImageVisitor;
 
-fn truth(value: &Value) -> bool {
-    value.as_bool().unwrap_or_else(|| {
-        value
-            .as_str()
-            .is_some_and(|word| word.eq_ignore_ascii_case("true"))
-    })
-}
+impl<'de> Visitor<'de> for ImageVisitor {
+    type Value = Option<Image>;
 
-fn visibility(value: &Value) -> Visibility {
-    match value.as_str() {
-        Some("public") => Visibility::Public,
-        Some("shared") => Visibility::Shared,
-        Some("community") => Visibility::Community,
-        _ => Visibility::Private,
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an image")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut draft = Draft::default();
+        while let Some(Word(name)) = map.next_key()? {
+            if !is_attribute(&name) && !is_user_property(&name) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value = map.next_value()?;
+            draft.set(name, value);
+        }
+        Ok(draft.finish())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
     }
 }
 
-fn content_hash(json: &Value) -> ContentHash {
-    let word = |name: &str| json[name].as_str().filter(|word| !word.is_empty());
-    ContentHash {
-        md5: word("checksum").and_then(|digits| digits.parse().ok()),
-        multihash: word("os_hash_algo")
-            .zip(word("os_hash_value"))
-            .map(|(algorithm, value)| MultiHash {
-                algorithm: algorithm.to_ascii_lowercase(),
-                value: value.to_ascii_lowercase(),
-            }),
+/// A name, which is borrowed from the answer unless it has escapes in it.
+#[derive(serde::Deserialize)]
+struct Word<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The value of an attribute: mostly a text.
+enum Attribute<'a> {
+    Text(Cow<'a, str>),
+    Other(Value),
+}
+
+impl<'de> Deserialize<'de> for Attribute<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AttributeVisitor)
     }
 }
 
-fn tags(value: &Value) -> BTreeSet<String> {
-    value
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(text)
-        .collect()
+struct AttributeVisitor;
+
+impl<'de> Visitor<'de> for AttributeVisitor {
+    type Value = Attribute<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value of an attribute")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Attribute::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Attribute::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Attribute::Other(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Attribute::Other(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Attribute::Other(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Attribute::Other(value.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Attribute::Other(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Attribute::Other(Value::Array(values)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut values = serde_json::Map::new();
+        while let Some((name, value)) = map.next_entry()? {
+            values.insert(name, value);
+        }
+        Ok(Attribute::Other(Value::Object(values)))
+    }
 }
 
-/// Some releases leave the time zone out; it is always UTC.
-fn time(value: &Value) -> Option<DateTime<Utc>> {
-    let word = value.as_str()?;
-    DateTime::parse_from_rfc3339(word)
-        .map(|time| time.with_timezone(&Utc))
-        .or_else(|_| {
-            NaiveDateTime::parse_from_str(word, "%Y-%m-%dT%H:%M:%S%.f").map(|time| time.and_utc())
+impl Attribute<'_> {
+    fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// The text; none for null. Numbers and booleans become text, objects JSON text.
+    fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.into_owned()),
+            Self::Other(Value::Null) => None,
+            Self::Other(other) => Some(other.to_string()),
+        }
+    }
+
+    fn into_word(self) -> Option<String> {
+        match self {
+            Self::Text(text) if !text.is_empty() => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+
+    fn number(&self) -> Option<u64> {
+        match self {
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Other(value) => value.as_u64(),
+        }
+    }
+
+    fn truth(&self) -> bool {
+        match self {
+            Self::Text(word) => word.eq_ignore_ascii_case("true"),
+            Self::Other(value) => value == &Value::Bool(true),
+        }
+    }
+
+    fn visibility(&self) -> Visibility {
+        match self.as_str() {
+            Some("public") => Visibility::Public,
+            Some("shared") => Visibility::Shared,
+            Some("community") => Visibility::Community,
+            _ => Visibility::Private,
+        }
+    }
+
+    fn into_tags(self) -> BTreeSet<String> {
+        match self {
+            Self::Other(Value::Array(tags)) => {
+                let text = |tag| match tag {
+                    Value::Null => None,
+                    Value::String(text) => Some(text),
+                    other => Some(other.to_string()),
+                };
+                tags.into_iter().filter_map(text).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Some releases leave the time zone out; it is always UTC.
+    fn time(&self) -> Option<DateTime<Utc>> {
+        let word = self.as_str()?;
+        DateTime::parse_from_rfc3339(word)
+            .map(|time| time.with_timezone(&Utc))
+            .or_else(|_| {
+                NaiveDateTime::parse_from_str(word, "%Y-%m-%dT%H:%M:%S%.f")
+                    .map(|time| time.and_utc())
+            })
+            .ok()
+    }
+}
+
+/// An image of which some attributes have been read.
+#[derive(Default)]
+struct Draft {
+    id: Option<String>,
+    name: Option<String>,
+    status: Option<String>,
+    visibility: Option<Visibility>,
+    owner: Option<String>,
+    md5: Option<Checksum>,
+    hash_algorithm: Option<String>,
+    hash_value: Option<String>,
+    size: Option<u64>,
+    disk_format: Option<String>,
+    container_format: Option<String>,
+    min_disk: Option<u64>,
+    min_ram: Option<u64>,
+    protected: bool,
+    os_hidden: bool,
+    tags: BTreeSet<String>,
+    created_at: Option<DateTime<Utc>>,
+    properties: Properties,
+}
+
+impl Draft {
+    fn set(&mut self, name: Cow<'_, str>, value: Attribute<'_>) {
+        match &*name {
+            "id" => self.id = value.into_word(),
+            "name" => self.name = value.into_text(),
+            "status" => self.status = value.into_text(),
+            "visibility" => self.visibility = Some(value.visibility()),
+            "owner" => self.owner = value.into_text().filter(|owner| !owner.is_empty()),
+            "checksum" => self.md5 = value.as_str().and_then(|digits| digits.parse().ok()),
+            "os_hash_algo" => self.hash_algorithm = lowered(value),
+            "os_hash_value" => self.hash_value = lowered(value),
+            "size" => self.size = value.number(),
+            "disk_format" => self.disk_format = value.into_text(),
+            "container_format" => self.container_format = value.into_text(),
+            "min_disk" => self.min_disk = value.number(),
+            "min_ram" => self.min_ram = value.number(),
+            "protected" => self.protected = value.truth(),
+            "os_hidden" => self.os_hidden = value.truth(),
+            "tags" => self.tags = value.into_tags(),
+            "created_at" => self.created_at = value.time(),
+            _ => self.set_property(name, value),
+        }
+    }
+
+    fn set_property(&mut self, name: Cow<'_, str>, value: Attribute<'_>) {
+        let is_part = [KERNEL_ID, RAMDISK_ID].contains(&&*name);
+        if let Some(value) = value.into_text()
+            && !(is_part && value.is_empty())
+        {
+            self.properties.insert(name.into_owned(), value);
+        }
+    }
+
+    fn finish(self) -> Option<Image> {
+        Some(Image {
+            id: ImageId::new(&self.id?),
+            name: self.name.unwrap_or_default(),
+            status: ImageStatus::from(self.status.unwrap_or_default()),
+            visibility: self.visibility.unwrap_or(Visibility::Private),
+            owner: self.owner,
+            content: ContentHash {
+                md5: self.md5,
+                multihash: self
+                    .hash_algorithm
+                    .zip(self.hash_value)
+                    .map(|(algorithm, value)| MultiHash { algorithm, value }),
+            },
+            size: self.size,
+            disk_format: self.disk_format,
+            container_format: self.container_format,
+            min_disk: self.min_disk.unwrap_or(0),
+            min_ram: self.min_ram.unwrap_or(0),
+            protected: self.protected,
+            os_hidden: self.os_hidden,
+            tags: self.tags,
+            created_at: self.created_at,
+            properties: self.properties,
         })
-        .ok()
+    }
 }
 
-fn properties(json: &Value) -> Properties {
-    json.as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| is_user_property(name))
-        .filter_map(|(name, value)| Some((name.clone(), text(value)?)))
-        .filter(|(name, value)| {
-            !(value.is_empty() && [KERNEL_ID, RAMDISK_ID].contains(&name.as_str()))
-        })
-        .collect()
+/// The attributes that [`Draft::set`] knows, and that are no user properties.
+fn is_attribute(name: &str) -> bool {
+    matches!(
+        name,
+        "id" | "name"
+            | "status"
+            | "visibility"
+            | "owner"
+            | "checksum"
+            | "os_hash_algo"
+            | "os_hash_value"
+            | "size"
+            | "disk_format"
+            | "container_format"
+            | "min_disk"
+            | "min_ram"
+            | "protected"
+            | "os_hidden"
+            | "tags"
+            | "created_at"
+    )
+}
+
+fn lowered(value: Attribute<'_>) -> Option<String> {
+    let mut word = value.into_word()?;
+    word.make_ascii_lowercase();
+    Some(word)
 }
 
 #[cfg(test)]
@@ -186,6 +415,11 @@ mod tests {
                 ("object", "{\"a\":[1]}")
             ]
         );
+        let text = r#"[{"id": "a\u0041", "na\u006de": "x", "q": "\u00e4"}, [{}], 1, -1, 1.5, true, "s", null]"#;
+        let listed: Vec<Listed> = serde_json::from_str(text).unwrap();
+        let images: Vec<_> = listed.into_iter().filter_map(|listed| listed.0).collect();
+        assert_eq!((images.len(), images[0].name.as_str()), (1, "x"));
+        assert_eq!(images[0].properties["q"], "ä");
         for nothing in [
             json!(null),
             json!([]),
@@ -227,7 +461,12 @@ mod tests {
             for (name, value) in attributes {
                 json[name] = value;
             }
-            prop_assert!(read_image(&json).is_some());
+            // It is the same whether it comes out of a tree or straight out of the text.
+            let text = json.to_string();
+            let of_value = read_image(&serde_json::from_str(&text).unwrap());
+            prop_assert!(of_value.is_some());
+            let of_text: Listed = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(of_text.0, of_value);
         }
     }
 }

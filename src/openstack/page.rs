@@ -1,0 +1,247 @@
+//! One page of a list, read while it arrives: each image as soon as its last byte is there, so that
+//! of the page itself no more is kept than the image that is just coming.
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+
+/// Why a page is none.
+pub(super) const NOT_JSON: &str = "the answer is not JSON";
+
+/// A page in the middle of its arrival.
+pub(super) struct PageReader<T> {
+    /// What has arrived and was not read yet, from `position` on.
+    buffer: Vec<u8>,
+    position: usize,
+    /// So much must have arrived before it is worth looking again at a value that was cut off. A
+    /// value is looked at a few times at most, in however small pieces it comes.
+    worth_looking: usize,
+    place: Place,
+    page: Page<T>,
+}
+
+/// What a page holds.
+#[derive(Debug)]
+pub(super) struct Page<T> {
+    /// The images in the server's order; none where the page has no `images`.
+    pub(super) images: Option<Vec<T>>,
+    /// Where the next page is.
+    pub(super) next: Option<String>,
+}
+
+/// What comes next in the page.
+enum Place {
+    Start,
+    FirstKey,
+    Key,
+    Colon(String),
+    Value(String),
+    AfterValue,
+    FirstImage,
+    Image,
+    AfterImage,
+    End,
+}
+
+impl<T: DeserializeOwned> PageReader<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            buffer: Vec::new(),
+            position: 0,
+            worth_looking: 0,
+            place: Place::Start,
+            page: Page {
+                images: None,
+                next: None,
+            },
+        }
+    }
+
+    /// Reads on with these bytes.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() < self.worth_looking {
+            return Ok(());
+        }
+        while self.step()? {}
+        self.buffer.drain(..self.position);
+        self.position = 0;
+        self.worth_looking = self.buffer.len() + self.buffer.len() / 2;
+        Ok(())
+    }
+
+    /// The page, once all of it has arrived.
+    pub(super) fn finish(mut self) -> Result<Page<T>, &'static str> {
+        self.worth_looking = 0;
+        self.feed(&[])?;
+        match self.place {
+            Place::End => Ok(self.page),
+            _ => Err(NOT_JSON),
+        }
+    }
+
+    /// Takes one sign or one value; false where that has not arrived.
+    fn step(&mut self) -> Result<bool, &'static str> {
+        let Some(byte) = self.next_byte() else {
+            return Ok(false);
+        };
+        let next = match (&mut self.place, byte) {
+            (Place::Start, b'{') => Place::FirstKey,
+            (Place::FirstKey | Place::AfterValue, b'}') => Place::End,
+            (Place::AfterValue, b',') => Place::Key,
+            (Place::Colon(key), b':') => Place::Value(std::mem::take(key)),
+            (Place::FirstImage | Place::AfterImage, b']') => Place::AfterValue,
+            (Place::AfterImage, b',') => Place::Image,
+            (Place::FirstKey | Place::Key, b'"') => match self.take()? {
+                Some(key) => return Ok(self.go_on(Place::Colon(key))),
+                None => return Ok(false),
+            },
+            (Place::Value(key), b'[') if key == "images" => {
+                self.page.images.get_or_insert_default();
+                Place::FirstImage
+            }
+            (Place::Value(key), _) if key == "next" => match self.take::<Value>()? {
+                Some(value) => {
+                    self.page.next = value.as_str().map(ToOwned::to_owned);
+                    return Ok(self.go_on(Place::AfterValue));
+                }
+                None => return Ok(false),
+            },
+            (Place::Value(_), _) => match self.take::<IgnoredAny>()? {
+                Some(_) => return Ok(self.go_on(Place::AfterValue)),
+                None => return Ok(false),
+            },
+            (Place::FirstImage | Place::Image, _) => match self.take()? {
+                Some(image) => {
+                    self.page.images.get_or_insert_default().push(image);
+                    return Ok(self.go_on(Place::AfterImage));
+                }
+                None => return Ok(false),
+            },
+            _ => return Err(NOT_JSON),
+        };
+        self.position += 1;
+        Ok(self.go_on(next))
+    }
+
+    fn go_on(&mut self, place: Place) -> bool {
+        self.place = place;
+        true
+    }
+
+    /// The next byte that is no white space.
+    fn next_byte(&mut self) -> Option<u8> {
+        let rest = &self.buffer[self.position..];
+        let blanks = rest.iter().position(|byte| !b" \t\r\n".contains(byte));
+        self.position += blanks.unwrap_or(rest.len());
+        blanks.map(|blanks| rest[blanks])
+    }
+
+    /// Reads a value; none where it, or what comes after it, has not arrived.
+    fn take<V: DeserializeOwned>(&mut self) -> Result<Option<V>, &'static str> {
+        let rest = &self.buffer[self.position..];
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<V>();
+        match values.next() {
+            Some(Ok(value)) if values.byte_offset() < rest.len() => {
+                self.position += values.byte_offset();
+                Ok(Some(value))
+            }
+            Some(Err(error)) if !error.is_eof() => Err(NOT_JSON),
+            _ => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &[u8], piece: usize) -> Result<Page<Value>, &'static str> {
+        let mut reader = PageReader::new();
+        for piece in text.chunks(piece) {
+            reader.feed(piece)?;
+        }
+        reader.finish()
+    }
+
+    #[test]
+    fn a_page_is_the_same_in_whatever_pieces_it_comes() {
+        let images = json!([
+            {"id": "a", "name": "ä \"quoted\" \\ ]},{", "tags": [[], {}], "size": -1.5e3},
+            {"id": "b", "nothing": null}, 7, null, "x", [true],
+        ]);
+        let text = format!(
+            " {{\"first\" : \"/v2/images\", \"images\": {images} ,\n\"next\":\"/v2/images?marker=b\", \"n\": 12}} \n"
+        );
+        for piece in 1..text.len() {
+            let page = read(text.as_bytes(), piece).unwrap();
+            assert_eq!(Value::from(page.images.unwrap()), images, "{piece}");
+            assert_eq!(page.next.as_deref(), Some("/v2/images?marker=b"));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_wrong_is_no_page() {
+        let whole = r#"{"images": [{"id": "a"}, {"id": "b"}], "next": "x"}"#;
+        for end in 0..whole.len() {
+            assert!(read(&whole.as_bytes()[..end], 5).is_err(), "{end}");
+        }
+        for wrong in [
+            "[]",
+            r#"{"images": [{}] "next": 1}"#,
+            r#"{"images": [{},]}"#,
+            r#"{"images": [,]}"#,
+            r#"{"images": [{} {}]}"#,
+            r#"{"images": []}}"#,
+            r#"{"images": [}"#,
+            "{,}",
+            r#"{"images"}"#,
+            "<html>",
+        ] {
+            assert!(read(wrong.as_bytes(), 100).is_err(), "{wrong}");
+        }
+        assert!(read(br#"{"images": null}"#, 9).unwrap().images.is_none());
+        assert!(read(b"{}", 1).unwrap().images.is_none());
+        assert_eq!(read(br#"{"images":[]}"#, 2).unwrap().images, Some(vec![]));
+    }
+
+    #[test]
+    fn of_a_page_only_what_is_coming_is_kept() {
+        let image = json!({"id": "a", "name": "x".repeat(1000)}).to_string();
+        let mut reader = PageReader::<IgnoredAny>::new();
+        reader.feed(br#"{"images": ["#).unwrap();
+        for _ in 0..1000 {
+            for piece in image.as_bytes().chunks(300) {
+                reader.feed(piece).unwrap();
+            }
+            reader.feed(b", ").unwrap();
+            assert!(reader.buffer.capacity() < 8 * image.len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_any_length_give_what_the_whole_gives(
+            texts in prop::collection::vec(".{0,40}", 0..6),
+            cuts in prop::collection::vec(1_usize..60, 1..20),
+        ) {
+            let page = json!({"images": texts, "next": texts.first()});
+            let text = page.to_string();
+            let mut reader = PageReader::<Value>::new();
+            let mut rest = text.as_bytes();
+            for cut in cuts.iter().cycle() {
+                let (piece, after) = rest.split_at((*cut).min(rest.len()));
+                reader.feed(piece).unwrap();
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            let read = reader.finish().unwrap();
+            prop_assert_eq!(Value::from(read.images.unwrap()), page["images"].clone());
+            prop_assert_eq!(read.next.as_ref(), texts.first());
+        }
+    }
+}
