@@ -184,44 +184,73 @@ impl Fleet {
     }
 }
 
-/// Logs in to each wanted target that has a usable credential, to all at once.
+/// Logs in for each wanted target that has a usable credential: to all Keystones at once, and once
+/// only for targets with the same credential.
 pub(super) async fn log_in(
     settings: &Settings,
     is_wanted: impl Fn(&TargetSettings) -> bool,
 ) -> BTreeMap<TargetName, Result<Target, OpenStackError>> {
     let clients = HttpClients::default();
-    let wanted = settings
-        .targets
-        .iter()
-        .filter(|target| is_wanted(target))
-        .filter_map(|target| Some((target, target.credential.as_ref().ok()?)));
-    let logged_in = join_all(wanted.map(async |(target, credential)| {
-        let logged_in = log_in_to(target, credential.clone(), &clients).await;
-        (target.name.clone(), logged_in)
-    }));
-    logged_in.await.into_iter().collect()
+    let mut log_ins: Vec<LogIn<'_>> = Vec::new();
+    for target in settings.targets.iter().filter(|target| is_wanted(target)) {
+        let Ok(credential) = &target.credential else {
+            continue;
+        };
+        let tls = TlsOptions {
+            cacert: target.cacert.clone(),
+            insecure: target.insecure,
+        };
+        match log_ins
+            .iter_mut()
+            .find(|log_in| log_in.credential == credential && log_in.tls == tls)
+        {
+            Some(shared) => shared.targets.push(target),
+            None => log_ins.push(LogIn {
+                credential,
+                tls,
+                retries: target.retries,
+                targets: vec![target],
+            }),
+        }
+    }
+    let logged_in = join_all(log_ins.iter().map(|log_in| log_in.carry_out(&clients))).await;
+    logged_in.into_iter().flatten().collect()
 }
 
-async fn log_in_to(
-    settings: &Arc<TargetSettings>,
-    credential: Credential,
-    clients: &HttpClients,
-) -> Result<Target, OpenStackError> {
-    let http = clients.get(&TlsOptions {
-        cacert: settings.cacert.clone(),
-        insecure: settings.insecure,
-    })?;
-    let session = Session::log_in(
-        http,
-        settings.name.clone(),
-        credential,
-        RetryPolicy::new(settings.retries),
-    )
-    .await?;
-    Ok(Target {
-        settings: Arc::clone(settings),
-        session,
-    })
+/// A log-in, and the targets that it is for.
+struct LogIn<'a> {
+    credential: &'a Credential,
+    tls: TlsOptions,
+    retries: u32,
+    targets: Vec<&'a Arc<TargetSettings>>,
+}
+
+impl LogIn<'_> {
+    async fn carry_out(
+        &self,
+        clients: &HttpClients,
+    ) -> Vec<(TargetName, Result<Target, OpenStackError>)> {
+        let session = self.session(clients).await;
+        let of_target = |settings: &&Arc<TargetSettings>| {
+            let name = &settings.name;
+            let target = match &session {
+                Ok(session) => Ok(Target {
+                    settings: Arc::clone(settings),
+                    session: session.for_target(name.clone()),
+                }),
+                Err(error) => Err(error.clone().for_target(name)),
+            };
+            (name.clone(), target)
+        };
+        self.targets.iter().map(of_target).collect()
+    }
+
+    async fn session(&self, clients: &HttpClients) -> Result<Session, OpenStackError> {
+        let http = clients.get(&self.tls)?;
+        let name = self.targets[0].name.clone();
+        let retry = RetryPolicy::new(self.retries);
+        Session::log_in(http, name, self.credential.clone(), retry).await
+    }
 }
 
 /// What each of the targets wants of the inventory. Conditions run on a thread of their own, one

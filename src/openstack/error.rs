@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{CauseKind, EndpointUrl, TransportCause};
-use crate::model::{ErrorCode, Interface, RegionName};
+use crate::model::{ErrorCode, Interface, RegionName, TargetName};
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -276,6 +276,20 @@ impl OpenStackError {
             | Self::BadAnswer { call, .. } => Some(call),
             _ => None,
         }
+    }
+
+    /// The failure of a log-in, as that of another target which would have shared it.
+    #[must_use]
+    pub fn for_target(mut self, target: &TargetName) -> Self {
+        if let Self::Status { call, .. }
+        | Self::Unreachable { call, .. }
+        | Self::TimedOut { call, .. }
+        | Self::BadAnswer { call, .. } = &mut self
+            && call.operation == Operation::LogIn
+        {
+            call.region.target = target.clone();
+        }
+        self
     }
 
     /// The HTTP status; none where the server did not answer.

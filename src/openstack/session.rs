@@ -1,4 +1,5 @@
-//! One log-in to a target's Keystone, shared by all regions of that target.
+//! One log-in to a Keystone, shared by all regions of a target, and by targets with the same
+//! credential.
 //!
 //! Readers and writers ask the session for a token before each call, and for a new one when a
 //! service refused theirs. However many do so at once, there is one log-in.
@@ -22,13 +23,15 @@ use crate::model::{Credential, Interface, RegionName, TargetName};
 /// The limit of one try to log in.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A log-in to one target. Cheap to clone; every clone is the same log-in.
+/// A target's log-in. Cheap to clone; every clone is the same log-in.
 #[derive(Clone)]
-pub struct Session(Arc<Shared>);
+pub struct Session {
+    target: TargetName,
+    shared: Arc<Shared>,
+}
 
 struct Shared {
     http: HttpClient,
-    target: TargetName,
     credential: Credential,
     retry: RetryPolicy,
     identity: Identity,
@@ -53,50 +56,62 @@ impl Session {
         retry: RetryPolicy,
     ) -> Result<Self, OpenStackError> {
         let (token, identity) = log_in(&http, &target, &credential, &retry, 0).await?;
-        Ok(Self(Arc::new(Shared {
+        let shared = Shared {
             http,
-            target,
             credential,
             retry,
             identity,
             token: Mutex::new(Arc::new(token)),
             renewal: sync::Mutex::default(),
             renewals: AtomicU64::new(0),
-        })))
+        };
+        Ok(Self {
+            target,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The same log-in for another target, whose credential and trust are the same.
+    #[must_use]
+    pub fn for_target(&self, target: TargetName) -> Self {
+        Self {
+            target,
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// The target that this is a log-in to.
     pub fn target(&self) -> &TargetName {
-        &self.0.target
+        &self.target
     }
 
     /// The id of the project that the token is for: it owns the own images.
     pub fn project_id(&self) -> &str {
-        &self.0.identity.project_id
+        &self.shared.identity.project_id
     }
 
     /// The name of that project.
     pub fn project_name(&self) -> &str {
-        &self.0.identity.project_name
+        &self.shared.identity.project_name
     }
 
     /// The name of the user.
     pub fn user_name(&self) -> &str {
-        &self.0.identity.user_name
+        &self.shared.identity.user_name
     }
 
     /// The names of the user's roles in the project.
     pub fn roles(&self) -> &[String] {
-        &self.0.identity.roles
+        &self.shared.identity.roles
     }
 
     /// The image endpoints of all regions, as they were at the log-in.
     pub fn catalogue(&self) -> &Catalogue {
-        &self.0.identity.catalogue
+        &self.shared.identity.catalogue
     }
 
     pub(super) fn http(&self) -> &HttpClient {
-        &self.0.http
+        &self.shared.http
     }
 
     /// The error that says that the catalogue lacks a region, or its endpoint of that interface.
@@ -107,7 +122,7 @@ impl Session {
     ) -> OpenStackError {
         let known = self.catalogue().regions();
         OpenStackError::RegionUnknown {
-            region: RegionName::new(self.0.target.clone(), region),
+            region: RegionName::new(self.target.clone(), region),
             interface,
             known: known.into_iter().map(ToOwned::to_owned).collect(),
         }
@@ -140,7 +155,7 @@ impl Session {
 
     /// A newer token than `stale`: by a log-in, unless another call has just made or tried one.
     pub(super) async fn renew(&self, stale: &Token) -> Result<Arc<Token>, OpenStackError> {
-        let shared = &*self.0;
+        let shared = &*self.shared;
         let renewals_before = shared.renewals.load(Ordering::Acquire);
         let mut last_failure = shared.renewal.lock().await;
         let present = self.present_token();
@@ -154,7 +169,7 @@ impl Session {
         }
         let result = log_in(
             &shared.http,
-            &shared.target,
+            &self.target,
             &shared.credential,
             &shared.retry,
             stale.number + 1,
@@ -163,21 +178,27 @@ impl Session {
         *last_failure = result.as_ref().err().cloned();
         shared.renewals.fetch_add(1, Ordering::Release);
         let token = Arc::new(result?.0);
-        tracing::debug!(target = %shared.target, "a new token was taken");
+        tracing::debug!(target = %self.target, "a new token was taken");
         *shared.token.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&token);
         Ok(token)
     }
 
     fn present_token(&self) -> Arc<Token> {
-        Arc::clone(&self.0.token.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .shared
+                .token
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("target", &self.0.target)
-            .field("project", &self.0.identity.project_name)
+            .field("target", &self.target)
+            .field("project", &self.shared.identity.project_name)
             .finish_non_exhaustive()
     }
 }
