@@ -34,6 +34,7 @@ const SOCKET_BUFFER_BYTES: usize = 1 << 20;
 
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_mins(1),
+    pace: None,
 };
 
 fn uploads(criterion: &mut Criterion) {
@@ -56,7 +57,7 @@ fn uploads(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let sent = Arc::default();
                 runtime
-                    .block_on(upload(&writer, id, content, &sent, LIMITS))
+                    .block_on(upload(&writer, id, content, &sent, &LIMITS))
                     .unwrap();
             });
         });

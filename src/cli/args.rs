@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::engine::FailOn;
-use crate::model::{RegionName, RegionSelector};
+use crate::model::{ByteSize, RegionName, RegionSelector};
 use crate::report::event::Mode;
 use crate::report::{ColorChoice, LogFormat, TerminalOptions, Verbosity};
 
@@ -102,6 +102,11 @@ pub(super) struct RunArgs {
     /// Regions at once under --parallel [key: `main.max_children`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) max_children: Option<u16>,
+
+    /// Bytes a second to each region at most, such as 20M; 0 for no limit
+    /// [key: `bwlimit`]
+    #[arg(long, value_name = "RATE")]
+    pub(super) bwlimit: Option<ByteSize>,
 
     /// A failed image does not stop its region
     #[arg(long)]

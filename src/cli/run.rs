@@ -8,6 +8,7 @@ use super::admission::Admission;
 use super::args::{Format, RunArgs};
 use super::session::{CliError, Session};
 use super::{admission, backup, output, regions, session};
+use crate::config::Sources;
 use crate::engine::{self, RunOptions, RunOutcome, Scope};
 use crate::model::RegionSelector;
 use crate::plan::{ImageFilter, Plan};
@@ -24,7 +25,10 @@ pub(super) struct Embedded {
 
 /// Runs a fleet as the command line says.
 pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
-    let sources = session::sources(&args.config, args.overrides());
+    let sources = Sources {
+        bwlimit: args.bwlimit,
+        ..session::sources(&args.config, args.overrides())
+    };
     session::run(&args.messages, &sources, async |session| {
         let format = args.output_format().map_err(CliError::Usage)?;
         if args.show_regions {

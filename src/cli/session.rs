@@ -8,7 +8,7 @@ use super::args::{ConfigArgs, MessageArgs};
 use super::signals;
 use crate::config::{ConfigErrors, ContentSource, Settings, Sources};
 use crate::engine::{EXIT_FAILED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal, Stopper};
-use crate::model::{ErrorCode, Warning, WarningCode};
+use crate::model::ErrorCode;
 use crate::report::event::Failure;
 use crate::report::{
     Events, ReportOptions, Reporter, ReporterHandle, RunSummary, Terminal, init_tracing,
@@ -188,23 +188,6 @@ impl Session {
     }
 
     fn warn(&self) {
-        let ignored = self
-            .settings
-            .targets
-            .iter()
-            .filter(|target| target.bwlimit.is_some());
-        for target in ignored {
-            self.events.warning(
-                None,
-                Warning::new(
-                    WarningCode::IgnoredKey,
-                    format!(
-                        "[{}] bwlimit: not obeyed in this release, uploads are not limited",
-                        target.name
-                    ),
-                ),
-            );
-        }
         for warning in &self.settings.warnings {
             self.events.warning(None, warning.clone());
         }

@@ -12,7 +12,7 @@ use super::error::{ConfigError, ConfigErrors, Origin};
 use super::files::{NOT_UTF8, ReadError, choose_file, file_origin, permission_warning, read_text};
 use super::keys::{self, DEFAULT, Room};
 use super::raw;
-use crate::model::{Warning, WarningCode};
+use crate::model::{ByteSize, Warning, WarningCode};
 
 /// The variables of an environment. It is given, never read: tests and programs decide.
 pub type Environment = BTreeMap<String, String>;
@@ -24,6 +24,8 @@ pub struct Sources {
     pub config_file: Option<PathBuf>,
     /// The words after `--config`: `section.key=value`, or `key=value` for `[DEFAULT]`.
     pub overrides: Vec<String>,
+    /// `--bwlimit`: takes the place of what every target says.
+    pub bwlimit: Option<ByteSize>,
     /// The environment.
     pub environment: Environment,
     /// Where relative paths of configuration files begin.
@@ -38,6 +40,7 @@ impl Default for Sources {
         Self {
             config_file: None,
             overrides: Vec::new(),
+            bwlimit: None,
             environment: Environment::new(),
             working_dir: PathBuf::from("."),
             default_file: PathBuf::from("/etc/glancesync.conf"),

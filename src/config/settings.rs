@@ -137,7 +137,9 @@ impl Settings {
                     checker.errors.push(error.clone());
                 }
             }
-            targets.push(Arc::new(target(name, &layers, login, &mut checker)));
+            let mut target = target(name, &layers, login, &mut checker);
+            target.bwlimit = sources.bwlimit.or(target.bwlimit).filter(|rate| rate.0 > 0);
+            targets.push(Arc::new(target));
         }
         let master_region = layers
             .get(MAIN, "master_region")
@@ -301,8 +303,6 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
         list_images_timeout: checker.seconds(layers, name, "list_images_timeout"),
         upload_stall_timeout: checker.seconds(layers, name, "upload_stall_timeout"),
         retries: checker.number(layers, name, "retries"),
-        bwlimit: checker
-            .size(layers, name, "bwlimit")
-            .filter(|limit| limit.0 > 0),
+        bwlimit: checker.size(layers, name, "bwlimit"),
     }
 }

@@ -50,8 +50,6 @@ pub enum WarningCode {
     NoCredential,
     /// The master has no image at all: nothing is done anywhere.
     EmptyInventory,
-    /// A key of the configuration that this release accepts and does not obey.
-    IgnoredKey,
     /// The server's certificate is not verified.
     InsecureConnection,
     /// The state folder could not be written; the run goes on without it.

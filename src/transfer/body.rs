@@ -11,9 +11,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
 
 use super::feed::Pieces;
-use super::{Content, SourceError};
+use super::{Content, Pace, SourceError};
 
 /// The HTTP client asks for the next piece when the last has been written to its connection, so
 /// this is how finely progress is seen.
@@ -28,6 +29,8 @@ pub(super) struct Tally {
     has_begun: AtomicBool,
     /// The reading thread waits for its file, and not for a buffer that the network still holds.
     is_reading: AtomicBool,
+    /// The next bytes are not due yet.
+    is_pacing: AtomicBool,
     /// Nobody wants the answer any more.
     is_given_up: AtomicBool,
     failure: Mutex<Option<SourceError>>,
@@ -58,6 +61,15 @@ impl Tally {
         self.is_reading.load(Ordering::Relaxed)
     }
 
+    pub(super) fn set_pacing(&self, is_pacing: bool) {
+        self.is_pacing.store(is_pacing, Ordering::Relaxed);
+    }
+
+    /// True where the limit on bandwidth is all that is waited for.
+    pub(super) fn waits_for_pace(&self) -> bool {
+        self.is_pacing.load(Ordering::Relaxed)
+    }
+
     /// Makes the body fail as soon as it is asked again, so that its connection is closed, and ends
     /// the reading thread.
     pub(super) fn give_up(&self) {
@@ -85,6 +97,9 @@ pub(super) struct ContentBody {
     current: Bytes,
     left: u64,
     tally: Arc<Tally>,
+    pace: Option<Arc<Pace>>,
+    /// Until the next bytes are due.
+    due: Option<Pin<Box<Sleep>>>,
 }
 
 /// The body ended before its time; the reason is in the [`Tally`].
@@ -93,13 +108,42 @@ pub(super) struct ContentBody {
 pub(super) struct BrokenOff;
 
 impl ContentBody {
-    pub(super) fn new(content: Content, pieces: Pieces, tally: Arc<Tally>) -> Self {
+    pub(super) fn new(
+        content: Content,
+        pieces: Pieces,
+        tally: Arc<Tally>,
+        pace: Option<Arc<Pace>>,
+    ) -> Self {
         Self {
             left: content.size(),
             content,
             pieces,
             current: Bytes::new(),
             tally,
+            pace,
+            due: None,
+        }
+    }
+
+    /// How much of the present buffer goes out now.
+    fn poll_length(&mut self, context: &mut Context<'_>) -> Poll<usize> {
+        let most = self.current.len().min(PIECE_BYTES);
+        let Some(pace) = &self.pace else {
+            return Poll::Ready(most);
+        };
+        loop {
+            if let Some(due) = &mut self.due {
+                ready!(due.as_mut().poll(context));
+                self.due = None;
+                self.tally.set_pacing(false);
+            }
+            match pace.take(most) {
+                Ok(length) => return Poll::Ready(length),
+                Err(wait) => {
+                    self.tally.set_pacing(true);
+                    self.due = Some(Box::pin(sleep(wait)));
+                }
+            }
         }
     }
 
@@ -135,7 +179,7 @@ impl Body for ContentBody {
                 }
             };
         }
-        let length = this.current.len().min(PIECE_BYTES);
+        let length = ready!(this.poll_length(context));
         let piece = this.current.split_to(length);
         this.left = this.left.saturating_sub(length as u64);
         this.tally

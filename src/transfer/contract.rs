@@ -22,6 +22,7 @@ use crate::sandbox::{
 const UPLOADS: &str = "/v2/images/*/file";
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_secs(30),
+    pace: None,
 };
 
 struct Cloud {
@@ -90,7 +91,7 @@ impl Cloud {
         assert_eq!(made.status, ImageStatus::Queued);
         assert_eq!(made.visibility, Visibility::Private);
         let bytes_sent = Arc::new(AtomicU64::new(0));
-        upload(&writer, &made.id, &content, &bytes_sent, LIMITS).await?;
+        upload(&writer, &made.id, &content, &bytes_sent, &LIMITS).await?;
         let sent = writer.show(&made.id).await?;
         assert!(sent.content.same_as(&image.content));
         assert_eq!(sent.size, image.size);
@@ -311,7 +312,7 @@ async fn a_broken_upload_leaves_an_image_that_can_be_sent_to_again() {
         &image.id,
         &content,
         &Arc::default(),
-        LIMITS,
+        &LIMITS,
     )
     .await
     .unwrap();

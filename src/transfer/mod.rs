@@ -12,6 +12,7 @@ mod content;
 mod contract;
 mod error;
 mod feed;
+mod pace;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -19,5 +20,6 @@ mod upload;
 
 pub use content::Content;
 pub use error::TransferError;
+pub use pace::Pace;
 pub use source::{ImagesDir, SourceError};
 pub use upload::{UploadLimits, upload};

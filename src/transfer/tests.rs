@@ -16,9 +16,11 @@ const MIB: usize = 1 << 20;
 
 const SHORT: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_millis(300),
+    pace: None,
 };
 const LONG: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_secs(30),
+    pace: None,
 };
 
 struct Upload {
@@ -60,7 +62,7 @@ impl Upload {
             &ImageId::new(ID),
             &self.content,
             &self.bytes_sent,
-            limits,
+            &limits,
         )
         .await
     }

@@ -7,15 +7,17 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::body::{ContentBody, Tally};
-use super::{Content, TransferError, feed};
+use super::{Content, Pace, TransferError, feed};
 use crate::model::ImageId;
 use crate::openstack::GlanceWriter;
 
-/// How long an upload may stand still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How long an upload may stand still, and how fast it may be.
+#[derive(Debug, Clone)]
 pub struct UploadLimits {
     /// Without a byte of progress, while there is content to send.
     pub stall_timeout: Duration,
+    /// The bandwidth, which all uploads to a region share; none where it is not limited.
+    pub pace: Option<Arc<Pace>>,
 }
 
 /// The slowest that a store is given time for to hash and put away what it has received.
@@ -55,7 +57,7 @@ pub async fn upload(
     id: &ImageId,
     content: &Content,
     bytes_sent: &Arc<AtomicU64>,
-    limits: UploadLimits,
+    limits: &UploadLimits,
 ) -> Result<(), TransferError> {
     match upload_once(writer, id, content, bytes_sent, limits).await {
         // The writer has a new token already.
@@ -71,7 +73,7 @@ async fn upload_once(
     id: &ImageId,
     content: &Content,
     bytes_sent: &Arc<AtomicU64>,
-    limits: UploadLimits,
+    limits: &UploadLimits,
 ) -> Result<(), TransferError> {
     bytes_sent.store(0, Ordering::Relaxed);
     let size = content.size();
@@ -79,7 +81,8 @@ async fn upload_once(
     let pieces = feed::start(content.clone(), &tally).await?;
     // The connection may live on after the answer; its body must not.
     let _give_up = GiveUp(Arc::clone(&tally));
-    let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally));
+    let pace = limits.pace.clone();
+    let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally), pace);
     let result = tokio::select! {
         biased;
         result = writer.put_content(id, body, size) => result,
@@ -105,7 +108,7 @@ impl Drop for GiveUp {
 }
 
 /// Returns when the upload has stood still for too long.
-async fn watch(tally: &Tally, content: &Content, limits: UploadLimits) -> TransferError {
+async fn watch(tally: &Tally, content: &Content, limits: &UploadLimits) -> TransferError {
     let size = content.size();
     let look = (limits.stall_timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
     let mut ticks = interval(look);
@@ -115,7 +118,8 @@ async fn watch(tally: &Tally, content: &Content, limits: UploadLimits) -> Transf
     loop {
         ticks.tick().await;
         let now = (tally.has_begun(), tally.sent());
-        if now != last {
+        // Who waits because he was told to does not stand still.
+        if now != last || tally.waits_for_pace() {
             last = now;
             since = Instant::now();
             continue;

@@ -18,6 +18,7 @@ mod check_config;
 mod comparison;
 mod configuration;
 mod conflict;
+mod cost;
 mod credentials;
 mod faults;
 mod ground;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::failure::StepError;
 use super::pipeline::{RunContext, Sums, failure_of_image};
@@ -11,13 +11,14 @@ use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, Visibility, Warni
 use crate::openstack::{GlanceWriter, PatchOp};
 use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, Upload};
 use crate::report::event::{ActionFacts, EventKind, Failure};
+use crate::transfer::UploadLimits;
 
 /// One region's work.
 pub(super) struct Executor<'a> {
     pub(super) region: &'a RegionName,
     pub(super) context: &'a Arc<RunContext>,
     pub(super) writer: GlanceWriter,
-    pub(super) stall_timeout: Duration,
+    pub(super) limits: UploadLimits,
     pub(super) state: RegionState,
     pub(super) sums: &'a mut Sums,
     /// When the uploads began that wait for their old image to be dealt with.

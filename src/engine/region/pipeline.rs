@@ -17,7 +17,7 @@ use crate::openstack::{GlanceReader, GlanceWriter, Listing, MasterEndpoints, Ope
 use crate::plan::{self, ImageFilter, Plan, PlannedFailure, RegionImages, Selection};
 use crate::report::Events;
 use crate::report::event::{EventKind, Failure, Mode, RegionResult};
-use crate::transfer::ImagesDir;
+use crate::transfer::{ImagesDir, Pace, UploadLimits};
 
 /// What all regions of a run have in common.
 #[derive(Debug)]
@@ -216,7 +216,15 @@ impl RegionRun<'_> {
             region: self.region,
             context: self.context,
             writer,
-            stall_timeout: job.target.settings.upload_stall_timeout,
+            limits: UploadLimits {
+                stall_timeout: job.target.settings.upload_stall_timeout,
+                pace: job
+                    .target
+                    .settings
+                    .bwlimit
+                    .and_then(Pace::new)
+                    .map(Arc::new),
+            },
             state: RegionState::new(plan, self.context.keep_going),
             sums: &mut self.sums,
             begun: std::collections::HashMap::new(),

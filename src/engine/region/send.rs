@@ -13,7 +13,7 @@ use super::failure::StepError;
 use crate::model::{Image, ImageId};
 use crate::openstack::{NewImage, PatchOp};
 use crate::plan::{Upload, tags};
-use crate::transfer::{Content, UploadLimits, upload};
+use crate::transfer::{Content, upload};
 
 impl Executor<'_> {
     /// Brings a new image into the region, up to its publishing. Gives its id.
@@ -76,10 +76,7 @@ impl Executor<'_> {
             wanted.bytes,
             Arc::clone(&bytes_sent),
         );
-        let limits = UploadLimits {
-            stall_timeout: self.stall_timeout,
-        };
-        upload(&self.writer, id, content, &bytes_sent, limits).await?;
+        upload(&self.writer, id, content, &bytes_sent, &self.limits).await?;
         drop(transfer);
         let arrived = self.writer.show(id).await?;
         self.verify(wanted, &arrived, content).await
