@@ -6,7 +6,7 @@ use super::error::SandboxError;
 use super::fault::{Fault, FaultBook};
 use super::handle::Sandbox;
 use super::http::locked;
-use super::record::RecordedRequest;
+use super::record::{RecordedRequest, RegionState};
 use super::seed::ImageSeed;
 
 impl Sandbox {
@@ -98,6 +98,25 @@ impl Sandbox {
             .snapshot()
             .into_values()
             .collect())
+    }
+
+    /// From now on writes a region's state down after each request that may have changed it.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`].
+    pub fn keep_history(&self, region: &str) -> Result<(), SandboxError> {
+        self.region(region)?.service.region.keep_history();
+        Ok(())
+    }
+
+    /// A region's states since [`Self::keep_history`], the present one last.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`].
+    pub fn history(&self, region: &str) -> Result<Vec<RegionState>, SandboxError> {
+        Ok(self.region(region)?.service.region.history())
     }
 
     /// Makes the store refuse to delete an image because it is in use, or allow it again.

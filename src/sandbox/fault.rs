@@ -158,6 +158,12 @@ pub enum Effect {
         /// Bytes of the request's body.
         bytes: u64,
     },
+    /// The service dies after so many bytes of an upload were read, as if killed, and is back at
+    /// once: every connection to it is closed, and the image stays `saving` for ever.
+    Crash {
+        /// Bytes of the request's body.
+        bytes: u64,
+    },
     /// Sends only so many bytes of the answer's body, then closes the connection.
     CutBody {
         /// Bytes of the answer's body.
@@ -178,6 +184,17 @@ pub enum Effect {
     /// An upload is read to its end and then refused with 415, as if its content were not what
     /// `disk_format` says.
     WrongFormat,
+    /// Answers with this status, and with all that the request held, secrets included: what a
+    /// proxy does that was left in debugging.
+    Echo {
+        /// HTTP status code.
+        status: u16,
+    },
+    /// Answers with this status and a body that never ends.
+    Endless {
+        /// HTTP status code.
+        status: u16,
+    },
 }
 
 impl Effect {

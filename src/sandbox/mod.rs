@@ -26,7 +26,7 @@ mod threads;
 pub use error::SandboxError;
 pub use fault::{Calls, Effect, Fault, When};
 pub use handle::Sandbox;
-pub use record::{MAX_REQUESTS, RecordedRequest};
+pub use record::{MAX_REQUESTS, RecordedRequest, RegionState};
 pub use seed::{Content, Generated, ImageSeed};
 pub use spec::{
     ApplicationCredentialSpec, ContentMode, KeystoneSpec, ProjectSpec, RegionSpec, RoleAssignment,

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// How many requests a service remembers; older ones are forgotten.
 pub const MAX_REQUESTS: usize = 20_000;
@@ -33,6 +34,9 @@ pub struct RecordedRequest {
     pub millis: u64,
     /// Whether a fault struck it.
     pub faulted: bool,
+    /// Whether it is now held back by [`Effect::Hang`](super::Effect::Hang), its effect, if it was
+    /// to have one, being over.
+    pub held: bool,
 }
 
 impl RecordedRequest {
@@ -40,6 +44,16 @@ impl RecordedRequest {
     pub fn is_change(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
+}
+
+/// All images of a region at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RegionState {
+    /// The number of the request that had just ended; 0 at the beginning and for the present.
+    pub request: u64,
+    /// Every image as an admin reads it, by UUID.
+    pub images: BTreeMap<String, Value>,
 }
 
 /// The bounded log itself.
@@ -96,6 +110,7 @@ mod tests {
             status: None,
             millis: 0,
             faulted: false,
+            held: false,
         }
     }
 

@@ -143,7 +143,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Sends it a signal, by its name without `SIG`.
+    /// Sends it a signal, by its name without `SIG`. One that has ended meanwhile takes no notice.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill")
@@ -155,8 +155,14 @@ impl Running {
 
     /// Waits for its end.
     #[track_caller]
-    pub(crate) fn wait(mut self) -> Outcome {
-        let ended = poll(LIMIT, || self.child.try_wait().expect("wait"));
+    pub(crate) fn wait(self) -> Outcome {
+        self.wait_within(LIMIT)
+    }
+
+    /// Waits for its end, for so long at most.
+    #[track_caller]
+    pub(crate) fn wait_within(mut self, limit: Duration) -> Outcome {
+        let ended = poll(limit, || self.child.try_wait().expect("wait"));
         if ended.is_none() {
             self.child.kill().expect("kill");
         }

@@ -114,3 +114,60 @@ async fn an_early_answer_does_not_wait_for_the_body() {
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(answer, b"HTTP/1.1 413");
 }
+
+#[tokio::test]
+async fn a_service_that_dies_in_mid_upload_is_back_and_the_image_saving_for_ever() {
+    let sandbox = one_region();
+    let cloud = Cloud::new(&sandbox, "One").await;
+    sandbox.keep_history("One").unwrap();
+    let id = cloud.queued().await;
+    let crash = Fault::new("PUT", "/v2/images/*/file", Effect::Crash { bytes: 2 }).on(1, 1);
+    sandbox.set_faults("One", vec![crash]).unwrap();
+    assert!(cloud.upload(&id, b"abc").await.is_err());
+    assert_eq!(cloud.image(&id).await["status"], "saving");
+    assert_eq!(cloud.upload(&id, b"abc").await.unwrap().status(), 409);
+    let states = sandbox.history("One").unwrap();
+    assert_eq!(states[0].images.len(), 0);
+    assert_eq!(states.last().unwrap().images[&id]["status"], "saving");
+}
+
+#[tokio::test]
+async fn what_is_held_back_can_be_waited_for() {
+    let sandbox = one_region();
+    let cloud = Cloud::new(&sandbox, "One").await;
+    let id = cloud.queued().await;
+    let hang = Effect::Hang { when: When::After };
+    let fault = Fault::new("DELETE", "/v2/images/*", hang);
+    sandbox.set_faults("One", vec![fault]).unwrap();
+    let request = cloud.request(Method::DELETE, &format!("/v2/images/{id}"));
+    let held = tokio::spawn(request.send());
+    let is_held = || {
+        let requests = sandbox.requests("One").unwrap();
+        requests.iter().any(|request| request.held)
+    };
+    while !is_held() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(sandbox.images("One").unwrap(), Vec::<Value>::new());
+    held.abort();
+    let _ = held.await;
+}
+
+#[tokio::test]
+async fn a_server_may_repeat_all_it_was_told_or_never_end() {
+    let sandbox = one_region();
+    let cloud = Cloud::new(&sandbox, "One").await;
+    let faults = vec![
+        Fault::always(Effect::Echo { status: 500 }).on(1, 1),
+        Fault::always(Effect::Endless { status: 200 }).on(2, 1),
+    ];
+    sandbox.set_faults("One", faults).unwrap();
+    let get = || cloud.request(Method::GET, "/v2/images").send();
+    let echo = get().await.unwrap();
+    assert_eq!(echo.status(), 500);
+    assert!(echo.text().await.unwrap().contains(&cloud.token));
+    let mut endless = get().await.unwrap();
+    for _ in 0..100 {
+        assert!(endless.chunk().await.unwrap().is_some());
+    }
+}

@@ -12,6 +12,7 @@ use super::image::{Image, Status};
 use super::policy::Caller;
 use super::schema;
 use crate::sandbox::http::locked;
+use crate::sandbox::record::RegionState;
 use crate::sandbox::spec::RegionSpec;
 
 /// One region's images, store and settings.
@@ -26,6 +27,8 @@ pub(in crate::sandbox) struct Region {
     /// The other regions of the sandbox, where [`crate::sandbox::ContentMode::Discard`] looks
     /// checksums up.
     pub(super) siblings: OnceLock<Vec<Weak<Region>>>,
+    /// What the region was like after each change, once somebody wants to know.
+    history: Mutex<Option<Vec<RegionState>>>,
 }
 
 /// The table of images.
@@ -127,6 +130,7 @@ impl Region {
             images: Mutex::default(),
             lives: AtomicU64::new(0),
             siblings: OnceLock::new(),
+            history: Mutex::default(),
         }
     }
 
@@ -176,6 +180,33 @@ impl Region {
     /// From now on uploads that are under way stay `saving` for ever, with their partial files.
     pub(in crate::sandbox) fn kill_uploads(&self) {
         self.lives.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// From now on the region's state is written down after each request that may have changed it.
+    pub(in crate::sandbox) fn keep_history(&self) {
+        *locked(&self.history) = Some(vec![self.state(0)]);
+    }
+
+    /// Writes the state down, if anybody wants to know.
+    pub(super) fn remember(&self, request: u64) {
+        let mut history = locked(&self.history);
+        if let Some(states) = history.as_mut() {
+            states.push(self.state(request));
+        }
+    }
+
+    /// The states since [`Self::keep_history`], the present one last.
+    pub(in crate::sandbox) fn history(&self) -> Vec<RegionState> {
+        let mut states = locked(&self.history).clone().unwrap_or_default();
+        states.push(self.state(0));
+        states
+    }
+
+    fn state(&self, request: u64) -> RegionState {
+        RegionState {
+            request,
+            images: self.snapshot(),
+        }
     }
 
     /// Every image as an admin sees it, without HTTP, by id.

@@ -67,6 +67,10 @@ impl Service for Glance {
         stamped(answer, request_id.as_deref())
     }
 
+    fn changed(&self, request: u64) {
+        self.region.remember(request);
+    }
+
     fn refuse(&self, refusal: &Refusal<'_>) -> Response<Body> {
         stamped(
             Fail::bare(refusal.status).render(refusal.accept, ("", "")),

@@ -176,6 +176,11 @@ async fn pump(
         let chunk = match tokio::time::timeout(stall, call.body.chunk()).await {
             Ok(Some(Ok(chunk))) => chunk,
             Ok(None) => break,
+            Ok(Some(Err(_))) if call.body.is_fatal() => {
+                region.kill_uploads();
+                call.cut_all();
+                return Err(internal());
+            }
             Ok(Some(Err(_))) | Err(_) => return Err(internal()),
         };
         let chunk = if received == 0 && call.tampering.wrong_content {

@@ -23,6 +23,8 @@ pub(in crate::sandbox) struct Incoming {
     pace: Option<u64>,
     /// Bytes after which the connection is cut.
     drop_after: Option<u64>,
+    /// Whether the service dies of it.
+    is_fatal: bool,
 }
 
 impl Incoming {
@@ -33,6 +35,7 @@ impl Incoming {
             switch,
             pace: None,
             drop_after: None,
+            is_fatal: false,
         }
     }
 
@@ -42,6 +45,16 @@ impl Incoming {
 
     pub(super) fn set_drop_after(&mut self, bytes: u64) {
         self.drop_after = Some(bytes);
+    }
+
+    pub(super) fn set_crash_after(&mut self, bytes: u64) {
+        self.drop_after = Some(bytes);
+        self.is_fatal = true;
+    }
+
+    /// Whether the service dies where the body breaks off.
+    pub(in crate::sandbox) fn is_fatal(&self) -> bool {
+        self.is_fatal
     }
 
     /// The next bytes; none at the end, an error when the client went away.
@@ -124,6 +137,14 @@ pub(super) fn cut(body: Body, bytes: u64) -> Body {
         },
     );
     Body::from_stream(stream)
+}
+
+/// A body that never ends.
+pub(super) fn endless() -> Body {
+    let piece = Bytes::from_static(&[b'x'; 16 << 10]);
+    Body::from_stream(futures_util::stream::repeat_with(move || {
+        Ok::<_, io::Error>(piece.clone())
+    }))
 }
 
 fn pause(bytes: u64, bytes_per_sec: u64) -> Duration {

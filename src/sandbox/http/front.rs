@@ -54,6 +54,11 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Closes every connection of the service.
+    pub(in crate::sandbox) fn cut_all(&self) {
+        self.front.board.cut_all();
+    }
+
     /// Enters the request's text into the log.
     pub(in crate::sandbox) fn note_body(&self, text: &str) {
         locked(&self.front.log).amend(self.number, |request| request.body = Some(text.to_owned()));
@@ -86,6 +91,9 @@ pub(in crate::sandbox) trait Service: Send + Sync + 'static {
     /// Does what the request asks, and answers.
     fn answer(self: Arc<Self>, call: Call) -> impl Future<Output = Response<Body>> + Send;
 
+    /// A request that asked for a change is over, whatever became of it.
+    fn changed(&self, _request: u64) {}
+
     /// The service's error body of a status.
     fn refuse(&self, refusal: &Refusal<'_>) -> Response<Body>;
 }
@@ -97,24 +105,29 @@ pub(in crate::sandbox) async fn serve<S: Service>(gate: Gate, service: Arc<S>) {
 }
 
 /// A log entry that is completed when the request is over, however it ends.
-struct Entry {
-    front: Arc<Front>,
+struct Entry<S: Service> {
+    service: Arc<S>,
     number: u64,
+    is_change: bool,
     started: Instant,
     received: Arc<AtomicU64>,
     status: Option<u16>,
 }
 
-impl Drop for Entry {
+impl<S: Service> Drop for Entry<S> {
     fn drop(&mut self) {
         let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let received = self.received.load(Ordering::Relaxed);
         let status = self.status;
-        locked(&self.front.log).amend(self.number, |request| {
+        locked(&self.service.front().log).amend(self.number, |request| {
             request.status = status;
             request.millis = millis;
             request.bytes_received = received;
+            request.held = false;
         });
+        if self.is_change {
+            self.service.changed(self.number);
+        }
     }
 }
 
@@ -129,7 +142,7 @@ async fn handle<S: Service>(
     let path = parts.uri.path().to_owned();
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let effect = locked(&front.faults).strike(method.as_str(), &path, &query);
-    let number = locked(&front.log).enter(RecordedRequest {
+    let recorded = RecordedRequest {
         number: 0,
         method: method.to_string(),
         path: path.clone(),
@@ -140,11 +153,15 @@ async fn handle<S: Service>(
         status: None,
         millis: 0,
         faulted: effect.is_some(),
-    });
+        held: false,
+    };
+    let is_change = recorded.is_change();
+    let number = locked(&front.log).enter(recorded);
     let received = Arc::new(AtomicU64::new(0));
     let mut entry = Entry {
-        front: Arc::clone(&front),
+        service: Arc::clone(&service),
         number,
+        is_change,
         started: Instant::now(),
         received: Arc::clone(&received),
         status: None,
@@ -185,7 +202,7 @@ async fn strike<S: Service>(
             when,
             early,
         } => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            let status = status_of(status);
             let accept = call.header("accept").map(str::to_owned);
             match when {
                 When::Before if early => {}
@@ -214,10 +231,12 @@ async fn strike<S: Service>(
             Some(service.answer(call).await)
         }
         Effect::Hang { when } => {
+            let (front, number) = (Arc::clone(&call.front), call.number);
             match when {
                 When::Before => call.body.drain().await,
                 When::After => drop(service.answer(call).await),
             }
+            locked(&front.log).amend(number, |request| request.held = true);
             std::future::pending().await
         }
         Effect::Drop { when } => {
@@ -228,6 +247,10 @@ async fn strike<S: Service>(
         }
         Effect::DropUpload { bytes } => {
             call.body.set_drop_after(bytes);
+            Some(service.answer(call).await)
+        }
+        Effect::Crash { bytes } => {
+            call.body.set_crash_after(bytes);
             Some(service.answer(call).await)
         }
         Effect::CutBody { bytes } => Some(
@@ -254,11 +277,30 @@ async fn strike<S: Service>(
             call.tampering.wrong_format = true;
             Some(service.answer(call).await)
         }
+        Effect::Echo { status } => Some(echo(call, status).await),
+        Effect::Endless { status } => {
+            let mut answer = Response::new(body::endless());
+            *answer.status_mut() = status_of(status);
+            Some(answer)
+        }
         Effect::ExpireToken => {
             call.tampering.expire_token = true;
             Some(service.answer(call).await)
         }
     }
+}
+
+/// An answer with all that the request held.
+async fn echo(mut call: Call, status: u16) -> Response<Body> {
+    let head = format!("{} {} {:?} ", call.method, call.path, call.headers);
+    let sent = call.body.document().await.unwrap_or_default();
+    let mut answer = Response::new(Body::from([head.as_bytes(), sent.as_slice()].concat()));
+    *answer.status_mut() = status_of(status);
+    answer
+}
+
+fn status_of(number: u16) -> StatusCode {
+    StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_GATEWAY)
 }
 
 fn loggable(headers: &HeaderMap) -> BTreeMap<String, String> {

@@ -1,0 +1,246 @@
+//! A fleet with images drawn from a seed: what is in step, what is not, and what is nobody's business.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use glancesync::sandbox::{Content, ImageSeed, RegionState};
+use serde_json::Value;
+
+use crate::common::{Config, Fleet, Program};
+use crate::dice::Dice;
+
+/// The regions that are synchronised.
+pub(crate) const REGIONS: [&str; 3] = ["master:RegionTwo", "master:RegionThree", "other:RegionOne"];
+pub(crate) const MASTER: &str = "master:RegionOne";
+
+/// Installations: what runs with the same name knows what an earlier one left.
+pub(crate) const FIRST: &str = "first";
+pub(crate) const SECOND: &str = "second";
+
+/// All images of a region, by id.
+pub(crate) type Images = BTreeMap<String, Value>;
+
+/// A fleet, its configuration, and how it was at the beginning.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) fleet: Fleet,
+    pub(crate) config: Config,
+    /// What is to be told to the program besides.
+    pub(crate) words: Vec<String>,
+    /// Whether every image with another checksum is to be replaced or renamed.
+    pub(crate) resolves_conflicts: bool,
+    /// The names that are selected, for all targets alike.
+    pub(crate) selected: BTreeSet<String>,
+    /// By region.
+    pub(crate) before: BTreeMap<String, Images>,
+}
+
+impl World {
+    /// Draws a fleet.
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let fleet = Fleet::embedded(|_| ());
+        let masters = Masters::draw(dice);
+        for seed in &masters.seeds {
+            fleet.sandbox().add_image(MASTER, seed).unwrap();
+        }
+        for region in REGIONS {
+            populate(&fleet, region, &masters, dice);
+        }
+        let policy = dice.pick(&["replace", "rename", "replace", "none"]);
+        let mut config = fleet.config();
+        let retries = dice.pick(&["0", "1", "2"]);
+        for target in ["master", "other"] {
+            config = config
+                .set(target, "retries", retries)
+                .set(target, "list_images_timeout", "3")
+                .set(target, "upload_stall_timeout", "2");
+            if policy != "none" {
+                config = config.set(target, policy, "any");
+            }
+        }
+        let mut words = Vec::new();
+        if dice.once_in(3) {
+            words.push("--keep-going".to_owned());
+        }
+        if dice.once_in(2) {
+            words.extend(["--parallel", "--max-children", "3"].map(str::to_owned));
+        }
+        let mut world = Self {
+            fleet,
+            config,
+            words,
+            resolves_conflicts: policy != "none",
+            selected: masters.selected,
+            before: BTreeMap::new(),
+        };
+        world.begin();
+        world
+    }
+
+    /// From here on states are written down.
+    fn begin(&mut self) {
+        for region in REGIONS.into_iter().chain([MASTER]) {
+            self.fleet.sandbox().keep_history(region).unwrap();
+            let state = self.states(region).remove(0);
+            self.before.insert(region.to_owned(), state.images);
+        }
+    }
+
+    pub(crate) fn states(&self, region: &str) -> Vec<RegionState> {
+        self.fleet.sandbox().history(region).unwrap()
+    }
+
+    /// What a region is like now.
+    pub(crate) fn now(&self, region: &str) -> Images {
+        self.states(region).pop().expect("the present").images
+    }
+
+    /// The master's image of that name, the only one.
+    pub(crate) fn master_image(&self, name: &str) -> Option<&Value> {
+        self.before[MASTER]
+            .values()
+            .find(|image| image["name"] == name)
+    }
+
+    /// Whether an image belongs to the project that the program works for.
+    pub(crate) fn is_own(&self, region: &str, image: &Value) -> bool {
+        let own = self.fleet.region(region).own_project().to_owned();
+        image["owner"].is_null() || image["owner"] == own
+    }
+
+    /// The program, with events, under the state folder of that installation.
+    pub(crate) fn program(&self, installation: &str) -> Program<'_> {
+        let state = self.fleet.home().join(installation);
+        Program::with(&self.fleet, &self.config)
+            .events()
+            .env("XDG_STATE_HOME", &state.display().to_string())
+    }
+
+    /// The words that a sync of all regions takes.
+    pub(crate) fn sync_words(&self) -> Vec<&str> {
+        let mut words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        words.extend(["RegionTwo", "RegionThree", "other:"]);
+        words
+    }
+}
+
+struct Masters {
+    seeds: Vec<ImageSeed>,
+    selected: BTreeSet<String>,
+}
+
+const KERNEL: &str = "00000000-0000-4000-8000-00000000000a";
+const RAMDISK: &str = "00000000-0000-4000-8000-00000000000b";
+
+impl Masters {
+    fn draw(dice: &mut Dice) -> Self {
+        let mut seeds = Vec::new();
+        let names = ["alpha", "b eta, \"x\"", "gämma", "delta", "epsilon"];
+        let count = usize::try_from(2 + dice.below(4)).unwrap();
+        for name in &names[..count] {
+            let mut seed = ImageSeed::new(*name, content(dice)).property("nid", &number(dice));
+            if dice.once_in(6) {
+                seed.protected = true;
+            }
+            if dice.once_in(6) {
+                seed = seed.visibility("private");
+            }
+            seeds.push(seed);
+        }
+        if dice.once_in(2) {
+            seeds.push(
+                ImageSeed::new("kernel", content(dice))
+                    .id(KERNEL)
+                    .formats("aki", "aki"),
+            );
+            seeds.push(
+                ImageSeed::new("ramdisk", content(dice))
+                    .id(RAMDISK)
+                    .formats("ari", "ari"),
+            );
+            for name in ["ami one", "ami two"] {
+                let seed = ImageSeed::new(name, content(dice)).formats("ami", "ami");
+                seeds.push(
+                    seed.property("kernel_id", KERNEL)
+                        .property("ramdisk_id", RAMDISK),
+                );
+            }
+        }
+        let selected = seeds
+            .iter()
+            .filter(|seed| seed.visibility == "public")
+            .filter_map(|seed| seed.name.clone())
+            .collect();
+        if dice.once_in(2) {
+            seeds.push(ImageSeed::new("retired_obsolete", "retired").property("nid", "9"));
+        }
+        Self { seeds, selected }
+    }
+}
+
+/// Content like nobody else's.
+fn content(dice: &mut Dice) -> Content {
+    let size = dice.pick(&[0, 1, 700, 5_000, 66_000, 300_000]);
+    Content::Generated {
+        size,
+        seed: dice.below(1 << 40),
+    }
+}
+
+fn number(dice: &mut Dice) -> String {
+    dice.below(100).to_string()
+}
+
+/// What a region has of each of the master's images, and what it has besides.
+fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut Dice) {
+    let foreign = fleet.region(region).foreign_project().to_owned();
+    let add = |seed: &ImageSeed| fleet.sandbox().add_image(region, seed).unwrap();
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+    for master in &masters.seeds {
+        let name = master.name.as_deref().expect("a name");
+        let name = name.strip_suffix("_obsolete").unwrap_or(name);
+        // Its parts are those of this region, where it has them; the master's come first.
+        let mut copy = ImageSeed {
+            id: None,
+            name: Some(name.to_owned()),
+            protected: dice.once_in(8),
+            ..master.clone()
+        };
+        for (property, part) in [("kernel_id", "kernel"), ("ramdisk_id", "ramdisk")] {
+            if copy.properties.contains_key(property) {
+                match ids.get(part) {
+                    Some(id) => copy = copy.property(property, id),
+                    None => drop(copy.properties.remove(property)),
+                }
+            }
+        }
+        let other = ImageSeed {
+            content: content(dice),
+            ..copy.clone()
+        };
+        let id = match dice.below(11) {
+            0..=2 => continue,
+            3 | 4 => add(&copy),
+            5 => add(&copy.property("nid", "old").visibility("private")),
+            6..=8 => add(&other),
+            9 => {
+                add(&other.owner(&foreign));
+                continue;
+            }
+            _ => {
+                add(&ImageSeed {
+                    visibility: "private".to_owned(),
+                    ..copy
+                        .tag("glancesync-incomplete")
+                        .tag("glancesync-by:somebody-else")
+                });
+                continue;
+            }
+        };
+        ids.insert(name, id);
+    }
+    add(&ImageSeed::new("local", "local").tag("mine"));
+    add(&ImageSeed::new("theirs", "theirs").owner(&foreign));
+    add(&ImageSeed::new("theirs too", "theirs")
+        .owner(&foreign)
+        .visibility("private"));
+}
