@@ -120,7 +120,12 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "STATUS")]
     pub(super) fail_on: Option<FailOnArg>,
 
-    /// Format of standard output: csv, table or json for --show-status,
+    /// Write what the run came to into FILE, in Prometheus' text format
+    /// [default: not written]
+    #[arg(long, value_name = "FILE", conflicts_with = "show_regions")]
+    pub(super) metrics_file: Option<PathBuf>,
+
+    /// Format of standard output: csv, table, json or html for --show-status,
     /// text or json otherwise [default: csv, text]
     #[arg(long, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
@@ -212,6 +217,8 @@ pub(super) enum Format {
     Table,
     /// One document
     Json,
+    /// A page for a browser
+    Html,
 }
 
 /// `--format`, of what is either for people or for programs.
@@ -315,7 +322,7 @@ impl RunArgs {
     /// `--format`, or what its mode prints by default; an error where the mode has no such format.
     pub(super) fn output_format(&self) -> Result<Format, String> {
         let formats: &[Format] = if self.show_status {
-            &[Format::Csv, Format::Table, Format::Json]
+            &[Format::Csv, Format::Table, Format::Json, Format::Html]
         } else {
             &[Format::Text, Format::Json]
         };

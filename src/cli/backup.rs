@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::Local;
 
 use super::args::{Format, RunArgs};
+use super::metrics::MetricsFile;
 use super::output;
 use super::run::say_summary;
 use super::session::{CliError, Session};
@@ -17,6 +18,7 @@ pub(super) async fn run(
     scope: &Scope,
     session: Session,
     wanted: Format,
+    metrics: Option<&MetricsFile>,
 ) -> Result<u8, CliError> {
     if !args.image.is_empty() {
         let message = "--image does not apply to a backup: every image is written";
@@ -32,6 +34,9 @@ pub(super) async fn run(
     let outcome = outcome?;
     let terminal = session.terminal.clone();
     let summary = session.finish().await?;
+    if let Some(metrics) = metrics {
+        metrics.ended(&summary, &outcome);
+    }
     let regions = outcome.regions.into_iter();
     let files: Vec<BackupFile> = regions.filter_map(|region| region.backup).collect();
     output::print(|out| match wanted {

@@ -5,6 +5,7 @@ mod args;
 mod backup;
 mod check_config;
 mod demo;
+mod metrics;
 mod output;
 mod regions;
 mod run;

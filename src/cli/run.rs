@@ -4,12 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::Local;
+
 use super::admission::Admission;
 use super::args::{Format, RunArgs};
+use super::metrics::MetricsFile;
 use super::session::{CliError, Session};
 use super::{admission, backup, output, regions, session};
 use crate::config::Sources;
-use crate::engine::{self, RunOptions, RunOutcome, Scope};
+use crate::engine::{self, EXIT_FAILED, RunOptions, RunOutcome, Scope};
 use crate::model::RegionSelector;
 use crate::plan::{ImageFilter, Plan};
 use crate::report::event::Mode;
@@ -29,19 +32,36 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
         bwlimit: args.bwlimit,
         ..session::sources(&args.config, args.overrides())
     };
-    session::run(&args.messages, &sources, async |session| {
+    let metrics = args
+        .metrics_file
+        .as_deref()
+        .map(|path| MetricsFile::new(path, args.mode()));
+    let metrics = metrics.as_ref();
+    let code = session::run(&args.messages, &sources, async |session| {
+        if let Some(metrics) = metrics {
+            metrics.master(&session.settings.master_region.region);
+            metrics.check().map_err(CliError::Usage)?;
+        }
         let format = args.output_format().map_err(CliError::Usage)?;
         if args.show_regions {
             return regions::print(session, format).await;
         }
         let scope = scope(args, embedded);
         if args.make_backup {
-            return backup::run(args, &scope, session, format).await;
+            return backup::run(args, &scope, session, format, metrics).await;
         }
         let state =
             embedded.map_or_else(admission::state_folder, |embedded| embedded.state.clone());
-        run_fleet(args, scope, &state, session, format).await
-    })
+        run_fleet(args, scope, &state, session, format, metrics).await
+    });
+    match metrics.map(|metrics| metrics.write(code)) {
+        Some(Err(error)) => {
+            let terminal = Terminal::stderr(args.messages.terminal_options());
+            session::metrics_lost(&terminal, &error);
+            code.max(EXIT_FAILED)
+        }
+        _ => code,
+    }
 }
 
 fn scope(args: &RunArgs, embedded: Option<&Embedded>) -> Scope {
@@ -61,6 +81,7 @@ async fn run_fleet(
     state: &Path,
     session: Session,
     format: Format,
+    metrics: Option<&MetricsFile>,
 ) -> Result<u8, CliError> {
     let mode = args.mode();
     if mode != Mode::Status {
@@ -84,6 +105,9 @@ async fn run_fleet(
     let outcome = engine::run(&session.settings, options, &session.events, &stop).await?;
     let terminal = session.terminal.clone();
     let summary = session.finish().await?;
+    if let Some(metrics) = metrics {
+        metrics.ended(&summary, &outcome);
+    }
     let paint = ColorChoice::from(args.messages.color).for_stdout();
     print(mode, format, &outcome, &summary, paint)
         .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
@@ -117,6 +141,9 @@ fn print(
         (Mode::Status, Format::Csv) => format::status_csv(out, &plans),
         (Mode::Status, Format::Table) => {
             format::status_table(out, &plans, summary, stdout_width(), paint)
+        }
+        (Mode::Status, Format::Html) => {
+            format::status_html(out, &plans, summary, Local::now().fixed_offset())
         }
         (Mode::Status, _) => format::status_json(out, &plans, summary),
         (Mode::DryRun, Format::Json) => format::plan_json(out, &plans, summary),

@@ -140,6 +140,17 @@ where
     code
 }
 
+/// Says that what the run came to could not be written for the monitoring system.
+pub(super) fn metrics_lost(terminal: &Terminal, error: &std::io::Error) {
+    terminal.errors(vec![Failure {
+        code: ErrorCode::Internal,
+        message: format!("the file of --metrics-file could not be written: {error}"),
+        hint: "The run itself is over; make room on the disk, or the folder writable.".to_owned(),
+        image: None,
+        action: None,
+    }]);
+}
+
 /// What the command line and the environment say about the configuration.
 pub(super) fn sources(config: &ConfigArgs, overrides: Vec<String>) -> Sources {
     // A variable that is no text is none that the configuration knows.

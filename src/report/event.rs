@@ -36,6 +36,16 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// The word of the events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::DryRun => "dry_run",
+            Self::Status => "status",
+            Self::Backup => "backup",
+        }
+    }
+
     /// True for the modes that change nothing.
     pub fn is_read_only(self) -> bool {
         self != Self::Sync
@@ -52,6 +62,17 @@ pub enum RegionResult {
     Changed,
     /// Something failed.
     Failed,
+}
+
+impl RegionResult {
+    /// The word of the events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Synchronised => "synchronised",
+            Self::Changed => "changed",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// What is done to which image.

@@ -9,6 +9,7 @@ mod lines;
 mod lock;
 mod runs;
 mod userinfo;
+mod whole;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use runs::{
     PastError, PastRegion, PastRun, RECORD_NAME, RegionEnd, RunFolder, RunState, open_regular,
     run_folders,
 };
+pub use whole::write_whole;
 
 /// The state folder cannot be used.
 #[derive(Debug, thiserror::Error)]

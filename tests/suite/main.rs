@@ -27,6 +27,7 @@ mod inventory;
 mod leftovers;
 mod lock;
 mod metadata;
+mod metrics;
 mod modes;
 mod names;
 mod obsolete;

@@ -316,3 +316,21 @@ fn an_incomplete_image_of_glancesync_is_not_present() {
     assert_eq!(outcome.status_of("RegionTwo"), ["pending_upload a"]);
     outcome.assert_warns("leftover_image a");
 }
+
+#[test]
+fn a_page_is_one_document_in_which_names_are_text() {
+    let fleet = Fleet::start();
+    let name = "<script>alert('x')</script>";
+    fleet.master().create(NewImage::new(name, "abc"));
+    let words = ["--show-status", "--format", "html", "RegionTwo"];
+    let outcome = fleet.glancesync(&words).run().expect(0);
+    let page = &outcome.stdout;
+    assert!(page.starts_with("<!DOCTYPE html>"), "{outcome}");
+    assert!(page.ends_with("</html>\n"), "{outcome}");
+    assert!(
+        page.contains("&lt;script&gt;alert(&#39;x&#39;)"),
+        "{outcome}"
+    );
+    assert!(!page.contains("<script>alert"), "{outcome}");
+    outcome.assert_changed_nothing();
+}

@@ -3,6 +3,9 @@
 //! Functions that write a value to a writer; the command line chooses which, and owns the stream.
 
 mod backup;
+mod html;
+mod matrix;
+mod metrics;
 mod plan;
 mod status;
 mod summary;
@@ -18,6 +21,8 @@ use super::text::{OneLine, visible_json};
 use crate::model::RegionName;
 
 pub use backup::{backup_json, backup_text};
+pub use html::status_html;
+pub use metrics::{RunMetrics, last_success, metrics};
 pub(super) use plan::{PlanLine, region_lines};
 pub use plan::{plan_json, plan_text};
 pub use status::{status_csv, status_json};

@@ -1,9 +1,12 @@
 //! What goes to standard output, as it looks.
 
+use base64::Engine as _;
 use insta::assert_snapshot;
+use sha2::Digest as _;
 
 use super::*;
-use crate::plan::Plan;
+use crate::model::Status;
+use crate::plan::{Plan, Reason};
 use crate::report::event::{Mode, RegionResult};
 use crate::report::fixtures::{full_plan, quiet_plan, region, summary};
 use crate::report::summary::RunSummary;
@@ -95,6 +98,108 @@ fn a_table_of_many_regions_is_cut_into_pages_that_fit() {
     )));
 }
 
+fn made() -> chrono::DateTime<chrono::FixedOffset> {
+    chrono::DateTime::parse_from_rfc3339("2026-11-24T02:48:10+01:00").unwrap()
+}
+
+#[test]
+fn status_as_a_page() {
+    let plans = [full_plan(), quiet_plan()];
+    let summary = compared(Mode::Status);
+    let page = written(|out| status_html(out, &plans, &summary, made()));
+    let page = page.replace(env!("CARGO_PKG_VERSION"), "<version>");
+    // Style and script are files of their own.
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let (_, rest) = rest.split_once("</style>").unwrap();
+    let (body, _) = rest.split_once("<script>").unwrap();
+    assert_snapshot!(format!("{head}{body}"));
+}
+
+#[test]
+fn a_page_needs_nothing_from_elsewhere_and_runs_nothing_but_its_own() {
+    let name = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+    let mut plan = full_plan();
+    for (state, name) in plan
+        .images
+        .iter_mut()
+        .zip([name, "</style>", "</td></table>"])
+    {
+        name.clone_into(&mut state.image);
+    }
+    let plans = [plan];
+    let ends = [("Trento", Some(RegionResult::Synchronised), 0)];
+    let summary = summary(Mode::Status, &plans, &ends);
+    let page = written(|out| status_html(out, &plans, &summary, made()));
+    for once in [
+        "<script",
+        "</script>",
+        "<style",
+        "</style>",
+        "<table",
+        "</table>",
+    ] {
+        assert_eq!(page.matches(once).count(), 1, "{once}");
+    }
+    for never in ["<img", "<link", "url(", "@import", "http:", "https:"] {
+        assert!(!page.contains(never), "{never}");
+    }
+    let script = page.split_once("<script>").unwrap().1;
+    let script = script.split_once("</script>").unwrap().0;
+    let hash = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(script));
+    assert!(page.contains(&format!("script-src 'sha256-{hash}'\"")));
+}
+
+/// So many regions with so many images, no two cells of which are alike.
+fn large(regions: usize, images: usize) -> (Vec<Plan>, RunSummary) {
+    let template = full_plan();
+    let names: Vec<String> = (0..regions)
+        .map(|number| format!("Region{number}"))
+        .collect();
+    let plans: Vec<Plan> = names
+        .iter()
+        .enumerate()
+        .map(|(place, name)| Plan {
+            region: region(name),
+            images: (0..images)
+                .map(|image| {
+                    let mut state = template.images[(image * 7 + place) % 9].clone();
+                    state.image = format!("image-{image}");
+                    state.size = image as u64;
+                    if state.status == Status::ErrorAmi {
+                        state.reason = Reason::PartPending {
+                            part: format!("kernel-{image}-{place}"),
+                        };
+                    }
+                    state
+                })
+                .collect(),
+            ..quiet_plan()
+        })
+        .collect();
+    let ends: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), Some(RegionResult::Synchronised), 0))
+        .collect();
+    let summary = summary(Mode::Status, &plans, &ends);
+    (plans, summary)
+}
+
+#[test]
+fn five_hundred_regions_with_five_hundred_images_stay_readable() {
+    let (plans, summary) = large(500, 500);
+    let length = |write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| written(write).len();
+    assert!(length(&|out| status_csv(out, &plans)) < 16 << 20);
+    assert!(length(&|out| status_html(out, &plans, &summary, made())) < 12 << 20);
+    let table = written(|out| status_table(out, &plans, &summary, 200, Paint::OFF));
+    let widest = table.lines().map(console::measure_text_width).max();
+    assert!(widest <= Some(200), "{widest:?}");
+    // A page has each image and each of its regions once.
+    let pages = table.matches("\n\nRegion").count() + 1;
+    assert!(table.lines().count() <= pages * 501 + 500 + 12);
+    let text = written(|out| summary_text(out, &summary, Paint::OFF));
+    assert!(text.lines().count() < 10, "{text}");
+}
+
 #[test]
 fn plan_as_text() {
     let plans = [full_plan(), quiet_plan()];
@@ -184,6 +289,7 @@ fn a_closed_pipe_is_told_apart() {
         status_csv(&mut Closed, &plans),
         status_json(&mut Closed, &plans, &summary),
         status_table(&mut Closed, &plans, &summary, 80, Paint::OFF),
+        status_html(&mut Closed, &plans, &summary, made()),
         plan_text(&mut Closed, &plans, &summary, Paint::OFF),
     ] {
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::BrokenPipe);

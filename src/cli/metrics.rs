@@ -1,0 +1,119 @@
+//! `--metrics-file`: what a run came to, for a monitoring system, however early the run ends.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use chrono::Utc;
+
+use crate::engine::RunOutcome;
+use crate::model::{RegionName, Status};
+use crate::report::RunSummary;
+use crate::report::event::Mode;
+use crate::report::format::{self, RunMetrics};
+use crate::state::write_whole;
+
+/// Others read it: `node_exporter` has a user of its own.
+const PERMISSIONS: u32 = 0o644;
+
+/// The file, and what is known so far of the run that it is about.
+pub(super) struct MetricsFile {
+    path: PathBuf,
+    mode: Mode,
+    started: Instant,
+    master: OnceCell<String>,
+    ended: OnceCell<Ended>,
+}
+
+struct Ended {
+    summary: RunSummary,
+    images: BTreeMap<RegionName, BTreeMap<Status, usize>>,
+}
+
+impl MetricsFile {
+    pub(super) fn new(path: &Path, mode: Mode) -> Self {
+        Self {
+            path: path.to_owned(),
+            mode,
+            started: Instant::now(),
+            master: OnceCell::new(),
+            ended: OnceCell::new(),
+        }
+    }
+
+    /// Says before the run whether the file could be written: nobody would miss its numbers later.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let path = self.path.display();
+        if self.path.file_name().is_none() || self.path.is_dir() {
+            return Err(format!("--metrics-file: {path} is a folder, not a file"));
+        }
+        if !folder.is_dir() {
+            let folder = folder.display();
+            return Err(format!(
+                "--metrics-file {path}: the folder {folder} is not there"
+            ));
+        }
+        // The only test that counts everything in: permissions, a read-only disk, a full one.
+        tempfile::Builder::new()
+            .prefix(".glancesync-")
+            .tempfile_in(folder)
+            .map(drop)
+            .map_err(|error| format!("--metrics-file {path}: {error}"))
+    }
+
+    /// The configuration was read: the bare name of its master region.
+    pub(super) fn master(&self, name: &str) {
+        let _ = self.master.set(name.to_owned());
+    }
+
+    /// The run came to its end.
+    pub(super) fn ended(&self, summary: &RunSummary, outcome: &RunOutcome) {
+        let counted = |statuses: &[(String, Status)]| {
+            let mut counts = BTreeMap::new();
+            for (_, status) in statuses {
+                *counts.entry(*status).or_insert(0) += 1;
+            }
+            counts
+        };
+        let planned = outcome
+            .regions
+            .iter()
+            .filter(|region| region.plan.is_some());
+        let _ = self.ended.set(Ended {
+            summary: summary.clone(),
+            images: planned
+                .map(|region| (region.region.clone(), counted(&region.statuses)))
+                .collect(),
+        });
+    }
+
+    /// Writes the file; keeps from the old one when a run last succeeded.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written to: the old file stays.
+    pub(super) fn write(&self, exit_code: u8) -> io::Result<()> {
+        let old = std::fs::read(&self.path).unwrap_or_default();
+        let master = self.master.get().map(String::as_str);
+        let ended = self.ended.get();
+        let run = RunMetrics {
+            mode: self.mode,
+            master,
+            finished: Utc::now(),
+            seconds: self.started.elapsed().as_secs_f64(),
+            exit_code,
+            last_success: format::last_success(&String::from_utf8_lossy(&old), self.mode, master),
+            summary: ended.map(|ended| &ended.summary),
+            images: ended.map_or_else(BTreeMap::new, |ended| ended.images.clone()),
+        };
+        let mut text = Vec::new();
+        format::metrics(&mut text, &run)?;
+        write_whole(&self.path, &text, PERMISSIONS)
+    }
+}

@@ -1,0 +1,375 @@
+//! A run as metrics in Prometheus' text format, for `node_exporter`'s textfile collector.
+//!
+//! Every sample is labelled with the mode and the master region, so that the files of several jobs on
+//! one machine do not contradict each other.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{ErrorCode, RegionName, Status};
+use crate::report::event::{Mode, RegionResult};
+use crate::report::summary::{RegionSummary, RunSummary};
+
+const LAST_SUCCESS: &str = "glancesync_last_success_timestamp_seconds";
+
+/// What is known of a run at its end.
+#[derive(Debug)]
+pub struct RunMetrics<'a> {
+    /// What it did.
+    pub mode: Mode,
+    /// The bare name of the master region; none where the run ended before it was known.
+    pub master: Option<&'a str>,
+    /// When it ended.
+    pub finished: DateTime<Utc>,
+    /// How long the program ran.
+    pub seconds: f64,
+    /// The exit code of the program.
+    pub exit_code: u8,
+    /// When a run of this mode last ended with 0 before this one, in seconds of the epoch.
+    pub last_success: Option<i64>,
+    /// What it came to; none where it ended before the first region.
+    pub summary: Option<&'a RunSummary>,
+    /// How many images have each status at the end, for each region where that is known.
+    pub images: BTreeMap<RegionName, BTreeMap<Status, usize>>,
+}
+
+/// Finds in a file that an earlier run wrote when one of that mode and master last ended with 0. With
+/// no master, any will do.
+pub fn last_success(file: &str, mode: Mode, master: Option<&str>) -> Option<i64> {
+    let wanted = [
+        Some(("mode", mode.as_str())),
+        master.map(|master| ("master", master)),
+    ];
+    file.lines().find_map(|line| {
+        let (labels, value) = line
+            .strip_prefix(LAST_SUCCESS)?
+            .strip_prefix('{')?
+            .rsplit_once("} ")?;
+        wanted
+            .iter()
+            .flatten()
+            .all(|(name, value)| labels.contains(&Label(name, value).to_string()))
+            .then(|| value.trim().parse().ok())?
+    })
+}
+
+/// Writes the file.
+pub fn metrics(out: &mut impl Write, run: &RunMetrics) -> io::Result<()> {
+    let mut page = Page { out, run };
+    page.run()?;
+    if let Some(summary) = run.summary {
+        page.sums(summary)?;
+        page.regions(summary)?;
+        page.errors(summary)?;
+        page.images()?;
+    }
+    Ok(())
+}
+
+struct Page<'a, W> {
+    out: &'a mut W,
+    run: &'a RunMetrics<'a>,
+}
+
+impl<W: Write> Page<'_, W> {
+    fn about(&mut self, name: &str, help: &str) -> io::Result<()> {
+        writeln!(self.out, "# HELP {name} {help}\n# TYPE {name} gauge")
+    }
+
+    fn sample(&mut self, name: &str, labels: &[Label], value: impl Display) -> io::Result<()> {
+        write!(
+            self.out,
+            "{name}{{{},{}",
+            Label("mode", self.run.mode.as_str()),
+            Label("master", self.run.master.unwrap_or_default())
+        )?;
+        for label in labels {
+            write!(self.out, ",{label}")?;
+        }
+        writeln!(self.out, "}} {value}")
+    }
+
+    fn single(&mut self, name: &str, help: &str, value: impl Display) -> io::Result<()> {
+        self.about(name, help)?;
+        self.sample(name, &[], value)
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        let finished = self.run.finished.timestamp();
+        let last_success = if self.run.exit_code == 0 {
+            finished
+        } else {
+            self.run.last_success.unwrap_or_default()
+        };
+        self.about("glancesync_info", "The version that wrote this file.")?;
+        let version = Label("version", env!("CARGO_PKG_VERSION"));
+        self.sample("glancesync_info", &[version], 1)?;
+        self.single(
+            "glancesync_last_run_timestamp_seconds",
+            "When the last run ended.",
+            finished,
+        )?;
+        self.single(
+            LAST_SUCCESS,
+            "When a run last ended with exit code 0; 0 where none did.",
+            last_success,
+        )?;
+        self.single(
+            "glancesync_last_run_duration_seconds",
+            "How long the last run took.",
+            Seconds(self.run.seconds),
+        )?;
+        self.single(
+            "glancesync_last_run_exit_code",
+            "Exit code of the last run.",
+            self.run.exit_code,
+        )
+    }
+
+    fn sums(&mut self, summary: &RunSummary) -> io::Result<()> {
+        let name = "glancesync_regions";
+        self.about(name, "Regions of the last run by how they ended.")?;
+        let ended = |wanted: Option<RegionResult>| {
+            let regions = summary.regions.iter();
+            regions.filter(|region| region.result == wanted).count()
+        };
+        for result in [
+            RegionResult::Synchronised,
+            RegionResult::Changed,
+            RegionResult::Failed,
+        ] {
+            let number = ended(Some(result));
+            self.sample(name, &[Label("result", result.as_str())], number)?;
+        }
+        self.sample(name, &[Label("result", "unfinished")], ended(None))?;
+        self.single(
+            "glancesync_uploaded_bytes",
+            "Bytes of content that the last run sent and published.",
+            summary.uploaded_bytes,
+        )?;
+        self.single(
+            "glancesync_uploaded_images",
+            "Images that the last run uploaded.",
+            summary.uploaded_images,
+        )?;
+        self.single(
+            "glancesync_updated_images",
+            "Images whose metadata the last run changed.",
+            summary.updated_images,
+        )?;
+        self.single(
+            "glancesync_warnings",
+            "Warnings of the last run.",
+            summary.warnings,
+        )
+    }
+
+    fn regions(&mut self, summary: &RunSummary) -> io::Result<()> {
+        type Value = fn(&RegionSummary) -> f64;
+        let of_regions: [(&str, &str, Value); 4] = [
+            (
+                "glancesync_region_failed",
+                "1 where the region failed in the last run or was not finished, else 0.",
+                |region| {
+                    let failed = region
+                        .result
+                        .is_none_or(|result| result == RegionResult::Failed);
+                    f64::from(u8::from(failed))
+                },
+            ),
+            (
+                "glancesync_region_duration_seconds",
+                "How long the region took in the last run.",
+                |region| region.seconds,
+            ),
+            (
+                "glancesync_region_uploaded_bytes",
+                "Bytes of content that the last run sent to the region and published.",
+                #[expect(clippy::cast_precision_loss, reason = "Prometheus knows nothing else")]
+                |region| region.uploaded_bytes as f64,
+            ),
+            (
+                "glancesync_region_pending_bytes",
+                "Bytes of content that the region lacked when the last run looked.",
+                #[expect(clippy::cast_precision_loss, reason = "Prometheus knows nothing else")]
+                |region| region.bytes_pending as f64,
+            ),
+        ];
+        for (name, help, value) in of_regions {
+            self.about(name, help)?;
+            for region in &summary.regions {
+                let label = region.region.to_string();
+                self.sample(name, &[Label("region", &label)], Seconds(value(region)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn errors(&mut self, summary: &RunSummary) -> io::Result<()> {
+        let name = "glancesync_errors";
+        self.about(
+            name,
+            "Errors of the last run by region (none for the run itself) and code.",
+        )?;
+        let mut counts: BTreeMap<(String, ErrorCode), usize> = BTreeMap::new();
+        let of_regions = summary.regions.iter().flat_map(|region| {
+            region
+                .errors
+                .iter()
+                .map(|error| (region.region.to_string(), error))
+        });
+        let of_run = summary.errors.iter().map(|error| (String::new(), error));
+        for (region, error) in of_run.chain(of_regions) {
+            *counts.entry((region, error.code)).or_default() += 1;
+        }
+        for ((region, code), number) in &counts {
+            let code = code.to_string();
+            let labels = [Label("region", region), Label("code", &code)];
+            self.sample(name, &labels, number)?;
+        }
+        Ok(())
+    }
+
+    fn images(&mut self) -> io::Result<()> {
+        let name = "glancesync_images";
+        self.about(
+            name,
+            "Selected images by region and by their status at the end of the last run.",
+        )?;
+        let run = self.run;
+        for (region, counts) in &run.images {
+            let region = region.to_string();
+            for status in Status::ALL {
+                let labels = [Label("region", &region), Label("status", status.as_str())];
+                self.sample(name, &labels, counts.get(&status).copied().unwrap_or(0))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `name="value"`, with what Prometheus wants escaped.
+struct Label<'a>(&'a str, &'a str);
+
+impl Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self
+            .1
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
+        write!(f, "{}=\"{value}\"", self.0)
+    }
+}
+
+/// A number of at most three decimals.
+struct Seconds(f64);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", (self.0 * 1000.0).round() / 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::report::fixtures::{full_plan, quiet_plan, region, summary};
+
+    fn run(summary: Option<&RunSummary>, exit_code: u8) -> RunMetrics<'_> {
+        RunMetrics {
+            mode: Mode::Sync,
+            master: Some("Spain"),
+            finished: "2026-11-24T02:51:22Z".parse().unwrap(),
+            seconds: 192.2504,
+            exit_code,
+            last_success: Some(1_795_000_000),
+            summary,
+            images: BTreeMap::from([(region("Trento"), full_plan().counts())]),
+        }
+    }
+
+    fn text(run: &RunMetrics) -> String {
+        let mut out = Vec::new();
+        metrics(&mut out, run).unwrap();
+        String::from_utf8(out)
+            .unwrap()
+            .replace(env!("CARGO_PKG_VERSION"), "<version>")
+    }
+
+    #[test]
+    fn a_run_as_metrics() {
+        let ends = [
+            ("Trento", Some(RegionResult::Changed), 3),
+            ("other:Prague", Some(RegionResult::Synchronised), 0),
+            ("Lannion", Some(RegionResult::Failed), 0),
+            ("Late", None, 0),
+        ];
+        let summary = summary(Mode::Sync, &[full_plan(), quiet_plan()], &ends);
+        insta::assert_snapshot!(text(&run(Some(&summary), 1)));
+    }
+
+    #[test]
+    fn a_run_that_ended_early_has_what_is_known_of_it() {
+        insta::assert_snapshot!(text(&RunMetrics {
+            master: None,
+            last_success: None,
+            ..run(None, 2)
+        }));
+    }
+
+    #[test]
+    fn the_last_success_is_kept_from_file_to_file() {
+        let failed = text(&run(None, 1));
+        assert_eq!(
+            last_success(&failed, Mode::Sync, Some("Spain")),
+            Some(1_795_000_000)
+        );
+        assert_eq!(last_success(&failed, Mode::Sync, None), Some(1_795_000_000));
+        assert_eq!(last_success(&failed, Mode::Status, Some("Spain")), None);
+        assert_eq!(last_success(&failed, Mode::Sync, Some("Pain")), None);
+        let succeeded = text(&run(None, 0));
+        let finished = run(None, 0).finished.timestamp();
+        assert_eq!(
+            last_success(&succeeded, Mode::Sync, Some("Spain")),
+            Some(finished)
+        );
+        for damaged in ["", "glancesync_last_success_timestamp_seconds{", "x\u{0}y"] {
+            assert_eq!(last_success(damaged, Mode::Sync, None), None);
+        }
+    }
+
+    /// The metrics that a text names.
+    fn named(text: &str) -> BTreeSet<&str> {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with("glancesync_"))
+            .collect()
+    }
+
+    #[test]
+    fn the_page_and_the_samples_name_what_is_there_and_nothing_else() {
+        let ends = [("Lannion", Some(RegionResult::Failed), 0)];
+        let summary = summary(Mode::Sync, &[], &ends);
+        let written = text(&run(Some(&summary), 1));
+        let written = named(&written);
+        assert_eq!(named(include_str!("../../../docs/metrics.md")), written);
+        for sample in [
+            include_str!("../../../packaging/monitoring/alerts.yml"),
+            include_str!("../../../packaging/monitoring/dashboard.json"),
+        ] {
+            let unknown: Vec<_> = named(sample).difference(&written).copied().collect();
+            assert!(unknown.is_empty(), "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_escaped_as_prometheus_wants() {
+        let label = Label("region", "a\\b\"c\nd").to_string();
+        assert_eq!(label, r#"region="a\\b\"c\nd""#);
+    }
+}
