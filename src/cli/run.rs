@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::Local;
 
-use super::admission::Admission;
 use super::args::{Format, RunArgs};
 use super::metrics::MetricsFile;
 use super::session::{CliError, Session};
@@ -91,7 +90,7 @@ async fn run_fleet(
     let wait = Duration::from_secs(args.wait_lock.unwrap_or_default());
     let admission = match mode {
         Mode::Sync => admission::enter(&session, state, wait, &stop).await?,
-        _ => Admission::default(),
+        _ => admission::look(&session, state),
     };
     let options = RunOptions {
         mode,

@@ -173,6 +173,8 @@ pub struct Image {
     pub tags: BTreeSet<String>,
     /// When it was created, by the region's clock; none where Glance's word was no time.
     pub created_at: Option<DateTime<Utc>>,
+    /// When it was last changed, by the region's clock; none where Glance's word was no time.
+    pub updated_at: Option<DateTime<Utc>>,
     /// Its user properties, with `kernel_id` and `ramdisk_id` where they are neither empty nor null.
     pub properties: Properties,
 }

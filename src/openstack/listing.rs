@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use http::Method;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -92,11 +93,19 @@ impl Row for Value {
     }
 }
 
+/// A whole list.
+pub(super) struct Rows<R> {
+    /// Its images, in order.
+    pub(super) rows: Vec<R>,
+    /// The server's own time when it gave the first page; none where it does not tell.
+    pub(super) date: Option<DateTime<Utc>>,
+}
+
 /// Reads the whole list within its time; no image is in it twice.
 pub(super) async fn read<R: Row>(
     service: &Service,
     listing: &Listing,
-) -> Result<Vec<R>, OpenStackError> {
+) -> Result<Rows<R>, OpenStackError> {
     let limit = service.options.list_timeout;
     let started = Tries::new(&service.options.retry, Repeat::Freely, None);
     let deadline = Instant::now() + limit;
@@ -122,32 +131,36 @@ async fn read_lists<R: Row>(
     service: &Service,
     listing: &Listing,
     deadline: Instant,
-) -> Result<Vec<R>, OpenStackError> {
-    let mut images: Vec<R> = Vec::new();
+) -> Result<Rows<R>, OpenStackError> {
+    let mut rows: Vec<R> = Vec::new();
+    let mut date = None;
     let mut ids = HashSet::new();
     for filters in listing.queries() {
-        let list: Vec<R> = read_pages(service, filters, deadline).await?;
-        let wanted = list.into_iter().filter(|image| listing.wants(image));
+        let list: Rows<R> = read_pages(service, filters, deadline).await?;
+        date = date.or(list.date);
+        let wanted = list.rows.into_iter().filter(|image| listing.wants(image));
         // A server that does not know the filter of hidden images gives the same list again.
-        images.extend(wanted.filter(|image| is_new(&mut ids, image)));
+        rows.extend(wanted.filter(|image| is_new(&mut ids, image)));
     }
-    Ok(images)
+    Ok(Rows { rows, date })
 }
 
 async fn read_pages<R: Row>(
     service: &Service,
     filters: Vec<(&'static str, String)>,
     deadline: Instant,
-) -> Result<Vec<R>, OpenStackError> {
+) -> Result<Rows<R>, OpenStackError> {
     let mut images = Vec::new();
+    let mut date = None;
     let mut ids = HashSet::new();
     let mut queries = HashSet::new();
     let mut request = list_request(service, filters);
     loop {
         let limit = deadline.saturating_duration_since(Instant::now());
-        let (page, _) = service
+        let ((page, page_date), _) = service
             .call_reading(&request, Repeat::Freely, limit, Some(deadline), read_page)
             .await?;
+        date = date.or(page_date);
         let page: Page<R> = page.map_err(|what| service.bad_answer(&request, what))?;
         let Some(found) = page.images else {
             return Err(service.bad_answer(&request, "a page of the list has no `images`"));
@@ -156,7 +169,7 @@ async fn read_pages<R: Row>(
         // Pages shift when images are created meanwhile.
         images.extend(found.into_iter().filter(|image| is_new(&mut ids, image)));
         let Some(next) = page.next else {
-            return Ok(images);
+            return Ok(Rows { rows: images, date });
         };
         let query =
             next_query(&request.url, &next).map_err(|what| service.bad_answer(&request, what))?;
@@ -171,7 +184,8 @@ async fn read_pages<R: Row>(
 /// Reads a page while it arrives. What is no page is the list's failure, and no reason to ask again.
 async fn read_page<R: Row>(
     mut response: reqwest::Response,
-) -> Result<Result<Page<R>, &'static str>, Failure> {
+) -> Result<(Result<Page<R>, &'static str>, Option<DateTime<Utc>>), Failure> {
+    let date = date_of(response.headers());
     let mut page = PageReader::new();
     let mut length = 0;
     while let Some(chunk) = response.chunk().await.map_err(Failure::transport)? {
@@ -180,10 +194,17 @@ async fn read_page<R: Row>(
             return Err(Failure::TooLarge(MAX_PAGE_BYTES));
         }
         if let Err(what) = page.feed(&chunk) {
-            return Ok(Err(what));
+            return Ok((Err(what), date));
         }
     }
-    Ok(page.finish())
+    Ok((page.finish(), date))
+}
+
+/// The time by the server's own clock (RFC 9110, "Date").
+fn date_of(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    let date = DateTime::parse_from_rfc2822(text).ok()?;
+    Some(date.with_timezone(&Utc))
 }
 
 fn is_new(ids: &mut HashSet<String>, image: &impl Row) -> bool {

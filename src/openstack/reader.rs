@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use http::Method;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -62,13 +63,25 @@ impl GlanceReader {
     ///
     /// Codes `list_timeout`, `list_failed`, `region_unreachable` and those of a log-in.
     pub async fn list(&self, listing: &Listing) -> Result<Vec<Image>, OpenStackError> {
-        let images: Vec<Listed> = listing::read(self.service(), listing).await?;
-        Ok(images.into_iter().filter_map(|listed| listed.0).collect())
+        Ok(self.list_dated(listing).await?.0)
+    }
+
+    /// The same as [`GlanceReader::list`], and the time by the region's own clock: where the server
+    /// does not tell it, the newest time in the list, which is no later.
+    pub async fn list_dated(
+        &self,
+        listing: &Listing,
+    ) -> Result<(Vec<Image>, Option<DateTime<Utc>>), OpenStackError> {
+        let listed = listing::read::<Listed>(self.service(), listing).await?;
+        let images: Vec<Image> = listed.rows.into_iter().filter_map(|row| row.0).collect();
+        let newest = || images.iter().flat_map(|it| [it.created_at, it.updated_at]);
+        let now = listed.date.or_else(|| newest().max().flatten());
+        Ok((images, now))
     }
 
     /// The same as [`GlanceReader::list`], with every attribute as Glance gave it.
     pub async fn list_raw(&self, listing: &Listing) -> Result<Vec<Value>, OpenStackError> {
-        listing::read(self.service(), listing).await
+        Ok(listing::read(self.service(), listing).await?.rows)
     }
 
     /// Looks at one image, hidden or not.

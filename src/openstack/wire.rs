@@ -250,6 +250,7 @@ struct Draft {
     os_hidden: bool,
     tags: BTreeSet<String>,
     created_at: Option<DateTime<Utc>>,
+    updated_at: Option<DateTime<Utc>>,
     properties: Properties,
 }
 
@@ -273,6 +274,7 @@ impl Draft {
             "os_hidden" => self.os_hidden = value.truth(),
             "tags" => self.tags = value.into_tags(),
             "created_at" => self.created_at = value.time(),
+            "updated_at" => self.updated_at = value.time(),
             _ => self.set_property(name, value),
         }
     }
@@ -309,6 +311,7 @@ impl Draft {
             os_hidden: self.os_hidden,
             tags: self.tags,
             created_at: self.created_at,
+            updated_at: self.updated_at,
             properties: self.properties,
         })
     }
@@ -334,6 +337,7 @@ fn is_attribute(name: &str) -> bool {
             | "os_hidden"
             | "tags"
             | "created_at"
+            | "updated_at"
     )
 }
 

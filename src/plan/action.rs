@@ -1,11 +1,11 @@
 //! What is done to one image: the steps of a plan, in the words of the events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
-use super::Referrer;
-use crate::model::{ActionKind, ContentHash, ImageId, Properties, Visibility};
+use super::{Referrer, Stage};
+use crate::model::{ActionKind, ContentHash, ImageId, Properties, Status, Visibility};
 
 /// A value before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,6 +81,21 @@ impl Replaced {
     }
 }
 
+/// An image that an earlier run had under way, and that is taken up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Leftover {
+    /// Its id.
+    pub image_id: ImageId,
+    /// How far it is.
+    pub stage: Stage,
+    /// Of a published one, the tags that stay when its old image is dealt with.
+    #[serde(skip)]
+    pub tags: BTreeSet<String>,
+    /// Of a published one, what it is once that is done: other things about it are the next run's.
+    #[serde(skip)]
+    pub then: Status,
+}
+
 /// A new image: all that is carried over from the master's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upload {
@@ -88,7 +103,12 @@ pub struct Upload {
     pub image: String,
     /// The master's image.
     pub master_id: ImageId,
+    /// What of an earlier run is taken up again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leftover: Option<Leftover>,
     /// The size of the content.
+    pub size: u64,
+    /// The bytes of content that are sent: none where a leftover has them all.
     pub bytes: u64,
     /// The checksums that the content must have.
     pub content: ContentHash,
@@ -178,14 +198,14 @@ impl Action {
         }
     }
 
-    /// The id of the region's image that is changed; none where a new one is made.
+    /// The id of the region's image that is changed or taken up; none where a new one is made.
     pub fn image_id(&self) -> Option<&ImageId> {
         match self {
             Self::DeleteLeftover { image_id, .. }
             | Self::MarkObsolete { image_id, .. }
             | Self::UpdateMetadata { image_id, .. }
             | Self::UpdateAmi { image_id, .. } => Some(image_id),
-            Self::Upload(_) => None,
+            Self::Upload(upload) => upload.leftover.as_ref().map(|it| &it.image_id),
         }
     }
 
@@ -260,6 +280,16 @@ impl Serialize for Action {
 }
 
 impl Upload {
+    /// True where an earlier run has brought all of its content into the region.
+    pub fn is_there(&self) -> bool {
+        !matches!(self.stage(), None | Some(Stage::Queued))
+    }
+
+    /// How far an earlier run got with it.
+    pub fn stage(&self) -> Option<Stage> {
+        self.leftover.as_ref().map(|leftover| leftover.stage)
+    }
+
     /// `upload`, `replace` or `rename`, by what happens to the old image.
     pub fn kind(&self) -> ActionKind {
         match &self.replaces {

@@ -1,10 +1,16 @@
 //! One region's plan: every selected image gets its status, and every status its action.
 
-use super::action::{Action, PartChange, PartReference, Replaced, Upload};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::action::{Action, Leftover, PartChange, PartReference, Replaced, Upload};
 use super::ami::{Part, PartTarget, selected_parts};
 use super::failure::{PlannedFailure, drop_dependents};
+use super::leftover::{self, Leftovers, Stage};
 use super::matching::{Matches, match_images};
 use super::references::{References, Referrer};
+use super::unfinished::{self, Replacement, Untag};
 use super::{
     Change, ImageState, MAX_NAME_CHARS, MetadataChange, OLD_SUFFIX, PartProblem, Plan, Reason,
     SelectedImage, Selection, conflict, metadata, obsolete, order,
@@ -24,39 +30,60 @@ pub struct RegionImages<'a> {
     pub listed: &'a [Image],
     /// Its hidden images; needed only where [`super::needs_hidden_images`] says so.
     pub hidden: &'a [Image],
+    /// Which incomplete images are this installation's own.
+    pub installation: &'a str,
+    /// The time by the region's own clock; none where it does not tell.
+    pub now: Option<DateTime<Utc>>,
 }
 
 /// Decides what every selected image is in a region and what is done there, in order: obsolete
-/// images, metadata, uploads, kernels and ramdisks.
+/// images, metadata, uploads, kernels and ramdisks. Before all that, what earlier runs left is deleted,
+/// unless an upload takes it up again.
 pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>) -> Plan {
-    let (mut actions, mut warnings) = obsolete::mark(&selection.obsolete, rules, region);
+    let (obsolete_actions, mut warnings) = obsolete::mark(&selection.obsolete, rules, region);
     let Matches {
         images: matches,
         warnings: passed_over,
     } = match_images(selection, rules, region);
     warnings.extend(passed_over);
 
+    let replacements = matches
+        .iter()
+        .map(|found| {
+            found.map_or(Replacement::None, |new| {
+                unfinished::read(new, rules, region)
+            })
+        })
+        .collect();
     let mut builder = Builder {
         selection,
         rules,
         matches,
+        replacements,
+        leftovers: Leftovers::default(),
         states: vec![None; selection.images.len()],
     };
     for index in &selection.parts_first {
         builder.states[*index] = Some(builder.status(*index));
     }
     let references = builder.keep_what_is_needed(region);
+    builder.leftovers = leftover::find(selection, region, |index| builder.is_sent(index));
+    warnings.append(&mut builder.leftovers.warnings);
+    let mut actions = std::mem::take(&mut builder.leftovers.deleted);
+    actions.extend(obsolete_actions);
     let mut failures = Vec::new();
     builder.metadata_actions(&mut actions);
     builder.upload_actions(&references, &mut actions, &mut failures);
     builder.ami_actions(&mut actions);
     builder.warn(region.region, &mut warnings);
+    let untags = builder.untags();
 
     let images = builder.into_states();
     let mut plan = Plan {
         region: region.region.clone(),
         images,
         actions,
+        untags,
         failures,
         warnings,
     };
@@ -72,6 +99,9 @@ struct Builder<'a> {
     selection: &'a Selection,
     rules: &'a SyncRules,
     matches: Vec<Option<&'a Image>>,
+    /// Of each match, what its tags say about the image whose place it took.
+    replacements: Vec<Replacement<'a>>,
+    leftovers: Leftovers<'a>,
     states: Vec<Option<(Status, Reason)>>,
 }
 
@@ -80,6 +110,12 @@ impl<'a> Builder<'a> {
     fn status(&self, index: usize) -> (Status, Reason) {
         let selection = self.selection;
         let selected = &selection.images[index];
+        if let Replacement::Unfinished { old, .. } = &self.replacements[index] {
+            return match self.unavailable_part(selected) {
+                Some(reason) => (Status::ErrorAmi, reason),
+                None => unfinished::decide(old, self.rules),
+            };
+        }
         let content = self.matches[index].map(|found| {
             if found.content.same_as(&selected.master.content) {
                 None
@@ -228,9 +264,35 @@ impl<'a> Builder<'a> {
         self.matches[index].is_some_and(|image| image.status == ImageStatus::Deactivated)
     }
 
-    /// This plan sends the content of that image.
+    /// This plan brings that image into the region, or brings its replacement to an end.
     fn is_uploaded(&self, index: usize) -> bool {
         self.status_of(index).is_some_and(Status::needs_content) && !self.is_deactivated(index)
+    }
+
+    /// The image with the name was published by an earlier run, which did not get to its old one.
+    fn is_unfinished(&self, index: usize) -> bool {
+        matches!(self.replacements[index], Replacement::Unfinished { .. })
+    }
+
+    /// This plan brings content of that image into the region, by an action that does not fail.
+    fn is_sent(&self, index: usize) -> bool {
+        self.is_uploaded(index) && !self.is_unfinished(index) && !self.is_unnameable(index)
+    }
+
+    /// The image whose name the new one takes over, or took over already.
+    fn old(&self, index: usize) -> Option<&'a Image> {
+        match &self.replacements[index] {
+            Replacement::Unfinished { old, .. } => Some(old),
+            _ => self.matches[index],
+        }
+    }
+
+    /// The old image is to be kept, and its name leaves no room for the suffix.
+    fn is_unnameable(&self, index: usize) -> bool {
+        let name = &self.selection.images[index].master.name;
+        self.old(index).is_some()
+            && !self.is_deleted(index)
+            && name.chars().count() + OLD_SUFFIX.len() > MAX_NAME_CHARS
     }
 
     /// An old image to which an image refers that stays as it is would be missed: it is kept under
@@ -254,7 +316,8 @@ impl<'a> Builder<'a> {
                 return references;
             }
             for (index, image) in needed {
-                if let Some((_, Reason::Listed { needed_by, .. })) = &mut self.states[index] {
+                let state = self.states[index].as_mut();
+                if let Some(needed_by) = state.and_then(|(_, reason)| reason.needed_by()) {
                     *needed_by = Some(image);
                 }
             }
@@ -268,21 +331,31 @@ impl<'a> Builder<'a> {
             return None;
         }
         references
-            .to(&self.matches[index]?.id)
-            .find(|(image, _)| !self.will_not_refer(image))
+            .to(&self.old(index)?.id)
+            .find(|(image, property)| !self.will_not_refer(image, property))
             .map(|(image, _)| image)
     }
 
     /// True for a region's image that is pointed at the right parts, or deleted.
-    fn will_not_refer(&self, image: &Image) -> bool {
+    fn will_not_refer(&self, image: &Image, property: &str) -> bool {
         let Some(index) = self.selection.index_of(&image.name) else {
             return false;
         };
-        self.matches[index].is_some_and(|found| found.id == image.id)
-            && match self.status_of(index) {
-                Some(Status::PendingMetadata | Status::PendingAmi) => true,
-                _ => self.is_deleted(index),
+        let is = |other: Option<&Image>| other.is_some_and(|other| other.id == image.id);
+        match self.status_of(index) {
+            Some(Status::PendingMetadata | Status::PendingAmi) => is(self.matches[index]),
+            _ if is(self.old(index)) => self.is_deleted(index),
+            _ if is(self.matches[index]) && self.is_uploaded(index) => {
+                let mut parts = self.selection.images[index].parts.iter();
+                parts.any(|part| part.property == property && self.is_pending_part(part))
             }
+            _ => false,
+        }
+    }
+
+    /// The part is there only once this plan has uploaded it.
+    fn is_pending_part(&self, part: &Part) -> bool {
+        matches!(part.target, PartTarget::Selected(target) if self.is_uploaded(target))
     }
 
     /// The old image of that name is deleted once the new one is published.
@@ -295,7 +368,9 @@ impl<'a> Builder<'a> {
     /// The image that keeps the old image of that name from being deleted.
     fn kept_for(&self, index: usize) -> Option<&String> {
         match &self.states[index] {
-            Some((_, Reason::Listed { needed_by, .. })) => needed_by.as_ref(),
+            Some((_, Reason::Listed { needed_by, .. } | Reason::Unfinished { needed_by, .. })) => {
+                needed_by.as_ref()
+            }
             _ => None,
         }
     }
@@ -303,7 +378,7 @@ impl<'a> Builder<'a> {
     fn referrers(&self, old: &ImageId, references: &References<'_>) -> Vec<Referrer> {
         references
             .to(old)
-            .filter(|(image, _)| self.will_not_refer(image))
+            .filter(|(image, property)| self.will_not_refer(image, property))
             .map(|(image, property)| Referrer {
                 image: image.name.clone(),
                 image_id: image.id.clone(),
@@ -344,9 +419,7 @@ impl<'a> Builder<'a> {
         let parts = |index: usize| selected_parts(&self.selection.images[index]).collect();
         for index in order::parts_first(&wanted, parts) {
             let upload = self.upload(index, references);
-            if upload.replaces.as_ref().is_some_and(Replaced::is_kept)
-                && upload.image.chars().count() + OLD_SUFFIX.len() > MAX_NAME_CHARS
-            {
+            if self.is_unnameable(index) {
                 failures.push(PlannedFailure {
                     action: upload.kind(),
                     code: ErrorCode::RenameFailed,
@@ -365,12 +438,18 @@ impl<'a> Builder<'a> {
     fn upload(&self, index: usize, references: &References<'_>) -> Upload {
         let selected = &self.selection.images[index];
         let master = &selected.master;
+        let leftover = self.taken_up(index);
+        let is_there = leftover
+            .as_ref()
+            .is_some_and(|leftover| leftover.stage != Stage::Queued);
         Upload {
             image: master.name.clone(),
             master_id: master.id.clone(),
-            bytes: master.bytes(),
+            size: master.bytes(),
+            bytes: if is_there { 0 } else { master.bytes() },
+            leftover,
             content: master.content.clone(),
-            replaces: self.matches[index].map(|old| Replaced {
+            replaces: self.old(index).map(|old| Replaced {
                 image_id: old.id.clone(),
                 keep: self.status_of(index) == Some(Status::PendingRename),
                 needed_by: self.kept_for(index).cloned(),
@@ -383,13 +462,82 @@ impl<'a> Builder<'a> {
             min_disk: master.min_disk,
             min_ram: master.min_ram,
             properties: selected.carried.clone(),
-            parts: self.part_references(index),
+            // A published image has its parts, or is pointed at them by an action of its own.
+            parts: if self.is_unfinished(index) {
+                Vec::new()
+            } else {
+                self.part_references(index)
+            },
         }
     }
 
+    /// What of an earlier run the upload of that image takes up again.
+    fn taken_up(&self, index: usize) -> Option<Leftover> {
+        if let Replacement::Unfinished { tags, .. } = &self.replacements[index] {
+            return Some(Leftover {
+                image_id: self.matches[index]?.id.clone(),
+                stage: Stage::Published,
+                tags: tags.clone(),
+                then: self.status_without_tag(index),
+            });
+        }
+        let (image, stage) = self.leftovers.taken.get(&index)?;
+        Some(Leftover {
+            image_id: image.id.clone(),
+            stage: *stage,
+            tags: BTreeSet::new(),
+            then: Status::Ok,
+        })
+    }
+
+    /// What a published image is once its old one is dealt with and its parts are re-pointed.
+    fn status_without_tag(&self, index: usize) -> Status {
+        let Some(found) = self.matches[index] else {
+            return Status::Ok;
+        };
+        if !found
+            .content
+            .same_as(&self.selection.images[index].master.content)
+        {
+            return conflict::decide(found, self.rules).0;
+        }
+        let mut change = self.metadata_change(index);
+        for part in &self.selection.images[index].parts {
+            if self.is_pending_part(part) {
+                change.properties.remove(part.property);
+            }
+        }
+        if change.is_empty() {
+            Status::Ok
+        } else {
+            Status::PendingMetadata
+        }
+    }
+
+    fn untags(&self) -> Vec<Untag> {
+        let all = self.replacements.iter().zip(&self.matches);
+        all.filter_map(|(replacement, found)| match (replacement, found) {
+            (Replacement::Finished { tags }, Some(found)) => Some(Untag {
+                image: found.name.clone(),
+                image_id: found.id.clone(),
+                tags: tags.clone(),
+            }),
+            _ => None,
+        })
+        .collect()
+    }
+
     fn ami_actions(&self, actions: &mut Vec<Action>) {
-        for index in self.having(|status| status == Status::PendingAmi) {
-            let parts = self.part_changes(index);
+        let refers = |index: &usize| {
+            self.status_of(*index) == Some(Status::PendingAmi)
+                || (self.is_unfinished(*index) && self.is_uploaded(*index))
+        };
+        for index in (0..self.states.len()).filter(refers) {
+            let mut parts = self.part_changes(index);
+            // Of a published image whose old one is left, all else is the next run's.
+            if self.is_unfinished(index) {
+                parts.retain(|part| part.to.image_id.is_none());
+            }
             if let Some(found) = self.matches[index]
                 && !parts.is_empty()
             {
@@ -410,15 +558,7 @@ impl<'a> Builder<'a> {
                 continue;
             }
             // Of one that is left as it is, nothing is kept under another name.
-            if self.is_deactivated(index)
-                && matches!(
-                    reason,
-                    Reason::Listed {
-                        protected: true,
-                        ..
-                    }
-                )
-            {
+            if self.is_deactivated(index) && reason.is_protected() {
                 continue;
             }
             let name = &self.selection.images[index].master.name;
@@ -473,13 +613,14 @@ fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {
             WarningCode::StalledChecksum,
             format!("has another checksum than the master's, and stays as it is: {reason}"),
         )),
-        Reason::Listed {
-            protected: true, ..
-        } => Some((
+        _ if reason.is_protected() => Some((
             WarningCode::ProtectedImage,
             format!("is kept under another name instead of being deleted: {reason}"),
         )),
         Reason::Listed {
+            needed_by: Some(_), ..
+        }
+        | Reason::Unfinished {
             needed_by: Some(_), ..
         } => Some((
             WarningCode::ImageInUse,

@@ -52,7 +52,13 @@ impl ImageFilter {
             .retain(|state| chosen.contains(state.image.as_str()));
         plan.failures
             .retain(|failure| chosen.contains(failure.image.as_str()));
+        plan.untags
+            .retain(|untag| chosen.contains(untag.image.as_str()));
         plan.actions.retain_mut(|action| match action {
+            // Its name need not be one that is synchronised.
+            Action::DeleteLeftover { image, .. } => {
+                chosen.contains(image.as_str()) || self.matches(image)
+            }
             Action::MarkObsolete { image, .. } => {
                 self.matches(image)
                     || image

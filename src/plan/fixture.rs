@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use md5::{Digest, Md5};
 
-use super::{MasterInventory, Plan, RegionImages, Selection, build};
+use super::{MasterInventory, Plan, RegionImages, Selection, build, tags};
 use crate::model::{
     Checksum, ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, Properties, RegionName,
     SyncRules, Visibility, Warning, WarningCode,
 };
+
+pub(crate) const INSTALLATION: &str = "this-installation";
 
 pub(crate) const PROJECT: &str = "our-project";
 
@@ -48,6 +51,7 @@ pub(crate) fn image(name: &str) -> ImageBuilder {
         os_hidden: false,
         tags: BTreeSet::new(),
         created_at: None,
+        updated_at: None,
         properties: Properties::new(),
     })
 }
@@ -100,6 +104,27 @@ impl ImageBuilder {
     pub(crate) fn tag(mut self, tag: &str) -> Self {
         self.0.tags.insert(tag.to_owned());
         self
+    }
+
+    /// Created and last changed so long before the time by the region's clock.
+    pub(crate) fn hours_old(mut self, hours: i64) -> Self {
+        self.0.created_at = Some(now() - TimeDelta::hours(hours));
+        self.0.updated_at = self.0.created_at;
+        self
+    }
+
+    /// On its way by the hand of that installation.
+    pub(crate) fn incomplete(self, installation: &str) -> Self {
+        self.tag(tags::INCOMPLETE)
+            .tag(&tags::installation(installation))
+            .visibility(Visibility::Private)
+    }
+
+    /// Without content.
+    pub(crate) fn queued(mut self) -> Self {
+        self.0.content = ContentHash::default();
+        self.0.size = None;
+        self.status("queued")
     }
 
     pub(crate) fn property(mut self, name: &str, value: &str) -> Self {
@@ -157,6 +182,8 @@ pub(crate) fn plan_with_hidden(
             project_id: PROJECT,
             listed: region,
             hidden,
+            installation: INSTALLATION,
+            now: Some(now()),
         },
     )
 }
@@ -164,6 +191,11 @@ pub(crate) fn plan_with_hidden(
 pub(crate) fn selection(master: &[Image], rules: &SyncRules) -> Selection {
     let inventory = MasterInventory::build("Spain", master.to_vec(), PROJECT);
     Selection::choose(&inventory, rules, None)
+}
+
+/// The time by the region's clock.
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600, 0).unwrap()
 }
 
 pub(crate) fn region_name() -> RegionName {

@@ -1,11 +1,14 @@
-//! The master inventory: the master region's own images that count, built once for a run.
+//! The master inventory: the master region's own images that count, built once for a run. What is
+//! still on its way there, by the hand of another installation, does not.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::tags;
 use crate::model::{Image, ImageId, ImageStatus, Warning, WarningCode};
 
-/// What counts at the master: own, `active`, not hidden, with a name of its own and a checksum.
+/// What counts at the master: own, `active`, neither hidden nor incomplete, with a name of its own
+/// and a checksum.
 #[derive(Debug, Clone, Default)]
 pub struct MasterInventory {
     /// The master region's bare name.
@@ -37,6 +40,7 @@ impl MasterInventory {
             if image.status != ImageStatus::Active
                 || image.name.is_empty()
                 || image.os_hidden
+                || tags::is_incomplete(&image)
                 || !image.is_own(project_id)
             {
                 continue;
@@ -127,6 +131,7 @@ mod tests {
             image("queued").status("queued").build(),
             image("deactivated").status("deactivated").build(),
             image("hidden").hidden().build(),
+            image("on its way").tag(tags::INCOMPLETE).build(),
             image("").build(),
         ];
         let inventory = MasterInventory::build("Spain", listed, PROJECT);

@@ -1,8 +1,9 @@
 //! Which image of a region stands for a selected image: by name, less what is passed over.
 
 use super::build::RegionImages;
-use super::{SelectedImage, Selection, tags};
-use crate::model::{Image, ImageStatus, RegionName, SyncRules, Warning, WarningCode};
+use super::leftover::{self, Claim};
+use super::{SelectedImage, Selection, tags, unfinished};
+use crate::model::{Image, ImageStatus, SyncRules, Warning, WarningCode};
 
 /// The region's images that count, in the order of the selection, and what was passed over.
 pub(super) struct Matches<'a> {
@@ -10,25 +11,17 @@ pub(super) struct Matches<'a> {
     pub(super) warnings: Vec<Warning>,
 }
 
-/// True where a selected name is absent from the listed images, so that hidden ones count: the
-/// caller then asks the region for them, and only then.
+/// True where a selected name is absent from the listed images, or the image whose place one took,
+/// so that hidden ones count: the caller then asks the region for them, and only then.
 pub fn needs_hidden_images(
     selection: &Selection,
     rules: &SyncRules,
-    region: &RegionName,
-    project_id: &str,
-    listed: &[Image],
+    region: &RegionImages<'_>,
 ) -> bool {
-    let images = RegionImages {
-        region,
-        project_id,
-        listed,
-        hidden: &[],
-    };
-    match_images(selection, rules, &images)
+    match_images(selection, rules, region)
         .images
         .iter()
-        .any(Option::is_none)
+        .any(|image| image.is_none_or(|image| unfinished::misses_old(image, region)))
 }
 
 pub(super) fn match_images<'a>(
@@ -115,12 +108,14 @@ impl<'a> Matcher<'a, '_> {
                 return false;
             }
         }
-        if image.tags.contains(tags::INCOMPLETE) {
-            self.warn(
-                image,
-                WarningCode::LeftoverImage,
-                "was left incomplete by an earlier run, and does not count as present",
-            );
+        if tags::is_incomplete(image) {
+            let claim = if image.is_own(self.region.project_id) {
+                leftover::claim(image, self.region)
+            } else {
+                Claim::Unknown
+            };
+            self.warnings
+                .push(leftover::warning(image, self.region, claim));
             return false;
         }
         match image.status {

@@ -14,6 +14,7 @@ mod conflict;
 mod failure;
 mod filter;
 mod inventory;
+mod leftover;
 mod matching;
 mod metadata;
 mod obsolete;
@@ -22,16 +23,21 @@ mod references;
 mod select;
 mod state;
 pub mod tags;
+mod unfinished;
 
-pub use action::{Action, Change, MetadataChange, PartChange, PartReference, Replaced, Upload};
+pub use action::{
+    Action, Change, Leftover, MetadataChange, PartChange, PartReference, Replaced, Upload,
+};
 pub use build::{RegionImages, build};
 pub use failure::{PlannedFailure, drop_dependents};
 pub use filter::{ImageFilter, ImageFilterError};
 pub use inventory::MasterInventory;
+pub use leftover::Stage;
 pub use matching::needs_hidden_images;
 pub use references::Referrer;
 pub use select::{SelectedImage, Selection};
 pub use state::{ImageState, PartProblem, Plan, Reason};
+pub use unfinished::Untag;
 
 /// What a replaced image's name gets appended.
 pub const OLD_SUFFIX: &str = ".old";

@@ -115,7 +115,7 @@ pub(super) fn mark(
             .collect();
         candidates.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         for image in candidates {
-            if image.tags.contains(tags::INCOMPLETE) || taken.contains(&image.id) {
+            if tags::is_incomplete(image) || taken.contains(&image.id) {
                 continue;
             }
             if !image.is_own(region.project_id) {

@@ -29,7 +29,7 @@ impl<'a> References<'a> {
     pub(super) fn of(region: &RegionImages<'a>) -> Self {
         let mut references: HashMap<ImageId, Vec<_>> = HashMap::new();
         for image in region.listed.iter().chain(region.hidden) {
-            if !image.status.is_present() || image.tags.contains(tags::INCOMPLETE) {
+            if !image.status.is_present() || tags::is_incomplete(image) {
                 continue;
             }
             for property in [KERNEL_ID, RAMDISK_ID] {

@@ -240,6 +240,8 @@ mod tests {
             project_id: PROJECT,
             listed: std::slice::from_ref(&base),
             hidden: &[],
+            installation: "",
+            now: None,
         };
         assert!(build(&selection, &rules, &images).actions.is_empty());
     }

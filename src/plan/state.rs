@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Action, PlannedFailure};
+use super::{Action, PlannedFailure, Untag};
 use crate::model::{Checksum, ImageId, RegionName, Status, Warning};
 
 /// Why a kernel or ramdisk cannot be had.
@@ -44,6 +44,17 @@ pub enum Reason {
         protected: bool,
         /// `replace` applies, but an image that stays as it is refers to the old one as its kernel
         /// or ramdisk.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        needed_by: Option<String>,
+    },
+    /// An earlier run published the image and did not get to its old one.
+    Unfinished {
+        /// The old image.
+        old: ImageId,
+        /// It would be deleted, but is protected, so it is kept.
+        protected: bool,
+        /// It would be deleted, but an image that stays as it is refers to it as its kernel or
+        /// ramdisk.
         #[serde(skip_serializing_if = "Option::is_none")]
         needed_by: Option<String>,
     },
@@ -96,15 +107,18 @@ impl fmt::Display for Reason {
                     "the region's checksum is {}, and `{key}` holds `{entry}`",
                     found(checksum)
                 )?;
-                if *protected {
-                    f.write_str("; the old image is protected, so it is kept")?;
-                } else if let Some(image) = needed_by {
-                    write!(
-                        f,
-                        "; `{image}` stays as it is and refers to the old image, so that is kept"
-                    )?;
-                }
-                Ok(())
+                write_kept(f, *protected, needed_by.as_deref())
+            }
+            Self::Unfinished {
+                old,
+                protected,
+                needed_by,
+            } => {
+                write!(
+                    f,
+                    "an earlier run published it, and its old image {old} still has the name"
+                )?;
+                write_kept(f, *protected, needed_by.as_deref())
             }
             Self::Unlisted { checksum } => write!(
                 f,
@@ -135,6 +149,44 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Why an old image is kept that would be deleted.
+fn write_kept(f: &mut fmt::Formatter<'_>, protected: bool, needed_by: Option<&str>) -> fmt::Result {
+    if protected {
+        f.write_str("; the old image is protected, so it is kept")
+    } else if let Some(image) = needed_by {
+        write!(
+            f,
+            "; `{image}` stays as it is and refers to the old image, so that is kept"
+        )
+    } else {
+        Ok(())
+    }
+}
+
+impl Reason {
+    /// The image that keeps the old one from being deleted, where the old one may be.
+    pub(super) fn needed_by(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Listed { needed_by, .. } | Self::Unfinished { needed_by, .. } => Some(needed_by),
+            _ => None,
+        }
+    }
+
+    /// True where the old image would be deleted, but for its protection.
+    pub(super) fn is_protected(&self) -> bool {
+        matches!(
+            self,
+            Self::Listed {
+                protected: true,
+                ..
+            } | Self::Unfinished {
+                protected: true,
+                ..
+            }
+        )
+    }
+}
+
 /// What one selected image is in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImageState {
@@ -161,6 +213,9 @@ pub struct Plan {
     pub images: Vec<ImageState>,
     /// What is done, in this order.
     pub actions: Vec<Action>,
+    /// Tags that are taken off without a word.
+    #[serde(skip)]
+    pub untags: Vec<Untag>,
     /// Actions that are known to fail before anything is sent.
     pub failures: Vec<PlannedFailure>,
     /// What somebody should look at.

@@ -1,5 +1,7 @@
 //! The tags that new images carry while they are on their way, so that a later run knows its own.
 
+use crate::model::{Image, ImageId};
+
 /// Carried from creation until the image is published.
 pub const INCOMPLETE: &str = "glancesync-incomplete";
 const INSTALLATION_PREFIX: &str = "glancesync-by:";
@@ -11,6 +13,41 @@ pub fn installation(id: &str) -> String {
 }
 
 /// `glancesync-replaces:<UUID>`: carried until the old image of that id is dealt with.
-pub fn replaces(id: &crate::model::ImageId) -> String {
+pub fn replaces(id: &ImageId) -> String {
     format!("{REPLACES_PREFIX}{id}")
+}
+
+/// True for an image that is on its way, whoever has it under way.
+pub fn is_incomplete(image: &Image) -> bool {
+    image.tags.contains(INCOMPLETE)
+}
+
+/// The installations that have the image under way, by its tags.
+pub(super) fn installations(image: &Image) -> impl Iterator<Item = &str> {
+    image
+        .tags
+        .iter()
+        .filter_map(|tag| tag.strip_prefix(INSTALLATION_PREFIX))
+}
+
+/// The images that this one takes the place of, by its tags.
+pub(super) fn replaced(image: &Image) -> impl Iterator<Item = ImageId> {
+    image
+        .tags
+        .iter()
+        .filter_map(|tag| tag.strip_prefix(REPLACES_PREFIX))
+        .map(ImageId::new)
+}
+
+/// The image's tags without those that name one of `ids` as replaced.
+pub(super) fn without_replaced(
+    image: &Image,
+    ids: &[ImageId],
+) -> std::collections::BTreeSet<String> {
+    let names_one = |tag: &String| {
+        tag.strip_prefix(REPLACES_PREFIX)
+            .is_some_and(|id| ids.contains(&ImageId::new(id)))
+    };
+    let kept = image.tags.iter().filter(|tag| !names_one(tag));
+    kept.cloned().collect()
 }

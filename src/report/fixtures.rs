@@ -39,6 +39,8 @@ fn upload(image: &str, bytes: u64, replaces: Option<Replaced>) -> Upload {
     Upload {
         image: image.to_owned(),
         master_id: id(0xaa),
+        leftover: None,
+        size: bytes,
         bytes,
         content: ContentHash {
             md5: Some("9046fd22131a96502cb0d85b4a406a5a".parse().unwrap()),
@@ -206,6 +208,7 @@ pub(super) fn full_plan() -> Plan {
         region: region("Trento"),
         images: every_state(),
         actions: every_action(),
+        untags: Vec::new(),
         failures: vec![PlannedFailure {
             action: ActionKind::Rename,
             image: "too-long".to_owned(),
@@ -228,6 +231,7 @@ pub(super) fn quiet_plan() -> Plan {
         region: region("other:Prague"),
         images: vec![state("fine", Status::Ok, Reason::InStep, 10 << 20)],
         actions: Vec::new(),
+        untags: Vec::new(),
         failures: Vec::new(),
         warnings: Vec::new(),
     }

@@ -16,6 +16,11 @@ pub fn installation(folder: &Path) -> Result<String, StateError> {
     read_or_make(folder).map_err(|source| StateError::new(folder, source))
 }
 
+/// The id of this installation; none where it has none yet. Changes nothing.
+pub fn known_installation(folder: &Path) -> Option<String> {
+    read(&folder.join(FILE_NAME)).ok().flatten()
+}
+
 fn read_or_make(folder: &Path) -> io::Result<String> {
     let path = folder.join(FILE_NAME);
     if let Some(id) = read(&path)? {

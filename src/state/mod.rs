@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub use backup::{BackupFile, BackupFolder};
 pub use folder::{FolderError, make_folder};
-pub use installation::installation;
+pub use installation::{installation, known_installation};
 pub use lines::LogLines;
 pub use lock::{Holder, LockError, RunLock};
 pub use runs::{

@@ -33,6 +33,7 @@ fn image() -> Image {
         os_hidden: false,
         tags: BTreeSet::new(),
         created_at: None,
+        updated_at: None,
         properties: properties
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

@@ -6,10 +6,13 @@ use std::time::Instant;
 
 use super::failure::StepError;
 use super::pipeline::{RunContext, Sums, failure_of_image};
+use super::send::Sent;
 use super::state::{Disposal, RegionState, Step, is_upload};
 use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, Visibility, Warning, WarningCode};
 use crate::openstack::{GlanceWriter, PatchOp};
-use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, Upload};
+use crate::plan::{
+    Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, Stage, Untag, Upload,
+};
 use crate::report::event::{ActionFacts, EventKind, Failure};
 use crate::transfer::UploadLimits;
 
@@ -21,8 +24,8 @@ pub(super) struct Executor<'a> {
     pub(super) limits: UploadLimits,
     pub(super) state: RegionState,
     pub(super) sums: &'a mut Sums,
-    /// When the uploads began that wait for their old image to be dealt with.
-    pub(super) begun: HashMap<String, Instant>,
+    /// When the uploads began that wait for their old image to be dealt with, and what was sent.
+    pub(super) begun: HashMap<String, (Instant, Sent)>,
 }
 
 impl Executor<'_> {
@@ -52,21 +55,37 @@ impl Executor<'_> {
         }
     }
 
+    /// Takes tags off that say nothing any more. Nobody is told, and where it fails the next run
+    /// does it.
+    pub(super) async fn untag(&self, untags: &[Untag]) {
+        for untag in untags {
+            let tags: Vec<String> = untag.tags.iter().cloned().collect();
+            let ops = [PatchOp::add("tags", tags)];
+            if let Err(error) = self.writer.patch(&untag.image_id, &ops).await {
+                let id = &untag.image_id;
+                let what = format!("leaves a tag of `{}` ({id}) for the next run", untag.image);
+                self.context
+                    .events
+                    .note(self.region, format!("{what}: {error}"));
+            }
+        }
+    }
+
     async fn upload(&mut self, upload: &Upload) {
         let started = Instant::now();
-        let facts = ActionFacts {
+        let leftover = upload.leftover.as_ref();
+        self.started(&ActionFacts {
             action: upload.kind(),
             image: upload.image.clone(),
-            image_id: None,
+            image_id: leftover.map(|leftover| leftover.image_id.clone()),
             bytes: upload.bytes,
-        };
-        self.started(&facts);
+        });
         match self.send(upload).await {
-            Ok(new_id) => {
-                if self.state.published(upload, &new_id) {
-                    self.finished(&facts, new_id, started);
+            Ok(sent) => {
+                if self.state.published(upload, &sent.id) {
+                    self.upload_finished(upload, sent, started);
                 } else {
-                    self.begun.insert(upload.image.clone(), started);
+                    self.begun.insert(upload.image.clone(), (started, sent));
                 }
             }
             Err(error) => self.failed(&upload.image, upload.kind(), error),
@@ -78,18 +97,10 @@ impl Executor<'_> {
         let result = self.deal_with_old(disposal).await;
         match result {
             Ok(()) => {
-                let facts = ActionFacts {
-                    action: upload.kind(),
-                    image: upload.image.clone(),
-                    image_id: None,
-                    bytes: upload.bytes,
-                };
-                let started = self
-                    .begun
-                    .remove(&upload.image)
-                    .unwrap_or_else(Instant::now);
                 self.state.finished(&upload.image);
-                self.finished(&facts, disposal.new_id.clone(), started);
+                if let Some((started, sent)) = self.begun.remove(&upload.image) {
+                    self.upload_finished(upload, sent, started);
+                }
             }
             Err(error) => self.failed(&upload.image, upload.kind(), error),
         }
@@ -110,7 +121,10 @@ impl Executor<'_> {
                 _ => self.state.deleted(old),
             }
         }
-        let untag = [PatchOp::add("tags", Vec::<String>::new())];
+        let leftover = disposal.upload.leftover.as_ref();
+        let published = leftover.filter(|leftover| leftover.stage == Stage::Published);
+        let tags = published.map_or_else(Vec::new, |it| it.tags.iter().cloned().collect());
+        let untag = [PatchOp::add("tags", tags)];
         self.writer.patch(&disposal.new_id, &untag).await?;
         Ok(())
     }
@@ -153,13 +167,18 @@ impl Executor<'_> {
         };
         self.started(&facts);
         let result = match action {
-            Action::DeleteLeftover { .. } => self.writer.delete(&id).await,
+            Action::DeleteLeftover { .. } => match self.writer.delete(&id).await {
+                Err(error) if error.is_gone() => Ok(()),
+                result => result,
+            },
             Action::MarkObsolete { change, .. } | Action::UpdateMetadata { change, .. } => {
                 self.writer.patch(&id, &change_ops(change)).await.map(drop)
             }
-            Action::UpdateAmi { parts, .. } => {
-                self.writer.patch(&id, &part_ops(parts)).await.map(drop)
-            }
+            Action::UpdateAmi { parts, .. } => match part_ops(parts) {
+                // An earlier run got as far as this.
+                ops if ops.is_empty() => Ok(()),
+                ops => self.writer.patch(&id, &ops).await.map(drop),
+            },
             Action::Upload(_) => return,
         };
         match result {
@@ -177,12 +196,22 @@ impl Executor<'_> {
             .emit(Some(self.region), EventKind::ActionStarted(facts.clone()));
     }
 
+    fn upload_finished(&mut self, upload: &Upload, sent: Sent, started: Instant) {
+        let facts = ActionFacts {
+            action: upload.kind(),
+            image: upload.image.clone(),
+            image_id: None,
+            bytes: sent.bytes,
+        };
+        self.finished(&facts, sent.id, started);
+    }
+
     fn finished(&mut self, facts: &ActionFacts, id: ImageId, started: Instant) {
         self.sums.actions += 1;
         if is_upload(facts.action) {
             self.sums.uploaded_images += 1;
             self.sums.uploaded_bytes += facts.bytes;
-        } else {
+        } else if facts.action != ActionKind::DeleteLeftover {
             self.sums.updated_images += 1;
         }
         let facts = ActionFacts {
@@ -200,7 +229,10 @@ impl Executor<'_> {
 
     /// Reports the failure of an action, and of what fails with it.
     fn failed(&mut self, image: &str, action: ActionKind, error: StepError) {
-        let dependents = if error.is_alone() {
+        let dependents = if action == ActionKind::DeleteLeftover {
+            self.state.leftover_failed();
+            Vec::new()
+        } else if error.is_alone() {
             self.state.image_failed(image)
         } else {
             self.state.action_failed(image)
@@ -243,7 +275,11 @@ fn part_ops(parts: &[PartChange]) -> Vec<PatchOp> {
         .iter()
         .filter_map(|part| {
             let id = part.to.image_id.as_ref()?;
-            Some(PatchOp::add(part.to.property, id.as_str()))
+            let is_right = part
+                .from
+                .as_ref()
+                .is_some_and(|from| ImageId::new(from) == *id);
+            (!is_right).then(|| PatchOp::add(part.to.property, id.as_str()))
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Why a step of a region failed.
 
-use crate::model::{ActionKind, ContentHash, ErrorCode};
+use crate::model::{ActionKind, ContentHash, ErrorCode, ImageId};
 use crate::openstack::OpenStackError;
 use crate::report::event::Failure;
 use crate::transfer::{SourceError, TransferError};
@@ -35,6 +35,9 @@ pub(super) enum StepError {
         /// The source has the wrong content: nothing is wrong with the region.
         is_source: bool,
     },
+    /// The image is not what the list said.
+    #[error("somebody else changed the image {0} meanwhile, so it is left alone: run again")]
+    Changed(ImageId),
     /// The run was told to drop its connections.
     #[error("the upload was interrupted, and what had arrived was deleted")]
     Interrupted,
@@ -69,7 +72,7 @@ impl StepError {
             Self::Source(_) => true,
             Self::Mismatch { is_source, .. } => *is_source,
             Self::Transfer(error) => matches!(error, TransferError::Source(_)),
-            Self::OpenStack { .. } | Self::Interrupted | Self::Lost => false,
+            Self::OpenStack { .. } | Self::Changed(_) | Self::Interrupted | Self::Lost => false,
         }
     }
 
@@ -79,6 +82,7 @@ impl StepError {
             Self::Transfer(error) => error.code(),
             Self::Source(error) => error.code(),
             Self::Mismatch { .. } => ErrorCode::ChecksumMismatch,
+            Self::Changed(_) => ErrorCode::UpdateFailed,
             Self::Interrupted => ErrorCode::Interrupted,
             Self::Lost => ErrorCode::Internal,
         }

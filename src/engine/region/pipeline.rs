@@ -128,7 +128,9 @@ impl RegionRun<'_> {
             self.fail(failure_of_image(failure));
         }
         match self.context.mode {
-            Mode::Sync if !plan.actions.is_empty() => self.execute(job, &plan).await,
+            Mode::Sync if !(plan.actions.is_empty() && plan.untags.is_empty()) => {
+                self.execute(job, &plan).await
+            }
             Mode::DryRun => {
                 self.sums.actions = plan.actions.len();
                 Ok(())
@@ -146,19 +148,20 @@ impl RegionRun<'_> {
         let rules = &job.target.settings.rules;
         let project_id = job.target.session.project_id();
         self.context.events.note(self.region, "lists its images");
-        let listed = reader.list(&Listing::Visible).await?;
-        let absent = plan::needs_hidden_images(selection, rules, self.region, project_id, &listed);
-        let hidden: Vec<Image> = if absent {
-            reader.list(&Listing::Hidden).await?
-        } else {
-            Vec::new()
-        };
-        let images = RegionImages {
+        let (listed, now) = reader.list_dated(&Listing::Visible).await?;
+        let hidden: Vec<Image>;
+        let mut images = RegionImages {
             region: self.region,
             project_id,
             listed: &listed,
-            hidden: &hidden,
+            hidden: &[],
+            installation: &self.context.installation,
+            now,
         };
+        if plan::needs_hidden_images(selection, rules, &images) {
+            hidden = reader.list(&Listing::Hidden).await?;
+            images.hidden = &hidden;
+        }
         let mut plan = plan::build(selection, rules, &images);
         self.context.filter.apply(&mut plan, selection);
         Ok(plan)
@@ -172,7 +175,8 @@ impl RegionRun<'_> {
             .actions
             .iter()
             .filter_map(|action| match action {
-                plan::Action::Upload(upload) => Some(upload.clone()),
+                // What is there already needs none.
+                plan::Action::Upload(upload) if !upload.is_there() => Some(upload.clone()),
                 _ => None,
             })
             .collect();
@@ -183,7 +187,7 @@ impl RegionRun<'_> {
             wanted
                 .into_iter()
                 .filter_map(|upload| {
-                    let error = images.find(&upload.master_id, upload.bytes).err()?;
+                    let error = images.find(&upload.master_id, upload.size).err()?;
                     Some(PlannedFailure {
                         action: upload.kind(),
                         code: error.code(),
@@ -229,6 +233,7 @@ impl RegionRun<'_> {
             sums: &mut self.sums,
             begun: std::collections::HashMap::new(),
         };
+        executor.untag(&plan.untags).await;
         executor.run().await;
         self.statuses = executor.state.now(&plan.images);
         Ok(())

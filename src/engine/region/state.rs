@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::model::{ActionKind, ErrorCode, ImageId, KERNEL_ID, RAMDISK_ID, Status};
 use crate::plan::{
-    Action, ImageState, PartChange, PartReference, Plan, PlannedFailure, Referrer, Replaced,
+    Action, ImageState, PartChange, PartReference, Plan, PlannedFailure, Referrer, Replaced, Stage,
     Upload, drop_dependents,
 };
 
@@ -45,6 +45,10 @@ pub(crate) struct RegionState {
     changed: BTreeSet<Place>,
     /// References that an action was to change.
     tried: BTreeSet<Place>,
+    /// The parts at which images are to be pointed.
+    parts: HashMap<String, BTreeSet<String>>,
+    /// What images are in the end whose upload brings them no further than that.
+    then: HashMap<String, Status>,
     keep_going: bool,
     stopped: bool,
 }
@@ -66,7 +70,25 @@ impl RegionState {
             ..Self::default()
         };
         for action in &plan.actions {
-            *state.open.entry(action.image().to_owned()).or_default() += 1;
+            if let Action::Upload(upload) = action
+                && let Some(leftover) = &upload.leftover
+                && leftover.stage == Stage::Published
+            {
+                state.then.insert(upload.image.clone(), leftover.then);
+            }
+            let parts: Vec<&PartReference> = match action {
+                Action::Upload(upload) => upload.parts.iter().collect(),
+                Action::UpdateAmi { parts, .. } => parts.iter().map(|part| &part.to).collect(),
+                _ => Vec::new(),
+            };
+            let pending = parts.iter().filter(|part| part.image_id.is_none());
+            let pending = pending.map(|part| part.part.clone());
+            let image = action.image().to_owned();
+            state.parts.entry(image).or_default().extend(pending);
+            // A leftover of that name is another image.
+            if !matches!(action, Action::DeleteLeftover { .. }) {
+                *state.open.entry(action.image().to_owned()).or_default() += 1;
+            }
         }
         state
     }
@@ -207,6 +229,7 @@ impl RegionState {
             Action::UpdateAmi {
                 image_id, parts, ..
             } => self.changed.extend(places(image_id, parts)),
+            Action::DeleteLeftover { .. } => return,
             _ => {}
         }
         self.stop_waiting();
@@ -218,6 +241,11 @@ impl RegionState {
         if let Some(open) = self.open.get_mut(image) {
             *open -= 1;
         }
+    }
+
+    /// A leftover could not be deleted: no other image fails with it.
+    pub(crate) fn leftover_failed(&mut self) {
+        self.stopped |= !self.keep_going;
     }
 
     /// An action failed. Gives the images that fail with it.
@@ -287,15 +315,24 @@ impl RegionState {
 
     /// What every image of the plan is now.
     pub(crate) fn now(&self, planned: &[ImageState]) -> Vec<(String, Status)> {
+        let is_done =
+            |image: &String| self.open.get(image) == Some(&0) && !self.failed.contains(image);
         planned
             .iter()
             .map(|state| {
-                let done =
-                    self.open.get(&state.image) == Some(&0) && !self.failed.contains(&state.image);
-                let status = if state.status.is_pending() && done {
+                // As long as a part is to be replaced, what needs it is not finished.
+                let is_settled = |part: &String| {
+                    is_done(part) && !self.then.get(part).is_some_and(|it| it.needs_content())
+                };
+                let mut parts = self.parts.get(&state.image).into_iter().flatten();
+                let status = if !state.status.is_pending() || !is_done(&state.image) {
+                    state.status
+                } else if let Some(then) = self.then.get(&state.image) {
+                    *then
+                } else if parts.all(is_settled) {
                     Status::Ok
                 } else {
-                    state.status
+                    Status::PendingAmi
                 };
                 (state.image.clone(), status)
             })

@@ -3,9 +3,10 @@
 
 use crate::engine::{Disposal, RegionState, Step};
 use crate::model::{Image, ImageId, Status, Visibility};
-use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, Plan, Upload, tags};
+use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, Plan, Stage, Upload, tags};
 
 use super::glance::{Glance, Refusal, Trouble};
+use crate::plan::fixture::INSTALLATION;
 
 /// How a region's run ended.
 pub(super) struct Run {
@@ -25,6 +26,12 @@ pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_go
         failed: !plan.failures.is_empty(),
         disposed: Vec::new(),
     };
+    for untag in &plan.untags {
+        // Where it fails, nobody is told.
+        let _ = conductor.glance.patch(&untag.image_id, |image| {
+            image.tags.clone_from(&untag.tags);
+        });
+    }
     let mut steps = 0;
     let end = loop {
         if let Trouble::Interrupted(from) = trouble
@@ -80,18 +87,26 @@ impl Conductor {
     }
 
     fn send(&mut self, upload: &Upload) -> Result<Option<ImageId>, Refusal> {
-        let id = self.glance.create(|image| {
-            image.name.clone_from(&upload.image);
-            image.properties = upload.properties.clone();
-            for part in &upload.parts {
-                let id = part.image_id.as_ref().expect("every part has its id");
-                image
-                    .properties
-                    .insert(part.property.to_owned(), id.to_string());
+        let leftover = upload.leftover.as_ref();
+        let id = match leftover {
+            Some(leftover) => leftover.image_id.clone(),
+            None => self.glance.create(|image| {
+                image.name.clone_from(&upload.image);
+                image.tags.insert(tags::INCOMPLETE.to_owned());
+                image.tags.insert(tags::installation(INSTALLATION));
+            })?,
+        };
+        match leftover.map(|leftover| leftover.stage) {
+            Some(Stage::Published) => return Ok(Some(id)),
+            Some(Stage::Complete) => {
+                assert!(self.glance.image(&id).content.same_as(&upload.content));
+                assert_eq!(upload.bytes, 0);
+                self.publish(upload, &id)?;
+                return Ok(Some(id));
             }
-            image.tags.insert(tags::INCOMPLETE.to_owned());
-        })?;
-        match self.glance.fill(&id, &upload.content) {
+            Some(Stage::Queued) | None => {}
+        }
+        match self.glance.fill(&id, upload) {
             Ok(true) => {}
             Ok(false) => {
                 self.glance.delete(&id)?;
@@ -102,15 +117,26 @@ impl Conductor {
                 return Err(refusal);
             }
         }
-        self.glance.patch(&id, |image| {
+        self.publish(upload, &id)?;
+        Ok(Some(id))
+    }
+
+    fn publish(&mut self, upload: &Upload, id: &ImageId) -> Result<(), Refusal> {
+        let mut properties = upload.properties.clone();
+        for part in &upload.parts {
+            let id = part.image_id.as_ref().expect("every part has its id");
+            properties.insert(part.property.to_owned(), id.to_string());
+        }
+        self.glance.patch(id, |image| {
+            assert_eq!(image.name, upload.image);
             image.visibility = upload.visibility;
             image.protected = upload.protected;
+            image.properties = properties;
             image.tags.clear();
             if let Some(old) = &upload.replaces {
                 image.tags.insert(tags::replaces(&old.image_id));
             }
-        })?;
-        Ok(Some(id))
+        })
     }
 
     fn dispose(&mut self, disposal: &Disposal) -> Result<(), Dead> {
@@ -143,9 +169,11 @@ impl Conductor {
                 Ok(()) => self.state.deleted(old),
             }
         }
-        self.glance
-            .patch(&disposal.new_id, |image| image.tags.clear())?;
-        Ok(())
+        let leftover = disposal.upload.leftover.as_ref();
+        let kept = leftover.map(|leftover| leftover.tags.clone());
+        self.glance.patch(&disposal.new_id, |image| {
+            image.tags = kept.unwrap_or_default();
+        })
     }
 
     fn update(&mut self, action: &Action) -> Result<(), Dead> {
@@ -163,7 +191,14 @@ impl Conductor {
                 self.state.updated(action);
                 Ok(())
             }
-            Err(refusal) => self.refused(action.image(), refusal),
+            Err(refusal) => {
+                if matches!(action, Action::DeleteLeftover { .. }) && refusal != Refusal::Dead {
+                    self.failed = true;
+                    self.state.leftover_failed();
+                    return Ok(());
+                }
+                self.refused(action.image(), refusal)
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::conduct::carry_out;
 use super::fleet::{Fleet, fleet};
 use super::glance::Trouble;
 use super::oracle::{Oracle, PARTS, is_deactivated};
-use super::stopped::{check_names, check_references, trouble};
+use super::stopped::{check_names, check_references, has_unfinished, trouble};
 use crate::plan::{Action, ImageFilter, Plan};
 
 const GLOBS: [&str; 7] = ["k", "r", "m", "a", "?", "n/*", "*_obsolete"];
@@ -137,6 +137,7 @@ proptest! {
             prop_assert_eq!(*now, state.status, "{}", name);
             prop_assert!(
                 !now.is_pending()
+                    || has_unfinished(&plan)
                     || plan.failures.iter().any(|failure| failure.image == *name)
                     || oracle.matched(master.unwrap()).is_some_and(is_deactivated)
             );

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use chrono::TimeDelta;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -11,7 +12,7 @@ use crate::model::{
     ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, MultiHash, Properties, RAMDISK_ID,
     SyncRules, Visibility,
 };
-use crate::plan::fixture::{PROJECT, checksum, image, region_name};
+use crate::plan::fixture::{INSTALLATION, PROJECT, checksum, image, now, region_name};
 use crate::plan::{MasterInventory, Plan, RegionImages, Selection, build, tags};
 
 /// A master, one of its regions, and the rules between them.
@@ -71,6 +72,8 @@ impl Fleet {
             project_id: PROJECT,
             listed: &listed,
             hidden: &hidden,
+            installation: INSTALLATION,
+            now: Some(now()),
         };
         build(&self.selection(), &self.rules, &images)
     }
@@ -110,6 +113,29 @@ enum Reference {
     Nowhere,
 }
 
+/// Whether an image is on its way, and by whose hand.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Arrived,
+    /// It does not say whose.
+    Untold,
+    Own,
+    /// By another installation, an hour ago.
+    Foreign,
+    /// By another installation, two days ago.
+    Lost,
+}
+
+/// Which image's place another has taken, as its tag says.
+#[derive(Debug, Clone, Copy)]
+enum Taken {
+    None,
+    /// That of another image of the name, if there is one.
+    Sibling,
+    Named(usize),
+    Nowhere,
+}
+
 #[derive(Debug, Clone)]
 struct Looks {
     /// Which content; in a region 5 stands for the master's.
@@ -120,7 +146,8 @@ struct Looks {
     size: Option<u64>,
     hidden: bool,
     protected: bool,
-    incomplete: bool,
+    way: Way,
+    taken: Taken,
     properties: BTreeMap<&'static str, &'static str>,
     kernel: Reference,
     ramdisk: Reference,
@@ -185,7 +212,22 @@ fn looks(place: Place, name: usize) -> impl Strategy<Value = Looks> {
     let flags = (
         prop::bool::weighted(if place == Place::Master { 0.02 } else { 0.1 }),
         prop::bool::weighted(0.15),
-        prop::bool::weighted(if place == Place::Master { 0.0 } else { 0.06 }),
+    );
+    let region = u32::from(place == Place::Region);
+    let tags = (
+        prop_oneof![
+            60 => Just(Way::Arrived),
+            region => Just(Way::Untold),
+            10 * region => Just(Way::Own),
+            2 * region => Just(Way::Foreign),
+            2 * region => Just(Way::Lost),
+        ],
+        prop_oneof![
+            30 => Just(Taken::None),
+            3 * region => Just(Taken::Sibling),
+            region => (0..names().len()).prop_map(Taken::Named),
+            region => Just(Taken::Nowhere),
+        ],
     );
     (
         content,
@@ -193,12 +235,12 @@ fn looks(place: Place, name: usize) -> impl Strategy<Value = Looks> {
         owner,
         status,
         prop_oneof![9 => (0..4u64).prop_map(Some), 1 => Just(None)],
-        flags,
+        (flags, tags),
         btree_map(select(&PROPERTIES[..]), select(vec!["1", "2", ""]), 0..3),
         (reference(place, name), reference(place, name)),
     )
         .prop_map(
-            |(content, visibility, owner, status, size, flags, properties, parts)| Looks {
+            |(content, visibility, owner, status, size, (flags, tags), properties, parts)| Looks {
                 content,
                 visibility,
                 owner,
@@ -206,7 +248,8 @@ fn looks(place: Place, name: usize) -> impl Strategy<Value = Looks> {
                 size,
                 hidden: flags.0,
                 protected: flags.1,
-                incomplete: flags.2,
+                way: tags.0,
+                taken: tags.1,
                 properties,
                 kernel: parts.0,
                 ramdisk: parts.1,
@@ -338,6 +381,26 @@ pub(super) fn fleet() -> impl Strategy<Value = Fleet> {
         })
 }
 
+impl Way {
+    fn tags(self) -> BTreeSet<String> {
+        let by = match self {
+            Self::Arrived => return BTreeSet::new(),
+            Self::Untold => None,
+            Self::Own => Some(INSTALLATION),
+            Self::Foreign | Self::Lost => Some("another-installation"),
+        };
+        let incomplete = tags::INCOMPLETE.to_owned();
+        by.map(tags::installation)
+            .into_iter()
+            .chain([incomplete])
+            .collect()
+    }
+
+    fn hours(self) -> i64 {
+        if matches!(self, Self::Lost) { 48 } else { 1 }
+    }
+}
+
 impl Looks {
     fn tidy(&mut self) {
         self.status = "active";
@@ -345,7 +408,8 @@ impl Looks {
         self.visibility = Visibility::Public;
         self.hidden = false;
         self.protected = false;
-        self.incomplete = false;
+        self.way = Way::Arrived;
+        self.taken = Taken::None;
         for reference in [&mut self.kernel, &mut self.ramdisk] {
             if matches!(reference, Reference::Nowhere) {
                 *reference = Reference::None;
@@ -411,7 +475,17 @@ fn region_images(residents: &[(usize, Looks)], masters: &[(usize, Looks)]) -> Ve
                 5 => master(*name).map_or(0, |(_, looks)| looks.content),
                 other => other,
             };
-            make(region_id(number), *name, looks, content, refers_to)
+            let taken = match looks.taken {
+                Taken::None => None,
+                Taken::Sibling => (0..residents.len())
+                    .find(|other| *other != number && residents[*other].0 == *name)
+                    .map(region_id),
+                Taken::Named(name) => place(name).map(region_id),
+                Taken::Nowhere => Some(nowhere()),
+            };
+            let mut image = make(region_id(number), *name, looks, content, refers_to);
+            image.tags.extend(taken.as_ref().map(tags::replaces));
+            image
         })
         .collect()
 }
@@ -448,11 +522,8 @@ fn make(
         size: looks.size,
         os_hidden: looks.hidden,
         protected: looks.protected,
-        tags: if looks.incomplete {
-            [tags::INCOMPLETE.to_owned()].into()
-        } else {
-            BTreeSet::new()
-        },
+        tags: looks.way.tags(),
+        created_at: Some(now() - TimeDelta::hours(looks.way.hours())),
         properties,
         ..plain
     }

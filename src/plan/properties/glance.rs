@@ -1,7 +1,8 @@
 //! A region that can be changed: a list of images, newest first, and what every moment looked like.
 
 use crate::model::{ContentHash, Image, ImageId, ImageStatus, Visibility};
-use crate::plan::fixture::{PROJECT, image};
+use crate::plan::Upload;
+use crate::plan::fixture::{PROJECT, image, now};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Glance {
             deleted: Vec::new(),
             trouble,
             requests: 0,
-            created: 0,
+            created: images.len(),
         }
     }
 
@@ -66,11 +67,19 @@ impl Glance {
         }
     }
 
+    fn next_id(&mut self) -> ImageId {
+        self.created += 1;
+        ImageId::new(&format!("dddddddd-0000-4000-8000-{:012}", self.created))
+    }
+
     /// A new image without content: private and unprotected.
     pub(super) fn create(&mut self, looks: impl FnOnce(&mut Image)) -> Result<ImageId, Refusal> {
         self.request()?;
-        self.created += 1;
-        let id = ImageId::new(&format!("dddddddd-0000-4000-8000-{:012}", self.created));
+        let mut id = self.next_id();
+        // An id is never given twice.
+        while self.images().iter().any(|image| image.id == id) {
+            id = self.next_id();
+        }
         let mut new = Image {
             id: id.clone(),
             status: ImageStatus::Queued,
@@ -78,6 +87,7 @@ impl Glance {
             owner: Some(PROJECT.to_owned()),
             content: ContentHash::default(),
             size: None,
+            created_at: Some(now()),
             ..image("").build()
         };
         looks(&mut new);
@@ -88,15 +98,17 @@ impl Glance {
     }
 
     /// Sends content. Gives false where it is not what it should be.
-    pub(super) fn fill(&mut self, id: &ImageId, content: &ContentHash) -> Result<bool, Refusal> {
+    pub(super) fn fill(&mut self, id: &ImageId, upload: &Upload) -> Result<bool, Refusal> {
         let number = self.request()?;
         if self.trouble == Trouble::WrongContent(number) {
             return Ok(false);
         }
-        let content = content.clone();
+        assert_eq!(self.image(id).status, ImageStatus::Queued);
+        let content = upload.content.clone();
         self.change(id, |image| {
             image.status = ImageStatus::Active;
             image.content = content;
+            image.size = Some(upload.size);
         });
         Ok(true)
     }

@@ -1,7 +1,9 @@
 //! What the contract says of an image, in the plainest way: slow, without any index or order.
 
+use chrono::TimeDelta;
+
 use crate::model::{Image, ImageId, ImageStatus, KERNEL_ID, RAMDISK_ID, Status, is_user_property};
-use crate::plan::fixture::PROJECT;
+use crate::plan::fixture::{PROJECT, now};
 use crate::plan::tags;
 
 use super::fleet::Fleet;
@@ -68,6 +70,27 @@ impl<'a> Oracle<'a> {
             && !image.tags.contains(tags::INCOMPLETE)
     }
 
+    pub(super) fn is_incomplete(&self, image: &Image) -> bool {
+        image.tags.contains(tags::INCOMPLETE)
+    }
+
+    /// By this installation, or by another two days ago.
+    pub(super) fn is_abandoned(&self, image: &Image) -> bool {
+        self.is_incomplete(image)
+            && image.is_own(PROJECT)
+            && image
+                .tags
+                .iter()
+                .any(|tag| tag.starts_with("glancesync-by:"))
+            && !self.is_under_way(image)
+    }
+
+    /// By another installation, lately.
+    pub(super) fn is_under_way(&self, image: &Image) -> bool {
+        let is_young = image.created_at > Some(now() - TimeDelta::hours(24));
+        image.tags.contains("glancesync-by:another-installation") && is_young
+    }
+
     /// Images of that name that count, of which one is taken.
     pub(super) fn present(&self, name: &str) -> Vec<&'a Image> {
         let all: Vec<_> = self
@@ -120,7 +143,31 @@ impl<'a> Oracle<'a> {
         reached.iter().any(|part| part.id == master.id)
     }
 
+    /// The image whose place the one that is taken took, where that still has the name.
+    pub(super) fn unfinished(&self, master: &Image) -> Option<&'a Image> {
+        let new = self.matched(master)?;
+        if !new.is_own(PROJECT) || new.status != ImageStatus::Active {
+            return None;
+        }
+        self.region.iter().find(|old| {
+            new.tags.contains(&tags::replaces(&old.id))
+                && old.id != new.id
+                && old.name == new.name
+                && old.status == ImageStatus::Active
+                && self.counts(old)
+        })
+    }
+
     pub(super) fn status(&self, master: &Image) -> Status {
+        if let Some(old) = self.unfinished(master) {
+            return if self.lacks_a_part(master) {
+                Status::ErrorAmi
+            } else if self.conflict(old) == Status::PendingReplace {
+                Status::PendingReplace
+            } else {
+                Status::PendingRename
+            };
+        }
         let found = self.matched(master);
         let same = found.is_some_and(|image| image.content.same_as(&master.content));
         let conflict = found.filter(|_| !same).map(|image| self.conflict(image));
@@ -203,16 +250,37 @@ impl<'a> Oracle<'a> {
                     Some(Status::PendingReplace) if !is_deactivated(image) => {
                         self.is_needed_by_others(image, asked)
                     }
-                    _ => true,
+                    _ => !self.is_pointed_elsewhere(image, &old.id),
                 }
         })
     }
 
-    /// The status of the master's image for which an image of the region counts.
+    /// A published image whose old one is left gets its kernel and ramdisk all the same.
+    fn is_pointed_elsewhere(&self, image: &Image, old: &ImageId) -> bool {
+        let selected = self.selected();
+        let Some(master) = selected.iter().find(|master| master.name == image.name) else {
+            return false;
+        };
+        self.unfinished(master).is_some()
+            && self.status(master).is_pending()
+            && self.matched(master).is_some_and(|new| new.id == image.id)
+            && PARTS.into_iter().all(|property| {
+                let value = image.properties.get(property).map(|id| ImageId::new(id));
+                value.as_ref() != Some(old)
+                    || self
+                        .part(master, property)
+                        .flatten()
+                        .is_some_and(|part| self.is_awaited(part))
+            })
+    }
+
+    /// The status of the master's image for which an image of the region counts; where that has
+    /// taken another's place already, of the other.
     fn status_of(&self, image: &Image) -> Option<Status> {
         let selected = self.selected();
         let master = selected.iter().find(|master| master.name == image.name)?;
-        (self.matched(master)?.id == image.id).then(|| self.status(master))
+        let counts = self.unfinished(master).or(self.matched(master))?;
+        (counts.id == image.id).then(|| self.status(master))
     }
 
     fn metadata_differs(&self, master: &Image, found: &Image) -> bool {

@@ -31,6 +31,8 @@ fn a_thousand_regions_with_a_thousand_images_in_step_take_two_seconds_at_most() 
         project_id: PROJECT,
         listed: &master,
         hidden: &[],
+        installation: "",
+        now: None,
     };
     let started = Instant::now();
     for _ in 0..1000 {

@@ -9,7 +9,7 @@ use super::fleet::fleet;
 use super::oracle::Oracle;
 use super::stopped::trouble;
 use crate::model::Image;
-use crate::plan::{Action, Plan, Upload};
+use crate::plan::{Action, Plan, Stage, Upload};
 
 fn uploads(plan: &Plan) -> Vec<&Upload> {
     plan.actions
@@ -87,8 +87,9 @@ proptest! {
         }
         // A smaller image comes later only where it, or a part of it, has to wait.
         for pair in uploads.windows(2) {
-            let is_ordered = (pair[0].bytes, &pair[0].image) < (pair[1].bytes, &pair[1].image);
-            let waits = pair[1].parts.iter().any(|part| part.part == pair[0].image);
+            let is_ordered = (pair[0].size, &pair[0].image) < (pair[1].size, &pair[1].image);
+            let waits = pair[1].parts.iter().any(|part| part.part == pair[0].image)
+                || pair[1].stage() == Some(Stage::Published);
             prop_assert!(is_ordered || waits, "{} before {}", pair[0].image, pair[1].image);
         }
         prop_assert!(plan.images.is_sorted_by_key(|state| (state.size, state.image.clone())));
@@ -101,6 +102,7 @@ proptest! {
         prop_assert_eq!(plan.counts().values().sum::<usize>(), selected.len());
         let bytes: u64 = uploads(&plan)
             .iter()
+            .filter(|upload| !upload.is_there())
             .map(|upload| {
                 let master = selected.iter().find(|master| master.name == upload.image);
                 master.and_then(|master| master.size).unwrap_or(0)

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::fleet::{Fleet, fleet};
 use super::oracle::{Oracle, is_deactivated};
 use crate::model::{Status, WarningCode};
+use crate::plan::Action;
 use crate::plan::fixture::PROJECT;
 use crate::plan::tags;
 
@@ -39,6 +40,17 @@ fn about_images(fleet: &Fleet) -> Vec<(WarningCode, String)> {
             }
         }
     }
+    // What others have under way is said whatever its name.
+    for image in &fleet.region {
+        let is_selected = oracle.selected().iter().any(|it| it.name == image.name);
+        if !is_selected
+            && image.is_own(PROJECT)
+            && oracle.is_incomplete(image)
+            && (oracle.is_under_way(image) || (oracle.is_abandoned(image) && image.protected))
+        {
+            warnings.push((WarningCode::LeftoverImage, image.id.to_string()));
+        }
+    }
     warnings.sort();
     warnings
 }
@@ -50,7 +62,7 @@ fn about_statuses(fleet: &Fleet) -> Vec<(WarningCode, String)> {
     let mut warnings = Vec::new();
     for master in oracle.selected() {
         let mut warn = |code| warnings.push((code, master.name.clone()));
-        let found = oracle.matched(master);
+        let found = oracle.unfinished(master).or(oracle.matched(master));
         match oracle.status(master) {
             Status::OkStalledChecksum => warn(WarningCode::StalledChecksum),
             Status::ErrorChecksum => warn(WarningCode::ChecksumConflict),
@@ -63,9 +75,10 @@ fn about_statuses(fleet: &Fleet) -> Vec<(WarningCode, String)> {
                 let holds = |list: &crate::model::ChecksumList| {
                     md5.is_some_and(|md5| list.checksums.contains(md5))
                 };
-                let says_rename =
-                    holds(&rules.rename) || (!holds(&rules.replace) && rules.rename.any);
-                if !says_rename {
+                let is_stalled = md5.is_some_and(|md5| rules.dontupdate.contains(md5));
+                let says_replace =
+                    holds(&rules.replace) || (!rules.rename.any && rules.replace.any);
+                if says_replace && !is_stalled && !holds(&rules.rename) {
                     warn(WarningCode::ProtectedImage);
                 }
             }
@@ -134,7 +147,9 @@ proptest! {
             let is_synchronised = oracle.selected().iter().any(|image| image.name == base)
                 || (!oracle.inventory().any(|image| image.name == base)
                     && oracle.candidates().any(|image| image.name == base));
-            let marked = plan.actions.iter().any(|action| action.image() == master.name);
+            let marked = plan.actions.iter().any(|action| {
+                matches!(action, Action::MarkObsolete { image, .. } if *image == master.name)
+            });
             if is_synchronised {
                 prop_assert!(!marked);
                 prop_assert_eq!(warned(&master.name), 1);

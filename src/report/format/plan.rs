@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::{json, summary_text};
 use crate::model::{ActionKind, ByteSize};
-use crate::plan::{Action, Change, ImageState, MetadataChange, PartChange, Plan, Reason, Upload};
+use crate::plan::{
+    Action, Change, ImageState, MetadataChange, PartChange, Plan, Reason, Stage, Upload,
+};
 use crate::report::summary::RunSummary;
 use crate::report::text::{OneLine, Paint, count};
 use crate::report::wording::{counts_text, warning_text};
@@ -177,6 +179,14 @@ fn details(action: &Action, state: Option<&ImageState>) -> Vec<String> {
 
 fn upload_details(upload: &Upload) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(stage) = upload.stage() {
+        let how = match stage {
+            Stage::Queued => "the content is sent to the image that an earlier run created",
+            Stage::Complete => "an earlier run sent the content: it is only published",
+            Stage::Published => "only the old image is dealt with",
+        };
+        lines.push(how.to_owned());
+    }
     if let Some(old) = &upload.replaces {
         let id = OneLine(old.image_id.as_str());
         lines.push(if old.is_kept() {

@@ -1,0 +1,186 @@
+//! What earlier runs left incomplete: of each name at most one image is taken up again, and the
+//! others are deleted.
+//!
+//! An image is known for a leftover by its tags alone, however alike another looks; and one of
+//! another project never is one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use super::build::RegionImages;
+use super::{Action, Selection, tags};
+use crate::model::{Image, ImageStatus, Warning, WarningCode};
+
+/// What another installation has under way is given up as lost after this time.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// How far an earlier run got with a new image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It was created, and is without content.
+    Queued,
+    /// Its content is all there, and it is not published.
+    Complete,
+    /// It is published, and its old image was not dealt with.
+    Published,
+}
+
+/// Whose an incomplete image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Nobody's work: this installation left it, or another one long ago.
+    Abandoned,
+    /// Another installation may be at work on it.
+    UnderWay,
+    /// Its tags do not say.
+    Unknown,
+}
+
+/// Whose an incomplete image is, by its tags and the region's own clock.
+pub(super) fn claim(image: &Image, region: &RegionImages<'_>) -> Claim {
+    let mut installations = tags::installations(image).peekable();
+    if !tags::is_incomplete(image) || installations.peek().is_none() {
+        Claim::Unknown
+    } else if installations.all(|id| id == region.installation) || is_given_up(image, region) {
+        Claim::Abandoned
+    } else {
+        Claim::UnderWay
+    }
+}
+
+fn is_given_up(image: &Image, region: &RegionImages<'_>) -> bool {
+    // Content that is coming in may belong to an upload that began long after the creation.
+    let since = match image.status {
+        ImageStatus::Saving => image.created_at.max(image.updated_at),
+        _ => image.created_at,
+    };
+    region
+        .now
+        .zip(since)
+        .is_some_and(|(now, since)| now - since >= GIVEN_UP_AFTER)
+}
+
+/// What is said about an incomplete image.
+fn words(image: &Image, claim: Claim) -> &'static str {
+    match claim {
+        Claim::Abandoned if image.protected => {
+            "was left incomplete by an earlier run, does not count as present, and was protected by somebody, so it is not deleted"
+        }
+        Claim::Abandoned => "was left incomplete by an earlier run, and does not count as present",
+        Claim::UnderWay => {
+            "is on its way by another installation, and is left alone until it is 24 hours old"
+        }
+        Claim::Unknown => "is tagged as incomplete, does not count as present, and is left alone",
+    }
+}
+
+/// The leftovers of a region.
+#[derive(Default)]
+pub(super) struct Leftovers<'a> {
+    /// By the place of the selected image, what is taken up again and how far it is.
+    pub(super) taken: HashMap<usize, (&'a Image, Stage)>,
+    /// What is removed, by name.
+    pub(super) deleted: Vec<Action>,
+    /// About those of names that no selected image has.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Looks for leftovers. `is_wanted` tells of a selected image whether its content has still to be
+/// brought into the region.
+pub(super) fn find<'a>(
+    selection: &Selection,
+    region: &RegionImages<'a>,
+    is_wanted: impl Fn(usize) -> bool,
+) -> Leftovers<'a> {
+    let mut found = Leftovers::default();
+    let mut by_name: BTreeMap<&str, Vec<&Image>> = BTreeMap::new();
+    for image in region.listed.iter().chain(region.hidden) {
+        if !tags::is_incomplete(image) || !image.is_own(region.project_id) {
+            continue;
+        }
+        match claim(image, region) {
+            Claim::Abandoned => by_name.entry(&image.name).or_default().push(image),
+            Claim::UnderWay if selection.index_of(&image.name).is_none() => {
+                found.warnings.push(warning(image, region, Claim::UnderWay));
+            }
+            // Of selected names, it is said when they are matched.
+            Claim::UnderWay | Claim::Unknown => {}
+        }
+    }
+    for (name, images) in by_name {
+        let index = selection.index_of(name).filter(|index| is_wanted(*index));
+        let taken = index.and_then(|index| {
+            let master = &selection.images[index].master;
+            let staged = images
+                .iter()
+                .filter_map(|image| Some((*image, stage(image, master)?)));
+            // Glance lists the newest first, and of equals the last one is the greatest.
+            let (image, stage) = staged.rev().max_by_key(|(_, stage)| *stage)?;
+            found.taken.insert(index, (image, stage));
+            Some(&image.id)
+        });
+        for image in &images {
+            if Some(&image.id) == taken {
+                continue;
+            }
+            if image.protected {
+                if selection.index_of(name).is_none() {
+                    found
+                        .warnings
+                        .push(warning(image, region, Claim::Abandoned));
+                }
+            } else if is_deletable(image) {
+                found.deleted.push(Action::DeleteLeftover {
+                    image: image.name.clone(),
+                    image_id: image.id.clone(),
+                });
+            }
+        }
+    }
+    let warnings = &mut found.warnings;
+    warnings.sort_by(|a, b| (&a.image, &a.image_id).cmp(&(&b.image, &b.image_id)));
+    found
+}
+
+/// How far an image is on its way to be a copy of the master's; none where it cannot become one.
+fn stage(image: &Image, master: &Image) -> Option<Stage> {
+    let is_alike = image.disk_format == master.disk_format
+        && image.container_format == master.container_format
+        && !image.os_hidden;
+    match image.status {
+        ImageStatus::Queued if is_alike => Some(Stage::Queued),
+        ImageStatus::Active
+            if is_alike
+                && image.size == Some(master.bytes())
+                && image.content.same_as(&master.content) =>
+        {
+            Some(Stage::Complete)
+        }
+        _ => None,
+    }
+}
+
+/// False for what is on its way out by itself.
+fn is_deletable(image: &Image) -> bool {
+    !matches!(image.status.as_str(), "pending_delete" | "deleted")
+}
+
+pub(super) fn warning(image: &Image, region: &RegionImages<'_>, claim: Claim) -> Warning {
+    let message = format!(
+        "the image `{}` ({}) of {} {}",
+        image.name,
+        image.id,
+        region.region,
+        words(image, claim)
+    );
+    Warning::new(WarningCode::LeftoverImage, message)
+        .image(&image.name)
+        .image_id(&image.id)
+        .owner(image.owner.as_deref())
+}
+
+#[cfg(test)]
+mod tests;
