@@ -70,27 +70,6 @@ impl<'a> Oracle<'a> {
             && !image.tags.contains(tags::INCOMPLETE)
     }
 
-    pub(super) fn is_incomplete(&self, image: &Image) -> bool {
-        image.tags.contains(tags::INCOMPLETE)
-    }
-
-    /// By this installation, or by another two days ago.
-    pub(super) fn is_abandoned(&self, image: &Image) -> bool {
-        self.is_incomplete(image)
-            && image.is_own(PROJECT)
-            && image
-                .tags
-                .iter()
-                .any(|tag| tag.starts_with("glancesync-by:"))
-            && !self.is_under_way(image)
-    }
-
-    /// By another installation, lately.
-    pub(super) fn is_under_way(&self, image: &Image) -> bool {
-        let is_young = image.created_at > Some(now() - TimeDelta::hours(24));
-        image.tags.contains("glancesync-by:another-installation") && is_young
-    }
-
     /// Images of that name that count, of which one is taken.
     pub(super) fn present(&self, name: &str) -> Vec<&'a Image> {
         let all: Vec<_> = self
@@ -320,4 +299,23 @@ pub(super) fn refers(image: &Image, part: &ImageId) -> bool {
 
 pub(super) fn is_deactivated(image: &Image) -> bool {
     image.status == ImageStatus::Deactivated
+}
+
+/// On its way by this installation, or by another two days ago.
+pub(super) fn is_abandoned(image: &Image) -> bool {
+    tags::is_incomplete(image)
+        && image.is_own(PROJECT)
+        && image
+            .tags
+            .iter()
+            .any(|tag| tag.starts_with("glancesync-by:"))
+        && !is_under_way(image)
+}
+
+/// On its way by another installation, lately.
+pub(super) fn is_under_way(image: &Image) -> bool {
+    let is_young = image.created_at > Some(now() - TimeDelta::hours(24));
+    tags::is_incomplete(image)
+        && image.tags.contains("glancesync-by:another-installation")
+        && is_young
 }

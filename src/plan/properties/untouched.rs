@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::conduct::carry_out;
 use super::fleet::{Fleet, fleet};
-use super::oracle::{Oracle, PARTS};
+use super::oracle::{Oracle, PARTS, is_abandoned};
 use super::stopped::trouble;
 use crate::model::{Image, Visibility};
 use crate::plan::fixture::PROJECT;
@@ -61,7 +61,7 @@ proptest! {
             let counts = selected
                 .iter()
                 .any(|master| oracle.matched(master).is_some_and(|found| found.id == before.id));
-            let is_left = oracle.is_abandoned(&before)
+            let is_left = is_abandoned(&before)
                 || selected
                     .iter()
                     .any(|master| oracle.unfinished(master).is_some_and(|old| old.id == before.id));
@@ -85,7 +85,7 @@ proptest! {
         let oracle = Oracle::new(&fleet, &fleet.region);
         for (before, after) in fates(&fleet, run.glance.images()) {
             let Some(after) = after else { continue };
-            if oracle.is_abandoned(&before) {
+            if is_abandoned(&before) {
                 continue;
             }
             let master = obsolete(&oracle, &before, &after).or_else(|| {
@@ -140,7 +140,7 @@ proptest! {
         for master in oracle.selected() {
             let Some(found) = oracle.matched(master) else { continue };
             let before = fleet.region.iter().find(|image| image.id == found.id);
-            if before.is_some_and(|image| !oracle.is_abandoned(image)) {
+            if before.is_some_and(|image| !is_abandoned(image)) {
                 continue;
             }
             prop_assert!(found.tags.is_empty() && !found.os_hidden);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::fleet::{Fleet, fleet};
-use super::oracle::{Oracle, is_deactivated};
+use super::oracle::{Oracle, is_abandoned, is_deactivated, is_under_way};
 use crate::model::{Status, WarningCode};
 use crate::plan::Action;
 use crate::plan::fixture::PROJECT;
@@ -45,8 +45,7 @@ fn about_images(fleet: &Fleet) -> Vec<(WarningCode, String)> {
         let is_selected = oracle.selected().iter().any(|it| it.name == image.name);
         if !is_selected
             && image.is_own(PROJECT)
-            && oracle.is_incomplete(image)
-            && (oracle.is_under_way(image) || (oracle.is_abandoned(image) && image.protected))
+            && (is_under_way(image) || (is_abandoned(image) && image.protected))
         {
             warnings.push((WarningCode::LeftoverImage, image.id.to_string()));
         }
