@@ -11,7 +11,9 @@ use futures_util::future::join_all;
 
 use super::choose::{Chosen, TargetRegions, Wishes};
 use crate::config::{ConfigErrors, Settings, TargetSettings};
-use crate::model::{Credential, ErrorCode, Image, RegionName, RegionSelector, TargetName, Warning};
+use crate::model::{
+    Credential, ErrorCode, Image, RegionName, RegionSelector, TargetName, Warning, WarningCode,
+};
 use crate::openstack::{
     GlanceOptions, GlanceReader, HttpClients, Listing, MasterEndpoints, OpenStackError,
     RetryPolicy, Session, TlsOptions,
@@ -106,8 +108,19 @@ pub(super) struct Fleet {
     pub master_target: Target,
     /// Every target that is needed, `master` among them.
     pub targets: BTreeMap<TargetName, Result<Target, OpenStackError>>,
-    /// Targets without a usable credential, which this run does not need.
+    /// Targets without a usable credential, which this run does not need, and those whose servers
+    /// need not prove who they are.
     pub warnings: Vec<Warning>,
+}
+
+fn unverified(target: &TargetSettings) -> Warning {
+    Warning::new(
+        WarningCode::InsecureConnection,
+        format!(
+            "`insecure` is set for [{}]: the certificates of its servers are not verified",
+            target.name
+        ),
+    )
 }
 
 impl Fleet {
@@ -116,11 +129,16 @@ impl Fleet {
         settings: &Settings,
         others: BTreeSet<TargetName>,
     ) -> Result<Self, StartError> {
-        let warnings = settings.check_credentials(others.iter().chain([&TargetName::master()]))?;
-        let targets = log_in(settings, |target| {
-            target.name.is_master() || others.contains(&target.name)
-        })
-        .await;
+        let mut warnings =
+            settings.check_credentials(others.iter().chain([&TargetName::master()]))?;
+        let is_needed =
+            |target: &TargetSettings| target.name.is_master() || others.contains(&target.name);
+        for target in settings.targets.iter().filter(|target| target.insecure) {
+            if is_needed(target) {
+                warnings.push(unverified(target));
+            }
+        }
+        let targets = log_in(settings, is_needed).await;
         let master_target = match targets.get(&TargetName::master()) {
             Some(Ok(target)) => target.clone(),
             Some(Err(error)) => return Err(StartError::Master(error.clone())),

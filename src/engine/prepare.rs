@@ -121,17 +121,6 @@ impl<'a> Prepared<'a> {
         for warning in &self.fleet.warnings {
             self.events.warning(None, warning.clone());
         }
-        for target in self.fleet.targets.values().flatten() {
-            if target.settings.insecure {
-                self.warn(
-                    WarningCode::InsecureConnection,
-                    format!(
-                        "`insecure` is set for [{}]: the certificates of its servers are not verified",
-                        target.settings.name
-                    ),
-                );
-            }
-        }
         for region in skipped {
             self.warn(
                 WarningCode::MasterRegionSkipped,

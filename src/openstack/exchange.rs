@@ -1,5 +1,6 @@
 //! One request and its answer, within a time and a size.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -40,12 +41,45 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum Failure {
     Status {
-        answer: ServerAnswer,
+        status: u16,
+        said: Said,
         retry_after: Option<Duration>,
     },
     Transport(TransportCause),
     TimedOut(Duration),
     TooLarge(usize),
+}
+
+/// What came with a status that is an error: as it came, for a secret has yet to be taken out of it.
+#[derive(Default)]
+pub(super) struct Said {
+    body: Bytes,
+    /// Where the server points.
+    location: Option<String>,
+    request_id: Option<String>,
+}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Said").finish_non_exhaustive()
+    }
+}
+
+impl Said {
+    /// The server's words, fit for a report, and without the secret.
+    fn into_answer(self, status: u16, secret: Option<&Secret>) -> ServerAnswer {
+        let words = |bytes: &[u8]| message::of_body(bytes, secret);
+        let message = match &self.location {
+            Some(place) => format!("the server points to {}", words(place.as_bytes())),
+            None => words(&self.body),
+        };
+        let request_id = self.request_id.map(|id| words(id.as_bytes()));
+        ServerAnswer {
+            status,
+            message,
+            request_id: request_id.filter(|id| !id.is_empty()),
+        }
+    }
 }
 
 impl Request {
@@ -184,23 +218,14 @@ impl Failure {
 
     pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let mut message = message::of_body(body);
-        if status.is_redirection()
-            && let Some(location) = text(header::LOCATION)
-        {
-            let place = location.split(['?', '#']).next().unwrap_or_default();
-            message = format!(
-                "the server points to {}",
-                message::of_body(place.as_bytes())
-            );
-        }
+        let location = text(header::LOCATION).filter(|_| status.is_redirection());
+        let place = location.and_then(|place| place.split(['?', '#']).next());
         Self::Status {
-            answer: ServerAnswer {
-                status: status.as_u16(),
-                message,
-                request_id: text(REQUEST_ID)
-                    .map(|id| message::of_body(id.as_bytes()))
-                    .filter(|id| !id.is_empty()),
+            status: status.as_u16(),
+            said: Said {
+                body: Bytes::copy_from_slice(body),
+                location: place.map(ToOwned::to_owned),
+                request_id: text(REQUEST_ID).map(ToOwned::to_owned),
             },
             retry_after: text(header::RETRY_AFTER).and_then(read_retry_after),
         }
@@ -208,14 +233,14 @@ impl Failure {
 
     /// True where the server would not take the token.
     pub(super) fn is_unauthorised(&self) -> bool {
-        matches!(self, Self::Status { answer, .. } if answer.status == 401)
+        matches!(self, Self::Status { status: 401, .. })
     }
 
     /// True where asking again may help.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Status { answer, .. } => {
-                matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504)
+            Self::Status { status, .. } => {
+                matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
             }
             Self::Transport(cause) => cause.is_transient(),
             Self::TimedOut(_) => true,
@@ -226,7 +251,7 @@ impl Failure {
     /// True where the server cannot have acted upon the request.
     pub(super) fn is_before_acting(&self) -> bool {
         match self {
-            Self::Status { answer, .. } => answer.status == 429,
+            Self::Status { status, .. } => *status == 429,
             Self::Transport(cause) => cause.is_before_sending(),
             Self::TimedOut(_) | Self::TooLarge(_) => false,
         }
@@ -244,15 +269,10 @@ impl Failure {
     pub(super) fn into_error(self, call: CallRecord, secret: Option<&Secret>) -> OpenStackError {
         let call = Box::new(call);
         match self {
-            Self::Status { mut answer, .. } => {
-                if let Some(secret) = secret.map(Secret::expose).filter(|text| !text.is_empty()) {
-                    answer.message = answer.message.replace(secret, "***");
-                }
-                OpenStackError::Status {
-                    call,
-                    answer: Box::new(answer),
-                }
-            }
+            Self::Status { status, said, .. } => OpenStackError::Status {
+                call,
+                answer: Box::new(said.into_answer(status, secret)),
+            },
             Self::Transport(cause) => OpenStackError::Unreachable { call, cause },
             Self::TimedOut(limit) => OpenStackError::TimedOut { call, limit },
             Self::TooLarge(limit) => OpenStackError::BadAnswer {
@@ -265,11 +285,8 @@ impl Failure {
     #[cfg(test)]
     pub(super) fn status_for_test(status: u16, retry_after: Option<Duration>) -> Self {
         Self::Status {
-            answer: ServerAnswer {
-                status,
-                message: String::new(),
-                request_id: None,
-            },
+            status,
+            said: Said::default(),
             retry_after,
         }
     }

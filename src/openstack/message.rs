@@ -1,20 +1,41 @@
 //! What a server says about an error, made fit for one line of a report.
 
 use serde_json::Value;
+use url::form_urlencoded;
+
+use crate::model::Secret;
 
 /// Most characters of a server's message that are kept.
 const MAX_CHARS: usize = 400;
 
 /// The message in the body of an error answer: JSON's `message` (Glance), `error.message`
 /// (Keystone), or the text of an HTML page; tags taken off, on one line, bounded in length. Empty
-/// where the body says nothing.
-pub(super) fn of_body(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
+/// where the body says nothing. `***` stands where the server repeats the secret.
+pub(super) fn of_body(body: &[u8], secret: Option<&Secret>) -> String {
+    // Before anything is taken off or cut, for what is left of a secret is not known as one; and
+    // once more, for it may be written otherwise inside of JSON.
+    let text = without_secret(String::from_utf8_lossy(body).into_owned(), secret);
     let message = serde_json::from_str::<Value>(&text)
         .ok()
         .and_then(|json| in_json(&json))
-        .unwrap_or_else(|| text.into_owned());
-    one_line(&without_tags(&message))
+        .map_or(text, |message| without_secret(message, secret));
+    let plain = without_secret(without_tags(&message), secret);
+    one_line(&plain)
+}
+
+/// The text with `***` for the secret, as it is and as JSON, URLs and forms write it.
+fn without_secret(mut text: String, secret: Option<&Secret>) -> String {
+    let Some(secret) = secret.map(Secret::expose).filter(|text| !text.is_empty()) else {
+        return text;
+    };
+    let json = Value::from(secret).to_string();
+    let json = &json[1..json.len() - 1];
+    let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let url = form.replace('+', "%20");
+    for spelling in [secret, json, &form, &url] {
+        text = text.replace(spelling, "***");
+    }
+    text
 }
 
 fn in_json(json: &Value) -> Option<String> {
@@ -109,14 +130,29 @@ mod tests {
             ("", ""),
             ("{}", "{}"),
         ] {
-            assert_eq!(of_body(body.as_bytes()), message, "{body}");
+            assert_eq!(of_body(body.as_bytes(), None), message, "{body}");
         }
     }
 
     #[test]
     fn long_messages_are_cut_between_characters() {
-        let message = of_body("ä".repeat(MAX_CHARS * 2).as_bytes());
+        let message = of_body("ä".repeat(MAX_CHARS * 2).as_bytes(), None);
         assert_eq!(message.chars().count(), MAX_CHARS + 1);
-        assert!(of_body(&[0xff, 0xfe, b'x']).ends_with('x'));
+        assert!(of_body(&[0xff, 0xfe, b'x'], None).ends_with('x'));
+    }
+
+    #[test]
+    fn a_repeated_secret_is_not_quoted_however_it_is_written_or_cut() {
+        let secret = Secret::new("p\"a\\s <b>&s\u{e9}");
+        let json = Value::from(secret.expose()).to_string();
+        let twice = serde_json::json!({"message": json}).to_string();
+        let url = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect::<String>();
+        let long = format!("{}{}", "x".repeat(MAX_CHARS - 4), secret.expose());
+        for body in [secret.expose(), &json, &twice, &url, &long] {
+            let said = of_body(body.as_bytes(), Some(&secret));
+            assert!(!said.contains("p\"") && !said.contains("a\\"), "{said}");
+            assert!(said.contains("***"), "{said}");
+        }
+        assert_eq!(of_body(b"all well", Some(&Secret::default())), "all well");
     }
 }

@@ -72,6 +72,15 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Every token that a Keystone gave out and did not take back: what must be in no log.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownKeystone`].
+    pub fn tokens(&self, keystone: &str) -> Result<Vec<String>, SandboxError> {
+        Ok(self.keystone(keystone)?.service.identity.tokens_out())
+    }
+
     /// Puts an image into a region without any request, and gives its UUID. Blocks while the
     /// content is written.
     ///

@@ -184,8 +184,8 @@ pub enum Effect {
     /// An upload is read to its end and then refused with 415, as if its content were not what
     /// `disk_format` says.
     WrongFormat,
-    /// Answers with this status, and with all that the request held, secrets included: what a
-    /// proxy does that was left in debugging.
+    /// Answers with this status, and with all that the request held, secrets included, in its body
+    /// and its headers: what a proxy does that was left in debugging.
     Echo {
         /// HTTP status code.
         status: u16,
@@ -194,6 +194,10 @@ pub enum Effect {
     Endless {
         /// HTTP status code.
         status: u16,
+        /// How the body begins.
+        start: String,
+        /// What comes after that, again and again.
+        piece: String,
     },
 }
 

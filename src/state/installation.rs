@@ -26,7 +26,7 @@ fn read_or_make(folder: &Path) -> io::Result<String> {
     if let Some(id) = read(&path)? {
         return Ok(id);
     }
-    fs::create_dir_all(folder)?;
+    super::make_private(folder)?;
     let id = Uuid::new_v4().to_string();
     // Written aside and put in place at once: nobody ever reads half an id, and of two runs that
     // start together the first one's stays.

@@ -2,7 +2,7 @@
 //! however it ends.
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -47,7 +47,7 @@ impl RunLock {
     /// Takes the lock in that folder, or says who has it. Does not wait.
     pub fn take(folder: &Path) -> Result<Self, LockError> {
         let failed = |source| LockError::State(StateError::new(folder, source));
-        fs::create_dir_all(folder).map_err(failed)?;
+        super::make_private(folder).map_err(failed)?;
         let mut file = File::options()
             .read(true)
             .write(true)
@@ -98,7 +98,7 @@ mod tests {
     fn a_folder_that_cannot_be_made_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
+        std::fs::write(&file, "").unwrap();
         let error = RunLock::take(&file.join("state")).unwrap_err();
         assert!(error.to_string().contains("file/state"), "{error}");
     }

@@ -11,7 +11,9 @@ mod runs;
 mod userinfo;
 mod whole;
 
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -52,6 +54,11 @@ pub fn state_folder(environment: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(|| PathBuf::from("/run"))
         .join("glancesync")
+}
+
+/// Makes a folder of the state, and those above it that are not there, for this user alone.
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The folder of one master within the state folder: told by its Keystone, project and region.

@@ -20,6 +20,8 @@ pub(crate) struct Program<'a> {
     fleet: &'a Fleet,
     words: Vec<OsString>,
     environment: Vec<(String, String)>,
+    /// What a shell does before it becomes the program.
+    before: Option<String>,
 }
 
 impl<'a> Program<'a> {
@@ -29,6 +31,7 @@ impl<'a> Program<'a> {
             fleet,
             words: Vec::new(),
             environment: Vec::new(),
+            before: None,
         }
     }
 
@@ -58,9 +61,23 @@ impl<'a> Program<'a> {
         self
     }
 
+    /// Has a shell run that first, as in `umask 000` or `ulimit -v 900000`.
+    pub(crate) fn after(mut self, shell: &str) -> Self {
+        self.before = Some(shell.to_owned());
+        self
+    }
+
     fn command(&self) -> Command {
         let home = self.fleet.home();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_glancesync"));
+        let binary = env!("CARGO_BIN_EXE_glancesync");
+        let mut command = match &self.before {
+            None => Command::new(binary),
+            Some(shell) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("{shell} && exec \"$0\" \"$@\""), binary]);
+                command
+            }
+        };
         command
             .args(&self.words)
             .env_clear()

@@ -159,7 +159,12 @@ async fn a_server_may_repeat_all_it_was_told_or_never_end() {
     let cloud = Cloud::new(&sandbox, "One").await;
     let faults = vec![
         Fault::always(Effect::Echo { status: 500 }).on(1, 1),
-        Fault::always(Effect::Endless { status: 200 }).on(2, 1),
+        Fault::always(Effect::Endless {
+            status: 200,
+            start: "[".to_owned(),
+            piece: "1,".to_owned(),
+        })
+        .on(2, 1),
     ];
     sandbox.set_faults("One", faults).unwrap();
     let get = || cloud.request(Method::GET, "/v2/images").send();

@@ -21,6 +21,7 @@ mod conflict;
 mod cost;
 mod credentials;
 mod faults;
+mod files;
 mod ground;
 mod interrupt;
 mod inventory;

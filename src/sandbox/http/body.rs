@@ -139,12 +139,13 @@ pub(super) fn cut(body: Body, bytes: u64) -> Body {
     Body::from_stream(stream)
 }
 
-/// A body that never ends.
-pub(super) fn endless() -> Body {
-    let piece = Bytes::from_static(&[b'x'; 16 << 10]);
-    Body::from_stream(futures_util::stream::repeat_with(move || {
-        Ok::<_, io::Error>(piece.clone())
-    }))
+/// A body that never ends: a start, and then one piece again and again.
+pub(super) fn endless(start: String, piece: &str) -> Body {
+    let times = (16 << 10) / piece.len().max(1) + 1;
+    let pieces = Bytes::from(piece.repeat(times));
+    let start = futures_util::stream::iter([Bytes::from(start)]);
+    let rest = futures_util::stream::repeat(pieces);
+    Body::from_stream(start.chain(rest).map(Ok::<_, io::Error>))
 }
 
 fn pause(bytes: u64, bytes_per_sec: u64) -> Duration {

@@ -278,8 +278,12 @@ async fn strike<S: Service>(
             Some(service.answer(call).await)
         }
         Effect::Echo { status } => Some(echo(call, status).await),
-        Effect::Endless { status } => {
-            let mut answer = Response::new(body::endless());
+        Effect::Endless {
+            status,
+            start,
+            piece,
+        } => {
+            let mut answer = Response::new(body::endless(start, &piece));
             *answer.status_mut() = status_of(status);
             Some(answer)
         }
@@ -296,6 +300,11 @@ async fn echo(mut call: Call, status: u16) -> Response<Body> {
     let sent = call.body.document().await.unwrap_or_default();
     let mut answer = Response::new(Body::from([head.as_bytes(), sent.as_slice()].concat()));
     *answer.status_mut() = status_of(status);
+    if let Some(token) = call.headers.get("x-auth-token") {
+        let headers = answer.headers_mut();
+        headers.insert("x-openstack-request-id", token.clone());
+        headers.insert("location", token.clone());
+    }
     answer
 }
 

@@ -206,6 +206,11 @@ impl Identity {
         locked(&self.tokens).remove(id).is_some()
     }
 
+    /// Every token that is out.
+    pub(in crate::sandbox) fn tokens_out(&self) -> Vec<String> {
+        locked(&self.tokens).keys().cloned().collect()
+    }
+
     /// Takes every token back.
     pub(in crate::sandbox) fn revoke_all(&self) {
         locked(&self.tokens).clear();
