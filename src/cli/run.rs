@@ -1,6 +1,7 @@
 //! The modes that run a fleet: sync, `--dry-run`, `--show-status`; `--make-backup` and
 //! `--show-regions` begin here too.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::model::RegionSelector;
 use crate::plan::{ImageFilter, Plan};
 use crate::report::event::Mode;
 use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
+use crate::state::last_times;
 
 /// What is different where a fleet of this program's own is run.
 pub(super) struct Embedded {
@@ -103,12 +105,13 @@ async fn run_fleet(
     };
     let outcome = engine::run(&session.settings, options, &session.events, &stop).await?;
     let terminal = session.terminal.clone();
+    let log_dir = session.settings.log_dir.clone();
     let summary = session.finish().await?;
     if let Some(metrics) = metrics {
         metrics.ended(&summary, &outcome);
     }
     let paint = ColorChoice::from(args.messages.color).for_stdout();
-    print(mode, format, &outcome, &summary, paint)
+    print(mode, format, &outcome, &summary, &log_dir, paint)
         .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
     if mode == Mode::Status {
         say_summary(&terminal, &summary);
@@ -129,8 +132,17 @@ fn print(
     wanted: Format,
     outcome: &RunOutcome,
     summary: &RunSummary,
+    log_dir: &Path,
     paint: Paint,
 ) -> std::io::Result<()> {
+    let times = match mode {
+        Mode::DryRun => {
+            let regions = outcome.regions.iter();
+            let regions: Vec<_> = regions.map(|region| region.region.to_string()).collect();
+            last_times(log_dir, &regions)
+        }
+        _ => BTreeMap::new(),
+    };
     let plans: Vec<&Plan> = outcome
         .regions
         .iter()
@@ -145,8 +157,8 @@ fn print(
             format::status_html(out, &plans, summary, Local::now().fixed_offset())
         }
         (Mode::Status, _) => format::status_json(out, &plans, summary),
-        (Mode::DryRun, Format::Json) => format::plan_json(out, &plans, summary),
-        (Mode::DryRun, _) => format::plan_text(out, &plans, summary, paint),
+        (Mode::DryRun, Format::Json) => format::plan_json(out, &plans, &times, summary),
+        (Mode::DryRun, _) => format::plan_text(out, &plans, &times, summary, paint),
         (_, Format::Json) => format::summary_json(out, summary),
         _ => format::summary_text(out, summary, paint),
     })

@@ -41,25 +41,30 @@ pub(super) struct FleetRow {
     pub(super) elapsed: Duration,
 }
 
-/// Rows and the fleet's line, none wider than `width` and together lower than `height`.
-pub(super) fn lines(
-    rows: &[Row],
-    fleet: &FleetRow,
-    width: usize,
-    height: usize,
-    paint: Paint,
-) -> Vec<String> {
+/// What there is room for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    /// Columns of the screen.
+    pub(super) width: usize,
+    /// Its rows.
+    pub(super) height: usize,
+    /// Columns of the longest name of any region, at work or not.
+    pub(super) name_width: usize,
+}
+
+/// Columns that are used at most: an eye does not find the way across wider ones, and a screen that
+/// is made narrower has less to break.
+const WIDTH_MAX: usize = 132;
+
+/// Rows and the fleet's line, none wider than the screen and together lower.
+pub(super) fn lines(rows: &[Row], fleet: &FleetRow, size: Size, paint: Paint) -> Vec<String> {
+    let Size { width, height, .. } = size;
     // A line that fills the last column wraps on some terminals.
-    let width = width.saturating_sub(1).max(1);
+    let width = width.saturating_sub(1).clamp(1, WIDTH_MAX);
     // One for the fleet, one for the cursor, one for what does not fit.
     let most = height.saturating_sub(3).max(1);
     let shown = &rows[..rows.len().min(most)];
-    let longest = shown
-        .iter()
-        .map(|row| console::measure_text_width(&row.region))
-        .max()
-        .unwrap_or(0);
-    let name_width = longest.min((width / 5).max(4));
+    let name_width = size.name_width.min((width / 5).max(4));
     let mut lines: Vec<String> = shown
         .iter()
         .map(|row| region_line(row, name_width, width, paint))
@@ -250,10 +255,18 @@ mod tests {
         }
     }
 
+    fn size(width: usize, height: usize) -> Size {
+        Size {
+            width,
+            height,
+            name_width: 38,
+        }
+    }
+
     #[test]
     fn bars_at_usual_widths() {
         let screens: Vec<String> = [40, 80, 120, 200]
-            .map(|width| lines(&rows(), &fleet(), width, 24, Paint::OFF).join("\n"))
+            .map(|width| lines(&rows(), &fleet(), size(width, 24), Paint::OFF).join("\n"))
             .to_vec();
         insta::assert_snapshot!(screens.join("\n\n"));
     }
@@ -264,7 +277,7 @@ mod tests {
         for width in 0..230 {
             for height in [0, 1, 3, 24] {
                 for paint in [Paint::OFF, Paint { enabled: true }] {
-                    let lines = lines(&many, &fleet(), width, height, paint);
+                    let lines = lines(&many, &fleet(), size(width, height), paint);
                     assert!(lines.len() <= height.saturating_sub(1).max(3));
                     for line in lines {
                         let columns = console::measure_text_width(&line);

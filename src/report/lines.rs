@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::event::{Event, EventKind, Mode};
+use super::event::{Event, EventKind, Mode, RegionResult};
 use super::terminal::{Terminal, Verbosity};
 use super::text::OneLine;
 use super::wording::{self, Label, Line, Weight};
@@ -35,7 +35,7 @@ impl Lines {
         if let Some(line) = self.progress(event, now) {
             self.write(event.region.as_ref(), &[line]);
         }
-        let lines = wording::lines(&event.kind, self.mode);
+        let lines = wording::lines(&event.kind, event.region.as_ref(), self.mode);
         self.write(event.region.as_ref(), &lines);
     }
 
@@ -84,6 +84,8 @@ impl Lines {
     fn shows(&self, line: &Line) -> bool {
         match self.terminal.verbosity() {
             Verbosity::Quiet => line.weight == Weight::Essential,
+            // The summary says it for all regions at once.
+            Verbosity::Normal if line.label == Label::Hint => !self.terminal.has_bars(),
             Verbosity::Normal => match line.weight {
                 Weight::Essential | Weight::Normal => true,
                 Weight::Step => !self.terminal.has_bars(),
@@ -100,12 +102,17 @@ impl Lines {
             format!("{} ", paint.cyan(format!("{}:", OneLine(&name))))
         });
         let word = line.label.as_str();
+        let text = match line.label {
+            Label::Ended(RegionResult::Failed) => paint.red(&line.text),
+            Label::Ended(_) => paint.green(&line.text),
+            _ => line.text.clone(),
+        };
         let label = match line.label {
-            Label::None => String::new(),
+            Label::None | Label::Ended(_) => String::new(),
             Label::Warning => format!("{} ", paint.yellow(word)),
             Label::Error => format!("{} ", paint.red(word)),
             Label::Hint => format!("{} ", paint.bold(word)),
         };
-        format!("{region}{label}{}", line.text)
+        format!("{region}{label}{text}")
     }
 }

@@ -17,6 +17,7 @@ mod layout;
 mod lines;
 mod logging;
 mod ndjson;
+mod open_actions;
 mod outside;
 mod region_log;
 mod run_record;

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::event::{Event, EventKind, RegionResult};
-use super::layout::{self, FleetRow, Row, Sent};
+use super::layout::{self, FleetRow, Row, Sent, Size};
 use super::speed::{Speed, time_left};
 use super::state::Transfer;
 use super::terminal::Terminal;
@@ -37,6 +37,8 @@ pub(super) struct Screen {
     terminal: Terminal,
     started: Instant,
     regions_total: usize,
+    /// Columns of the longest name, so that nothing moves when a region ends.
+    name_width: usize,
     regions_done: usize,
     regions_failed: usize,
     working: Vec<Working>,
@@ -51,6 +53,7 @@ impl Screen {
             terminal,
             started: now,
             regions_total: 0,
+            name_width: 0,
             regions_done: 0,
             regions_failed: 0,
             working: Vec::new(),
@@ -64,6 +67,11 @@ impl Screen {
             (EventKind::RunStarted { regions, .. }, _) => {
                 self.started = now;
                 self.regions_total = regions.len();
+                let widths = regions.iter().map(|region| {
+                    let name = region.to_string();
+                    console::measure_text_width(&OneLine(&name).to_string())
+                });
+                self.name_width = widths.max().unwrap_or(0);
             }
             (EventKind::RegionStarted, Some(region)) => {
                 let idle = Working {
@@ -147,7 +155,12 @@ impl Screen {
             })
             .collect();
         let fleet = self.fleet(sent_now, now);
-        layout::lines(&rows, &fleet, width, height, self.terminal.paint())
+        let size = Size {
+            width,
+            height,
+            name_width: self.name_width,
+        };
+        layout::lines(&rows, &fleet, size, self.terminal.paint())
     }
 
     fn fleet(&mut self, sent_now: u64, now: Instant) -> FleetRow {

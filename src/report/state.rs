@@ -13,6 +13,7 @@ use super::events::Report;
 use super::format::{PlanLine, region_lines};
 use super::lines::Lines;
 use super::ndjson::Ndjson;
+use super::open_actions::OpenActions;
 use super::region_log::{LogError, RegionLogs};
 use super::run_record::RunRecord;
 use super::screen::Screen;
@@ -21,7 +22,7 @@ use super::terminal::{LogFormat, Terminal};
 use super::text::OneLine;
 use super::wording::{self, Line, Weight};
 use crate::model::{ActionKind, RegionName, Warning, WarningCode};
-use crate::plan::Plan;
+use crate::plan::{Plan, Reason};
 use crate::state::{FolderError, RECORD_NAME};
 
 /// Between two `progress` events of one upload.
@@ -62,6 +63,7 @@ pub(super) struct ReporterState {
     /// One warning about logs is enough for a run.
     log_failed: bool,
     summary: SummaryBuilder,
+    open_actions: OpenActions,
     transfers: Vec<Transfer>,
     mode: Mode,
 }
@@ -83,6 +85,7 @@ impl ReporterState {
             record: None,
             log_failed: false,
             summary: SummaryBuilder::default(),
+            open_actions: OpenActions::default(),
             transfers: Vec::new(),
             mode: Mode::Sync,
         }
@@ -122,10 +125,11 @@ impl ReporterState {
         let lines = plan_log(plan);
         self.log(region, Utc::now(), &lines, now);
         // A dry run has its plan on standard output, and a status report its states.
-        if self.mode == Mode::Sync
-            && let Messages::Text(messages) = &mut self.messages
-        {
-            messages.write(Some(region), &lines);
+        if self.mode == Mode::Sync {
+            self.open_actions.planned(plan);
+            if let Messages::Text(messages) = &mut self.messages {
+                messages.write(Some(region), &lines);
+            }
         }
         if self.mode == Mode::DryRun {
             for action in &plan.actions {
@@ -166,6 +170,7 @@ impl ReporterState {
         }
         self.record(event, now);
         self.summary.event(event);
+        self.tell_what_is_left(event, now);
         if let Some(screen) = &mut self.screen {
             screen.event(event, now);
         }
@@ -177,11 +182,22 @@ impl ReporterState {
         if let Some(region) = &event.region
             && !matches!(event.kind, EventKind::ActionPlanned(_))
         {
-            let lines = wording::lines(&event.kind, self.mode);
+            let lines = wording::lines(&event.kind, Some(region), self.mode);
             self.log(region, event.ts, &lines, now);
             if let (EventKind::RegionFinished { .. }, Some(logs)) = (&event.kind, &mut self.logs) {
                 logs.close(region);
             }
+        }
+    }
+
+    fn tell_what_is_left(&mut self, event: &Event, now: Instant) {
+        if let Some(region) = &event.region
+            && let Some(line) = self.open_actions.event(region, &event.kind)
+        {
+            if let Messages::Text(messages) = &mut self.messages {
+                messages.write(Some(region), std::slice::from_ref(&line));
+            }
+            self.log(region, event.ts, &[line], now);
         }
     }
 
@@ -293,9 +309,18 @@ impl ReporterState {
 
 /// What a region's log says about the decision. Warnings and failures come as events of their own.
 fn plan_log(plan: &Plan) -> Vec<Line> {
-    region_lines(plan)
+    let in_step: Vec<String> = plan
+        .images
+        .iter()
+        .filter(|state| state.reason == Reason::InStep)
+        .map(|state| format!("`{}`", OneLine(&state.image)))
+        .collect();
+    let in_step = (!in_step.is_empty()).then(|| PlanLine::InStep(in_step.join(", ")));
+    in_step
         .into_iter()
+        .chain(region_lines(plan))
         .filter_map(|line| match line {
+            PlanLine::InStep(text) => Some(format!("in step: {text}")),
             PlanLine::Action(text) => Some(format!("planned: {text}")),
             PlanLine::Detail(text) => Some(format!("    {text}")),
             PlanLine::Left(text) => Some(format!("left as it is: {text}")),

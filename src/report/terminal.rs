@@ -92,13 +92,14 @@ impl Verbosity {
     }
 }
 
-/// Columns for what is laid out on standard output: those of the terminal, else of `COLUMNS`, else 80.
+/// Columns for what is laid out on standard output: those of its terminal, else of `COLUMNS`, else of
+/// the terminal that messages go to (what is piped is mostly looked at there, as in `| less`), else 80.
 pub fn stdout_width() -> usize {
-    let terminal = console::Term::stdout().size_checked();
+    let columns = |terminal: &console::Term| Some(usize::from(terminal.size_checked()?.1));
     let said = || std::env::var("COLUMNS").ok()?.parse().ok();
-    terminal
-        .map(|(_, columns)| usize::from(columns))
+    columns(&console::Term::stdout())
         .or_else(said)
+        .or_else(|| columns(&console::Term::stderr()))
         .unwrap_or(80)
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::event::{ActionFacts, EventKind, Failure, Mode, RegionResult};
 use super::text::{OneLine, count, rate, seconds};
-use crate::model::{ActionKind, ByteSize, Status, Warning};
+use crate::model::{ActionKind, ByteSize, RegionName, Status, Warning};
 
 /// How much must be asked for before a line is shown; a region's log holds them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,13 +32,15 @@ pub(super) enum Label {
     Error,
     /// What to do about the error above.
     Hint,
+    /// How a region ended.
+    Ended(RegionResult),
 }
 
 impl Label {
     /// The word and a colon; empty for what merely happens.
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::None => "",
+            Self::None | Self::Ended(_) => "",
             Self::Warning => "warning:",
             Self::Error => "error:",
             Self::Hint => "hint:",
@@ -64,8 +66,9 @@ impl Line {
     }
 }
 
-/// The lines of an event; none for those that only machines read.
-pub(super) fn lines(kind: &EventKind, mode: Mode) -> Vec<Line> {
+/// The lines of an event, for where its region stands beside them; none for those that only machines
+/// read.
+pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -> Vec<Line> {
     // What a read-only mode found is on standard output; its steps would only be noise.
     let step = if mode == Mode::Sync {
         Weight::Step
@@ -105,15 +108,16 @@ pub(super) fn lines(kind: &EventKind, mode: Mode) -> Vec<Line> {
             weight: Weight::Normal,
             text: warning_text(warning),
         }],
-        EventKind::Error(failure) => failure_lines(failure),
-        EventKind::RegionFinished { .. } => {
-            let weight = if mode == Mode::Sync {
+        EventKind::Error(failure) => failure_lines(failure, region),
+        EventKind::RegionFinished { result, .. } => vec![Line {
+            label: Label::Ended(*result),
+            weight: if mode == Mode::Sync {
                 Weight::Normal
             } else {
                 Weight::Detail
-            };
-            vec![Line::info(weight, region_finished(kind, mode))]
-        }
+            },
+            text: region_finished(kind, mode),
+        }],
         EventKind::RunFinished {
             seconds: time,
             exit_code,
@@ -250,26 +254,39 @@ fn about(image: Option<&str>, message: &str) -> String {
     }
 }
 
-/// What failed and why, without the code and the hint.
-pub(super) fn failure_text(failure: &Failure) -> String {
+/// What failed and why, without the code and the hint, for where the region stands beside it.
+pub(super) fn failure_text(failure: &Failure, region: Option<&RegionName>) -> String {
+    let message = without_region(&failure.message, region);
     match (failure.action, &failure.image) {
-        (Some(action), Some(image)) => format!(
-            "{action} of `{}` failed: {}",
-            OneLine(image),
-            OneLine(&failure.message)
-        ),
-        (Some(action), None) => format!("{action} failed: {}", OneLine(&failure.message)),
-        (None, image) => about(image.as_deref(), &failure.message),
+        (Some(action), Some(image)) => {
+            format!(
+                "{action} of `{}` failed: {}",
+                OneLine(image),
+                OneLine(message)
+            )
+        }
+        (Some(action), None) => format!("{action} failed: {}", OneLine(message)),
+        (None, image) => about(image.as_deref(), message),
     }
 }
 
-fn failure_lines(failure: &Failure) -> Vec<Line> {
+/// The message without the region that it begins with.
+fn without_region<'a>(message: &'a str, region: Option<&RegionName>) -> &'a str {
+    region
+        .and_then(|region| {
+            let rest = message.strip_prefix(&region.to_string())?;
+            rest.strip_prefix(": ")
+        })
+        .unwrap_or(message)
+}
+
+fn failure_lines(failure: &Failure, region: Option<&RegionName>) -> Vec<Line> {
     let line = |label, text| Line {
         label,
         weight: Weight::Essential,
         text,
     };
-    let error = format!("{} [{}]", failure_text(failure), failure.code);
+    let error = format!("{} [{}]", failure_text(failure, region), failure.code);
     let mut lines = vec![line(Label::Error, error)];
     if !failure.hint.is_empty() {
         lines.push(line(Label::Hint, OneLine(&failure.hint).to_string()));

@@ -5,6 +5,7 @@
 mod backup;
 mod folder;
 mod installation;
+mod last_time;
 mod lines;
 mod lock;
 mod runs;
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 pub use backup::{BackupFile, BackupFolder};
 pub use folder::{FolderError, make_folder};
 pub use installation::{installation, known_installation};
+pub use last_time::{LastTime, last_times};
 pub use lines::LogLines;
 pub use lock::{Holder, LockError, RunLock};
 pub use runs::{

@@ -1,11 +1,12 @@
 //! What a run came to, for people and as JSON.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::json;
-use crate::model::ByteSize;
+use crate::model::{ByteSize, ErrorCode, RegionName};
 use crate::report::event::{Failure, Mode, RegionResult};
-use crate::report::summary::RunSummary;
+use crate::report::summary::{RegionSummary, RunSummary};
 use crate::report::text::{OneLine, Paint, count, rate, seconds};
 use crate::report::wording::{counts_text, failure_text};
 
@@ -126,31 +127,104 @@ fn done(summary: &RunSummary) -> Option<String> {
 }
 
 fn failures(out: &mut impl Write, summary: &RunSummary, paint: Paint) -> io::Result<()> {
-    if !summary.errors.is_empty() {
-        writeln!(out, "{}", paint.red("The run failed:"))?;
-        for error in &summary.errors {
-            failure(out, error, paint)?;
-        }
+    let mut groups = Groups::default();
+    for error in &summary.errors {
+        groups.add(None, error);
     }
     for region in &summary.regions {
-        let name = region.region.to_string();
-        if !region.errors.is_empty() {
-            writeln!(out, "{}", paint.red(format!("{} failed:", OneLine(&name))))?;
-        } else if region.result == Some(RegionResult::Failed) {
-            writeln!(out, "{}", paint.red(format!("{} failed.", OneLine(&name))))?;
-        }
         for error in &region.errors {
-            failure(out, error, paint)?;
+            groups.add(Some(&region.region), error);
+        }
+    }
+    if groups.0.is_empty() && summary.regions_failed == 0 {
+        return Ok(());
+    }
+    writeln!(out, "{}", paint.red("Failed:"))?;
+    let speechless = |region: &&RegionSummary| {
+        region.result == Some(RegionResult::Failed) && region.errors.is_empty()
+    };
+    let speechless: Vec<_> = summary.regions.iter().filter(speechless).collect();
+    if !speechless.is_empty() {
+        let regions: Vec<_> = speechless.iter().map(|region| &region.region).collect();
+        writeln!(out, "  {}see the log", who(&regions, paint))?;
+    }
+    for group in &groups.0 {
+        for (text, regions) in group.failures.iter().take(FAILURES_MAX) {
+            writeln!(out, "  {}{text} [{}]", who(regions, paint), group.code)?;
+        }
+        let more = group.failures.len().saturating_sub(FAILURES_MAX);
+        if more > 0 {
+            writeln!(out, "  and {more} more like these")?;
+        }
+        if !group.hint.is_empty() {
+            let label = paint.bold("hint:");
+            writeln!(out, "    {label} {}", OneLine(group.hint))?;
         }
     }
     Ok(())
 }
 
-fn failure(out: &mut impl Write, failure: &Failure, paint: Paint) -> io::Result<()> {
-    writeln!(out, "  {} [{}]", failure_text(failure), failure.code)?;
-    if !failure.hint.is_empty() {
-        let label = paint.bold("hint:");
-        writeln!(out, "    {label} {}", OneLine(&failure.hint))?;
+/// Failures of one kind that are named, and regions of one failure: of more, the logs tell.
+const FAILURES_MAX: usize = 20;
+
+/// Failures for which the same is to be done.
+struct Group<'a> {
+    code: ErrorCode,
+    hint: &'a str,
+    /// What failed, and in which regions.
+    failures: Vec<(String, Vec<&'a RegionName>)>,
+    /// Where each text is in there.
+    places: HashMap<String, usize>,
+}
+
+/// All failures of a run, in the order of their first ones.
+#[derive(Default)]
+struct Groups<'a>(Vec<Group<'a>>);
+
+impl<'a> Groups<'a> {
+    fn add(&mut self, region: Option<&'a RegionName>, failure: &'a Failure) {
+        let known = self
+            .0
+            .iter()
+            .position(|group| group.code == failure.code && group.hint == failure.hint);
+        let place = known.unwrap_or_else(|| {
+            self.0.push(Group {
+                code: failure.code,
+                hint: &failure.hint,
+                failures: Vec::new(),
+                places: HashMap::new(),
+            });
+            self.0.len() - 1
+        });
+        let group = &mut self.0[place];
+        let text = failure_text(failure, region);
+        let next = group.failures.len();
+        let place = *group.places.entry(text.clone()).or_insert(next);
+        if place == next {
+            group.failures.push((text, Vec::new()));
+        }
+        group.failures[place].1.extend(region);
     }
-    Ok(())
+}
+
+/// `Trento, Lannion: `, or nothing for what is about no region.
+fn who(regions: &[&RegionName], paint: Paint) -> String {
+    if regions.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = regions
+        .iter()
+        .take(FAILURES_MAX)
+        .map(|region| {
+            let name = region.to_string();
+            paint.cyan(OneLine(&name))
+        })
+        .collect();
+    let more = regions.len() - names.len();
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("{}{more}: ", names.join(", "))
 }

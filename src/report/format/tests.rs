@@ -5,12 +5,13 @@ use insta::assert_snapshot;
 use sha2::Digest as _;
 
 use super::*;
-use crate::model::Status;
+use crate::model::{ErrorCode, Status};
 use crate::plan::{Plan, Reason};
 use crate::report::event::{Mode, RegionResult};
 use crate::report::fixtures::{full_plan, quiet_plan, region, summary};
 use crate::report::summary::RunSummary;
 use crate::report::text::Paint;
+use crate::state::LastTime;
 
 /// What a function writes.
 fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
@@ -201,17 +202,52 @@ fn five_hundred_regions_with_five_hundred_images_stay_readable() {
 }
 
 #[test]
+fn failures_that_ask_for_the_same_stand_together_however_many_they_are() {
+    let names: Vec<String> = (0..500).map(|number| format!("Region{number}")).collect();
+    let ends: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), Some(RegionResult::Failed), 0))
+        .collect();
+    let mut summary = summary(Mode::Sync, &[], &ends);
+    for (place, region) in summary.regions.iter_mut().enumerate() {
+        let mut interrupted = region.errors[0].clone();
+        interrupted.code = ErrorCode::Interrupted;
+        interrupted.hint = ErrorCode::Interrupted.hint().to_owned();
+        (interrupted.image, interrupted.action) = (None, None);
+        interrupted.message = format!("{}: the run was interrupted", region.region);
+        region.errors[0].message = format!("{}: GET http://192.0.2.1/{place}", region.region);
+        region.errors.push(interrupted);
+    }
+    assert_snapshot!(written(|out| summary_text(out, &summary, Paint::OFF)));
+}
+
+fn times() -> LastTimes {
+    let time = LastTime {
+        started: Some("2026-11-23T02:48:10Z".parse().unwrap()),
+        seconds: 64.5,
+        uploaded_bytes: 1 << 30,
+    };
+    [("Trento".to_owned(), time)].into()
+}
+
+#[test]
 fn plan_as_text() {
     let plans = [full_plan(), quiet_plan()];
     let summary = compared(Mode::DryRun);
-    assert_snapshot!(written(|out| plan_text(out, &plans, &summary, Paint::OFF)));
+    assert_snapshot!(written(|out| plan_text(
+        out,
+        &plans,
+        &times(),
+        &summary,
+        Paint::OFF
+    )));
 }
 
 #[test]
 fn plan_as_text_with_colours() {
     let plans = [quiet_plan()];
     let summary = compared(Mode::DryRun);
-    let text = written(|out| plan_text(out, &plans, &summary, Paint { enabled: true }));
+    let text = written(|out| plan_text(out, &plans, &times(), &summary, Paint { enabled: true }));
     assert_snapshot!(text.replace('\u{1b}', "ESC"));
 }
 
@@ -220,7 +256,7 @@ fn plan_as_json_has_its_summary_inside() {
     let plans = [full_plan()];
     let ends = [("Trento", Some(RegionResult::Synchronised), 0)];
     let summary = summary(Mode::DryRun, &plans, &ends);
-    assert_snapshot!(written(|out| plan_json(out, &plans, &summary)));
+    assert_snapshot!(written(|out| plan_json(out, &plans, &times(), &summary)));
 }
 
 #[test]
@@ -290,7 +326,7 @@ fn a_closed_pipe_is_told_apart() {
         status_json(&mut Closed, &plans, &summary),
         status_table(&mut Closed, &plans, &summary, 80, Paint::OFF),
         status_html(&mut Closed, &plans, &summary, made()),
-        plan_text(&mut Closed, &plans, &summary, Paint::OFF),
+        plan_text(&mut Closed, &plans, &times(), &summary, Paint::OFF),
     ] {
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }

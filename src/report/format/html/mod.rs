@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use self::text::Text;
 use super::matrix::{Cell, Matrix, UNREAD, sign};
-use crate::model::Status;
+use crate::model::{RegionName, Status};
 use crate::plan::Plan;
 use crate::report::event::{Failure, RegionResult};
 use crate::report::summary::{RegionSummary, RunSummary};
@@ -108,7 +108,7 @@ fn title(
 /// What failed stands first: it is what the page is looked at for.
 fn failures(out: &mut impl Write, matrix: &Matrix, summary: &RunSummary) -> io::Result<()> {
     for error in &summary.errors {
-        failure(out, error)?;
+        failure(out, error, None)?;
     }
     let failed = matrix.columns.iter().enumerate();
     let failed = failed.filter(|(_, column)| !column.region.errors.is_empty());
@@ -118,7 +118,10 @@ fn failures(out: &mut impl Write, matrix: &Matrix, summary: &RunSummary) -> io::
             out,
             "<p class=\"failure\"><a href=\"#r{place}\"><b>{}</b></a> {}</p>",
             Text(&name),
-            Text(&failure_text(&column.region.errors[0]))
+            Text(&failure_text(
+                &column.region.errors[0],
+                Some(&column.region.region)
+            ))
         )?;
     }
     let more = failed.count().saturating_sub(FAILED_MAX);
@@ -272,7 +275,7 @@ fn regions(out: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
             Text(&outcome(region))
         )?;
         for error in &region.errors {
-            failure(out, error)?;
+            failure(out, error, Some(&region.region))?;
         }
         let warnings = column.plan.map_or(&[][..], |plan| &plan.warnings);
         let room = (ENTRIES_MAX - entries).min(warnings.len());
@@ -305,11 +308,11 @@ fn outcome(region: &RegionSummary) -> String {
     }
 }
 
-fn failure(out: &mut impl Write, failure: &Failure) -> io::Result<()> {
+fn failure(out: &mut impl Write, failure: &Failure, region: Option<&RegionName>) -> io::Result<()> {
     writeln!(
         out,
         "<p class=\"failure\">{} <code>{}</code><br>{}</p>",
-        Text(&failure_text(failure)),
+        Text(&failure_text(failure, region)),
         failure.code,
         Text(&failure.hint)
     )
