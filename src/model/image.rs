@@ -193,34 +193,37 @@ impl Image {
     }
 }
 
-const BASE_ATTRIBUTES: [&str; 26] = [
-    "id",
-    "name",
-    "status",
-    "visibility",
-    "owner",
-    "size",
-    "virtual_size",
-    "checksum",
-    "disk_format",
-    "container_format",
-    "min_disk",
-    "min_ram",
-    "protected",
-    "created_at",
-    "updated_at",
-    "deleted_at",
-    "deleted",
-    "os_hidden",
-    "stores",
-    "locations",
-    "location",
-    "direct_url",
-    "file",
-    "schema",
-    "self",
-    "tags",
-];
+/// True for the attributes that Glance gives every image, whoever it belongs to.
+fn is_base_attribute(name: &str) -> bool {
+    matches!(
+        name,
+        "id" | "name"
+            | "status"
+            | "visibility"
+            | "owner"
+            | "size"
+            | "virtual_size"
+            | "checksum"
+            | "disk_format"
+            | "container_format"
+            | "min_disk"
+            | "min_ram"
+            | "protected"
+            | "created_at"
+            | "updated_at"
+            | "deleted_at"
+            | "deleted"
+            | "os_hidden"
+            | "stores"
+            | "locations"
+            | "location"
+            | "direct_url"
+            | "file"
+            | "schema"
+            | "self"
+            | "tags"
+    )
+}
 
 const RESERVED_PREFIXES: [&str; 4] = [
     "os_glance_",
@@ -232,7 +235,7 @@ const RESERVED_PREFIXES: [&str; 4] = [
 /// True for the custom properties that are carried between regions: all but base attributes, what
 /// Glance keeps for itself, and what refers to secrets of one region.
 pub fn is_user_property(name: &str) -> bool {
-    !BASE_ATTRIBUTES.contains(&name)
+    !is_base_attribute(name)
         && !RESERVED_PREFIXES
             .iter()
             .any(|prefix| name.starts_with(prefix))

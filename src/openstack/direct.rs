@@ -1,9 +1,13 @@
 //! A connection for one upload alone, to a server in the clear and without a proxy between.
 //!
+//! The request's head and the answer are hyper's business; for it the request has no body. The
+//! content goes past it, out of its file and into the same connection, on a thread of whoever sends
+//! it ([`ContentSocket`]): so the kernel moves it, and the program never touches a byte.
+//!
 //! A Glance that refuses an upload early answers, and closes over what it has not read; then writing
-//! fails, and a pooled client reports that and drops the answer, which has long arrived. Here a
-//! failed write only ends the writing, and the answer is still read. And the connection ends with
-//! its future, where a pooled one first waits for the server to read what was written.
+//! fails, and a pooled client reports that and drops the answer, which has long arrived. Here the
+//! answer is read whatever became of the writing. And the connection ends with its future, where a
+//! pooled one first waits for the server to read what was written.
 //!
 //! What stands before servers with TLS lets a client finish before it closes, so [`HttpClient`]'s
 //! pool is good enough there.
@@ -11,47 +15,94 @@
 //! [`HttpClient`]: super::HttpClient
 
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body;
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::TransportCause;
 use super::client::CONNECT_TIMEOUT;
 use super::exchange::{Answer, Failure, MAX_ERROR_BYTES};
+use super::socket::ContentSocket;
 
-/// Sends the request, whose URI is that of `url`, and reads the answer. Dropping the future closes
-/// the connection.
-pub(super) async fn send<B>(url: &Url, request: http::Request<B>) -> Result<Answer, Failure>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+/// Sends the head of the request, whose URI is that of `url` and which says how long its content is;
+/// then has `pour` send the content; and reads the answer, which may come before all was sent.
+/// Dropping the future closes the connection for both.
+pub(super) async fn send(
+    url: &Url,
+    head: http::Request<()>,
+    pour: impl FnOnce(ContentSocket),
+) -> Result<Answer, Failure> {
     let stream = timeout(CONNECT_TIMEOUT, connect(url))
         .await
         .unwrap_or_else(|_| Err(TransportCause::not_in_time()))
         .map_err(Failure::Transport)?;
-    let (mut sender, connection) = http1::handshake(Wire::new(stream))
+    let socket = stream.as_fd().try_clone_to_owned();
+    let socket = socket.map_err(|error| Failure::Transport(TransportCause::of_connect(&error)))?;
+    let socket = ClosedAtLast(ContentSocket::new(socket));
+    let (head_is_out, mut is_head_out) = oneshot::channel();
+    let (mut sender, connection) = http1::handshake(Wire::new(stream, head_is_out))
         .await
         .map_err(|error| lost(&error))?;
     let mut connection = pin!(connection);
     let mut answer = pin!(async {
-        let response = sender.send_request(request).await;
+        let response = sender.send_request(head.map(|()| Elsewhere)).await;
         read(response.map_err(|error| lost(&error))?).await
     });
-    tokio::select! {
-        biased;
-        answer = &mut answer => answer,
-        // What it had read is with the other by now, or why it had nothing.
-        _ = &mut connection => answer.await,
+    let mut pour = Some(pour);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            // What it had read is with the other by now, or why it had nothing.
+            _ = &mut connection => return answer.await,
+            _ = &mut is_head_out, if pour.is_some() => if let Some(pour) = pour.take() {
+                pour(socket.0.clone());
+            },
+        }
+    }
+}
+
+/// Whoever still sends is told by it that nobody waits for the answer.
+struct ClosedAtLast(ContentSocket);
+
+impl Drop for ClosedAtLast {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The body that hyper sees: none, so that it sends the head with the length that is in it, and then
+/// waits for the answer.
+struct Elsewhere;
+
+impl Body for Elsewhere {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(0)
     }
 }
 
@@ -102,47 +153,21 @@ fn lost(error: &hyper::Error) -> Failure {
     Failure::Transport(TransportCause::of_connection(error))
 }
 
-/// A TCP connection on which a failed write does not keep the answer from being read.
+/// A TCP connection as hyper wants to have it, which tells when the head is out.
 struct Wire {
     stream: TcpStream,
-    is_write_broken: bool,
+    head_is_out: Option<oneshot::Sender<()>>,
+    has_written: bool,
 }
 
 impl Wire {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, head_is_out: oneshot::Sender<()>) -> Self {
         Self {
             stream,
-            is_write_broken: false,
+            head_is_out: Some(head_is_out),
+            has_written: false,
         }
     }
-
-    fn write_with(
-        &mut self,
-        cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if self.is_write_broken {
-            return Poll::Pending;
-        }
-        match write(Pin::new(&mut self.stream), cx) {
-            Poll::Ready(Err(error)) if is_closed_by_peer(&error) => {
-                // The read side is ready from now on, and wakes whoever waits: with the answer,
-                // or with the end that says that there is none.
-                self.is_write_broken = true;
-                Poll::Pending
-            }
-            result => result,
-        }
-    }
-}
-
-fn is_closed_by_peer(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-    )
 }
 
 impl Read for Wire {
@@ -167,7 +192,8 @@ impl Write for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.write_with(cx, |stream, cx| stream.poll_write(cx, bytes))
+        self.has_written = true;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -175,15 +201,24 @@ impl Write for Wire {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write_with(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
+        self.has_written = true;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
+    /// hyper flushes when it has written all that it has, which is the head.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        if self.has_written
+            && let Some(head_is_out) = self.head_is_out.take()
+        {
+            // Where nobody waits for it, nobody is to be told.
+            let _ = head_is_out.send(());
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

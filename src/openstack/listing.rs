@@ -134,13 +134,13 @@ async fn read_lists<R: Row>(
 ) -> Result<Rows<R>, OpenStackError> {
     let mut rows: Vec<R> = Vec::new();
     let mut date = None;
-    let mut ids = HashSet::new();
+    let mut ids = Ids::default();
     for filters in listing.queries() {
         let list: Rows<R> = read_pages(service, filters, deadline).await?;
         date = date.or(list.date);
         let wanted = list.rows.into_iter().filter(|image| listing.wants(image));
         // A server that does not know the filter of hidden images gives the same list again.
-        rows.extend(wanted.filter(|image| is_new(&mut ids, image)));
+        ids.add_new(&mut rows, wanted.collect());
     }
     Ok(Rows { rows, date })
 }
@@ -152,7 +152,7 @@ async fn read_pages<R: Row>(
 ) -> Result<Rows<R>, OpenStackError> {
     let mut images = Vec::new();
     let mut date = None;
-    let mut ids = HashSet::new();
+    let mut ids = Ids::default();
     let mut queries = HashSet::new();
     let mut request = list_request(service, filters);
     loop {
@@ -167,7 +167,7 @@ async fn read_pages<R: Row>(
         };
         let known = images.len();
         // Pages shift when images are created meanwhile.
-        images.extend(found.into_iter().filter(|image| is_new(&mut ids, image)));
+        ids.add_new(&mut images, found);
         let Some(next) = page.next else {
             return Ok(Rows { rows: images, date });
         };
@@ -207,8 +207,24 @@ fn date_of(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     Some(date.with_timezone(&Utc))
 }
 
-fn is_new(ids: &mut HashSet<String>, image: &impl Row) -> bool {
-    image.id().is_none_or(|id| ids.insert(id.to_owned()))
+/// The ids of the images so far, once there is more than one part that they come in: most lists have
+/// one page, whose images differ.
+#[derive(Default)]
+struct Ids(Option<HashSet<String>>);
+
+impl Ids {
+    fn add_new<R: Row>(&mut self, images: &mut Vec<R>, found: Vec<R>) {
+        if images.is_empty() {
+            *images = found;
+            return;
+        }
+        let id_of = |image: &R| image.id().map(ToOwned::to_owned);
+        let ids = self
+            .0
+            .get_or_insert_with(|| images.iter().filter_map(id_of).collect());
+        let is_new = |image: &R| id_of(image).is_none_or(|id| ids.insert(id));
+        images.extend(found.into_iter().filter(is_new));
+    }
 }
 
 /// The query of the next page. `next` is relative to the server's own idea of where it is, which a

@@ -25,6 +25,7 @@ mod reader;
 mod retry;
 mod service;
 mod session;
+mod socket;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -44,4 +45,5 @@ pub use reader::GlanceReader;
 pub use retry::RetryPolicy;
 pub use service::GlanceOptions;
 pub use session::Session;
+pub use socket::{ContentSocket, NotSent};
 pub use writer::{GlanceWriter, NewImage};

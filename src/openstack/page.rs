@@ -9,9 +9,12 @@ pub(super) const NOT_JSON: &str = "the answer is not JSON";
 
 /// A page in the middle of its arrival.
 pub(super) struct PageReader<T> {
-    /// What has arrived and was not read yet, from `position` on.
-    buffer: Vec<u8>,
+    /// What has arrived and was not read yet, from `position` on. As text, so that its characters
+    /// are checked all at once and not value by value.
+    text: String,
     position: usize,
+    /// The beginning of a character whose rest has not arrived.
+    cut_off: Vec<u8>,
     /// So much must have arrived before it is worth looking again at a value that was cut off. A
     /// value is looked at a few times at most, in however small pieces it comes.
     worth_looking: usize,
@@ -45,8 +48,9 @@ enum Place {
 impl<T: DeserializeOwned> PageReader<T> {
     pub(super) fn new() -> Self {
         Self {
-            buffer: Vec::new(),
+            text: String::new(),
             position: 0,
+            cut_off: Vec::new(),
             worth_looking: 0,
             place: Place::Start,
             page: Page {
@@ -58,14 +62,38 @@ impl<T: DeserializeOwned> PageReader<T> {
 
     /// Reads on with these bytes.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() < self.worth_looking {
+        self.add(bytes)?;
+        if self.text.len() < self.worth_looking {
             return Ok(());
         }
         while self.step()? {}
-        self.buffer.drain(..self.position);
+        self.text.drain(..self.position);
         self.position = 0;
-        self.worth_looking = self.buffer.len() + self.buffer.len() / 2;
+        self.worth_looking = self.text.len() + self.text.len() / 2;
+        Ok(())
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
+        let mut joined = std::mem::take(&mut self.cut_off);
+        let bytes = if joined.is_empty() {
+            bytes
+        } else {
+            joined.extend_from_slice(bytes);
+            &joined
+        };
+        let mut left = bytes.len();
+        for chunk in bytes.utf8_chunks() {
+            self.text.push_str(chunk.valid());
+            left -= chunk.valid().len() + chunk.invalid().len();
+            let is_cut_off =
+                |invalid| str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            // Only at the end may it still become a character.
+            match chunk.invalid() {
+                [] => {}
+                invalid if left == 0 && is_cut_off(invalid) => self.cut_off = invalid.to_vec(),
+                _ => return Err(NOT_JSON),
+            }
+        }
         Ok(())
     }
 
@@ -74,7 +102,7 @@ impl<T: DeserializeOwned> PageReader<T> {
         self.worth_looking = 0;
         self.feed(&[])?;
         match self.place {
-            Place::End => Ok(self.page),
+            Place::End if self.cut_off.is_empty() => Ok(self.page),
             _ => Err(NOT_JSON),
         }
     }
@@ -130,7 +158,7 @@ impl<T: DeserializeOwned> PageReader<T> {
 
     /// The next byte that is no white space.
     fn next_byte(&mut self) -> Option<u8> {
-        let rest = &self.buffer[self.position..];
+        let rest = &self.text.as_bytes()[self.position..];
         let blanks = rest.iter().position(|byte| !b" \t\r\n".contains(byte));
         self.position += blanks.unwrap_or(rest.len());
         blanks.map(|blanks| rest[blanks])
@@ -138,8 +166,8 @@ impl<T: DeserializeOwned> PageReader<T> {
 
     /// Reads a value; none where it, or what comes after it, has not arrived.
     fn take<V: DeserializeOwned>(&mut self) -> Result<Option<V>, &'static str> {
-        let rest = &self.buffer[self.position..];
-        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<V>();
+        let rest = &self.text[self.position..];
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<V>();
         match values.next() {
             Some(Ok(value)) if values.byte_offset() < rest.len() => {
                 self.position += values.byte_offset();
@@ -202,6 +230,16 @@ mod tests {
         ] {
             assert!(read(wrong.as_bytes(), 100).is_err(), "{wrong}");
         }
+        for wrong in [
+            &b"\xff"[..],
+            b"{\"a\": \"\xc3x\"}",
+            b"{}\xc3",
+            b"{\"\xe2\x28\xa1\": 1}",
+        ] {
+            for piece in 1..=wrong.len() {
+                assert!(read(wrong, piece).is_err(), "{wrong:?}");
+            }
+        }
         assert!(read(br#"{"images": null}"#, 9).unwrap().images.is_none());
         assert!(read(b"{}", 1).unwrap().images.is_none());
         assert_eq!(read(br#"{"images":[]}"#, 2).unwrap().images, Some(vec![]));
@@ -217,7 +255,7 @@ mod tests {
                 reader.feed(piece).unwrap();
             }
             reader.feed(b", ").unwrap();
-            assert!(reader.buffer.capacity() < 8 * image.len());
+            assert!(reader.text.capacity() < 8 * image.len());
         }
     }
 

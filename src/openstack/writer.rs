@@ -18,8 +18,8 @@ use super::exchange::{self, AUTH_TOKEN, Answer, Failure, Request};
 use super::retry::{Repeat, Tries};
 use super::service::{CALL_TIMEOUT, GlanceOptions};
 use super::{
-    GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session, direct, patch,
-    wire,
+    ContentSocket, GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session,
+    direct, patch, wire,
 };
 use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Secret, Visibility};
 
@@ -139,6 +139,37 @@ impl GlanceWriter {
         }
     }
 
+    /// True where content goes out by [`GlanceWriter::put_file`], the region's Glance being reached
+    /// in the clear and without a proxy; else by [`GlanceWriter::put_content`].
+    pub fn takes_files(&self) -> bool {
+        let service = self.service();
+        HttpClient::is_direct(&service.endpoint.v2(&["images"]))
+    }
+
+    /// Sends the content of an image that has none, out of a file (Image API v2, "Upload binary
+    /// image data").
+    ///
+    /// Once the server waits for the content, `pour` is called with the connection: it must not
+    /// block, and has exactly `size` bytes sent into it, or closes it. The call has no limit of
+    /// time and is not repeated: both are for the one that knows how the content gets on. It
+    /// returns with the server's answer, which may come before all was sent; from then on, and when
+    /// the future is dropped, the connection is closed.
+    ///
+    /// # Errors
+    ///
+    /// As [`GlanceWriter::put_content`].
+    pub async fn put_file(
+        &self,
+        id: &ImageId,
+        size: u64,
+        pour: impl FnOnce(ContentSocket),
+    ) -> Result<(), OpenStackError> {
+        self.put(id, size, async |request, headers| {
+            put_direct(&request.url, headers, pour).await
+        })
+        .await
+    }
+
     /// Sends the content of an image that has none (Image API v2, "Upload binary image data").
     ///
     /// `body` must yield exactly `size` bytes and say so in its size hint. The call has no limit of
@@ -160,18 +191,27 @@ impl GlanceWriter {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let service = self.service();
+        let url = service.endpoint.v2(&["images"]);
+        let client = service.session.http().for_url(&url)?;
+        self.put(id, size, async |request, headers| {
+            put_pooled(&client, request, headers, body).await
+        })
+        .await
+    }
+
+    async fn put(
+        &self,
+        id: &ImageId,
+        size: u64,
+        put: impl AsyncFnOnce(&Request, HeaderMap) -> Result<Answer, Failure>,
+    ) -> Result<(), OpenStackError> {
+        let service = self.service();
         let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
         let request = service.request(Operation::Upload, Method::PUT, url);
         let tries = Tries::new(&service.options.retry, Repeat::IfNotReceived, None);
         let token = service.session.lasting_token().await?;
-        let headers = content_headers(&token.secret, size);
-        let sent = if HttpClient::is_direct(&request.url) {
-            put_direct(&request.url, headers, body).await
-        } else {
-            let client = service.session.http().for_url(&request.url)?;
-            put_pooled(&client, &request, headers, body).await
-        };
-        let Err(failure) = sent else { return Ok(()) };
+        let answer = put(&request, content_headers(&token.secret, size)).await;
+        let Err(failure) = answer else { return Ok(()) };
         if failure.is_unauthorised() {
             service.session.renew(&token).await?;
         }
@@ -282,12 +322,12 @@ where
         .unwrap_or(Err(Failure::TimedOut(REST_OF_ANSWER_TIMEOUT)))
 }
 
-async fn put_direct<B>(url: &Url, headers: HeaderMap, body: B) -> Result<Answer, Failure>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let mut request = http::Request::new(body);
+async fn put_direct(
+    url: &Url,
+    headers: HeaderMap,
+    pour: impl FnOnce(ContentSocket),
+) -> Result<Answer, Failure> {
+    let mut request = http::Request::new(());
     *request.method_mut() = Method::PUT;
     // What a URL holds is a URI as well.
     *request.uri_mut() = url[Position::BeforePath..].parse().unwrap_or_default();
@@ -299,7 +339,7 @@ where
     let headers = request.headers_mut();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    direct::send(url, request).await
+    direct::send(url, request, pour).await
 }
 
 fn was_repeated(error: &OpenStackError) -> bool {

@@ -80,6 +80,19 @@ impl Tally {
         self.is_given_up.load(Ordering::Relaxed)
     }
 
+    /// The connection is made: from now on there must be progress.
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn add(&self, bytes: u64) {
+        self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn fail(&self, error: SourceError) {
+        *self.lock() = Some(error);
+    }
+
     /// Why the source failed, if it did.
     pub(super) fn take_failure(&self) -> Option<SourceError> {
         self.lock().take()
@@ -148,7 +161,7 @@ impl ContentBody {
     }
 
     fn fail(&self, error: SourceError) -> BrokenOff {
-        *self.tally.lock() = Some(error);
+        self.tally.fail(error);
         BrokenOff
     }
 }
@@ -162,7 +175,7 @@ impl Body for ContentBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = &mut *self;
-        this.tally.has_begun.store(true, Ordering::Relaxed);
+        this.tally.begin();
         if this.left == 0 {
             return Poll::Ready(None);
         }
@@ -182,9 +195,7 @@ impl Body for ContentBody {
         let length = ready!(this.poll_length(context));
         let piece = this.current.split_to(length);
         this.left = this.left.saturating_sub(length as u64);
-        this.tally
-            .bytes_sent
-            .fetch_add(length as u64, Ordering::Relaxed);
+        this.tally.add(length as u64);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

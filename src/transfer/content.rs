@@ -36,6 +36,13 @@ pub(super) struct Ready {
     offset: u64,
 }
 
+impl Ready {
+    /// Where in the file the byte is that is at `offset` of the content.
+    pub(super) fn at(&self, offset: u64) -> u64 {
+        self.position + (offset - self.offset)
+    }
+}
+
 impl From<FoundFile> for Content {
     fn from(file: FoundFile) -> Self {
         Self(file)
@@ -114,7 +121,7 @@ impl Opened {
         offset: u64,
         buffer: &mut [u8],
     ) -> Result<(), SourceError> {
-        let position = ready.position + (offset - ready.offset);
+        let position = ready.at(offset);
         ready
             .file
             .read_exact_at(buffer, position)

@@ -211,7 +211,7 @@ async fn a_file_that_changes_meanwhile_is_blamed_itself_and_never_completes() {
         assert!(error.to_string().contains(ID), "{error}");
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(
-            upload.cloud.body_bytes.load(Ordering::Relaxed) < size as u64,
+            upload.cloud.body_bytes.load(Ordering::Relaxed) < (size + login_bytes(&upload)) as u64,
             "{change}"
         );
     }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::body::{ContentBody, Tally};
-use super::{Content, Pace, TransferError, feed};
+use super::content::Opened;
+use super::pour::Pour;
+use super::{Content, Pace, SourceError, TransferError, feed};
 use crate::model::ImageId;
-use crate::openstack::GlanceWriter;
+use crate::openstack::{ContentSocket, GlanceWriter};
 
 /// How long an upload may stand still, and how fast it may be.
 #[derive(Debug, Clone)]
@@ -78,14 +81,33 @@ async fn upload_once(
     bytes_sent.store(0, Ordering::Relaxed);
     let size = content.size();
     let tally = Arc::new(Tally::new(Arc::clone(bytes_sent)));
-    let pieces = feed::start(content.clone(), &tally).await?;
-    // The connection may live on after the answer; its body must not.
+    // The connection may live on after the answer; whoever sends into it must not.
     let _give_up = GiveUp(Arc::clone(&tally));
     let pace = limits.pace.clone();
-    let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally), pace);
-    let result = tokio::select! {
+    let sent = async {
+        if writer.takes_files() {
+            let opened = open(content).await?;
+            let (at_work, has_ended) = oneshot::channel();
+            let pour = |socket: ContentSocket| {
+                let sender = Pour::new(opened, socket.clone(), Arc::clone(&tally), pace);
+                if let Err(error) = sender.start(at_work) {
+                    tally.fail(content.unreadable(&error.to_string()));
+                    socket.close();
+                }
+            };
+            writer.put_file(id, size, pour).await?;
+            // The answer may be here before the thread has counted the last bytes.
+            let _ = has_ended.await;
+        } else {
+            let pieces = feed::start(content.clone(), &tally).await?;
+            let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally), pace);
+            writer.put_content(id, body, size).await?;
+        }
+        Ok(())
+    };
+    let result: Result<(), TransferError> = tokio::select! {
         biased;
-        result = writer.put_content(id, body, size) => result,
+        result = sent => result,
         error = watch(&tally, content, limits) => return Err(error),
     };
     match result {
@@ -95,8 +117,15 @@ async fn upload_once(
         }),
         Ok(()) => Ok(()),
         // The HTTP client only knows that its body broke off.
-        Err(error) => Err(tally.take_failure().map_or(error.into(), Into::into)),
+        Err(error) => Err(tally.take_failure().map_or(error, Into::into)),
     }
+}
+
+async fn open(content: &Content) -> Result<Opened, SourceError> {
+    let content = content.clone();
+    let lost = content.unreadable("the thread that opens it ended");
+    let opened = tokio::task::spawn_blocking(move || content.open()).await;
+    opened.unwrap_or(Err(lost))
 }
 
 struct GiveUp(Arc<Tally>);
