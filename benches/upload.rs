@@ -1,6 +1,5 @@
-//! How fast content goes from a folder of images to a server, beside the same bytes sent through a
-//! bare socket. The server is on loopback and throws everything away, so that only the client is
-//! measured.
+//! How fast content goes from a folder of images to servers on loopback that throw it away, beside
+//! the same file sent by `curl -T` and by a bare `sendfile`.
 //!
 //! `GLANCESYNC_BENCH_IMAGES` names a folder whose files, named by UUIDs, are sent instead of
 //! generated ones.
@@ -10,68 +9,98 @@
     reason = "a bench that cannot be set up has nothing to go on with"
 )]
 
+mod common;
+
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
-use glancesync::model::{
-    Auth, ByteSize, Credential, ImageId, Interface, ProjectRef, Secret, TargetName, UserRef,
-};
-use glancesync::openstack::{
-    GlanceOptions, GlanceWriter, HttpClients, MasterEndpoints, RetryPolicy, Session, TlsOptions,
-};
+use futures_util::future::join_all;
+use glancesync::model::{ByteSize, ImageId};
 use glancesync::transfer::{Content, ImagesDir, UploadLimits, upload};
-use serde_json::json;
-
-const SOCKET_BUFFER_BYTES: usize = 1 << 20;
 
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_mins(1),
     pace: None,
 };
 
-fn uploads(criterion: &mut Criterion) {
+/// One size after another, to one server.
+fn sizes(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let images = std::env::var_os("GLANCESYNC_BENCH_IMAGES")
-        .map_or_else(|| generate(folder.path()), |real| find(Path::new(&real)));
-    let address = start_sink();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let writer = runtime.block_on(log_in(&address));
-    let mut group = criterion.benchmark_group("upload");
-    group.sample_size(20).sampling_mode(SamplingMode::Flat);
-    for (id, content) in &images {
-        let size = content.size();
-        let name = ByteSize(size).to_string();
-        group.throughput(Throughput::Bytes(size));
-        group.bench_function(BenchmarkId::new("glancesync", &name), |bencher| {
+    let address = common::start(&[]);
+    let runtime = common::runtime();
+    let writer = runtime.block_on(common::log_in(&address));
+    for (id, content) in &images(folder.path()) {
+        let size = ByteSize(content.size());
+        let mut group = criterion.benchmark_group(format!("upload of {size}"));
+        group
+            .sample_size(10)
+            .sampling_mode(SamplingMode::Flat)
+            .warm_up_time(Duration::from_millis(500))
+            .measurement_time(Duration::from_secs(4))
+            .throughput(Throughput::Bytes(size.0));
+        group.bench_function("glancesync", |bencher| {
             bencher.iter(|| {
                 let sent = Arc::default();
-                runtime
-                    .block_on(upload(&writer, id, content, &sent, &LIMITS))
-                    .unwrap();
+                let upload = upload(&writer, id, content, &sent, &LIMITS);
+                runtime.block_on(upload).unwrap();
             });
         });
-        group.bench_function(BenchmarkId::new("bare socket", &name), |bencher| {
+        group.bench_function("sendfile", |bencher| {
             bencher.iter(|| send_bare(&address, content).unwrap());
+        });
+        group.bench_function("curl -T", |bencher| {
+            bencher.iter(|| send_by_curl(&address, content));
+        });
+        group.finish();
+    }
+}
+
+/// The same file to so many servers at once.
+fn regions(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let images = images(folder.path());
+    let middle = &images[images.len() / 2];
+    let runtime = common::runtime();
+    let size = ByteSize(middle.1.size());
+    let mut group = criterion.benchmark_group(format!("upload of {size} to regions at once"));
+    group
+        .sample_size(10)
+        .sampling_mode(SamplingMode::Flat)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(4));
+    for regions in [1_u64, 2, 4, 8] {
+        let writers = (0..regions).map(|_| common::log_in_to_new());
+        let writers = runtime.block_on(join_all(writers));
+        group.throughput(Throughput::Bytes(regions * size.0));
+        group.bench_function(BenchmarkId::from_parameter(regions), |bencher| {
+            bencher.iter(|| {
+                runtime.block_on(join_all(writers.iter().map(async |writer| {
+                    let sent = Arc::default();
+                    let (id, content) = middle;
+                    upload(writer, id, content, &sent, &LIMITS).await.unwrap();
+                })));
+            });
         });
     }
     group.finish();
 }
 
-fn generate(folder: &Path) -> Vec<(ImageId, Content)> {
+/// The real images, or made ones of 1 MiB, 64 MiB and 1 GiB; ascending by size.
+fn images(folder: &Path) -> Vec<(ImageId, Content)> {
+    if let Some(real) = std::env::var_os("GLANCESYNC_BENCH_IMAGES") {
+        return find(Path::new(&real));
+    }
     let block: Vec<u8> = (0..=250).cycle().take(1 << 20).collect();
-    for (number, mebibytes) in [(1, 64), (2, 512)] {
-        let path = folder.join(format!("00000000-0000-4000-8000-{number:012}"));
+    for mebibytes in [1, 64, 1024] {
+        let path = folder.join(format!("00000000-0000-4000-8000-{mebibytes:012}"));
         let mut file = File::create(path).unwrap();
         for _ in 0..mebibytes {
             file.write_all(&block).unwrap();
@@ -95,41 +124,19 @@ fn find(folder: &Path) -> Vec<(ImageId, Content)> {
     found
 }
 
-async fn log_in(address: &str) -> GlanceWriter {
-    let http = HttpClients::default().get(&TlsOptions::default()).unwrap();
-    let credential = Credential {
-        keystone_url: format!("http://{address}").parse().unwrap(),
-        auth: Auth::Password {
-            user: UserRef::Id("user".to_owned()),
-            password: Secret::new("secret"),
-            project: ProjectRef::Id("project".to_owned()),
-        },
-    };
-    let retry = RetryPolicy::new(0);
-    let session = Session::log_in(http, TargetName::master(), credential, retry)
-        .await
-        .unwrap();
-    let master = MasterEndpoints::of(&session, "Master").unwrap();
-    let options = GlanceOptions::default();
-    GlanceWriter::new(&session, "R", Interface::Public, options, &master).unwrap()
-}
-
-/// What the client is measured against: a file and a socket, and nothing between them.
+/// What the program is measured against: a file and a socket, and nothing between them.
 fn send_bare(address: &str, content: &Content) -> io::Result<()> {
-    let mut file = File::open(content.path().unwrap())?;
+    let file = File::open(content.path().unwrap())?;
     let mut stream = TcpStream::connect(address)?;
     let size = content.size();
     write!(
         stream,
         "PUT /bare HTTP/1.1\r\ncontent-length: {size}\r\n\r\n"
     )?;
-    let mut buffer = vec![0; SOCKET_BUFFER_BYTES];
-    loop {
-        let length = file.read(&mut buffer)?;
-        if length == 0 {
-            break;
-        }
-        stream.write_all(&buffer[..length])?;
+    let mut sent = 0;
+    while sent < size {
+        let left = usize::try_from(size - sent).unwrap();
+        rustix::fs::sendfile(&stream, &file, Some(&mut sent), left)?;
     }
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer)?;
@@ -137,66 +144,16 @@ fn send_bare(address: &str, content: &Content) -> io::Result<()> {
     Ok(())
 }
 
-/// A server that logs everybody in and throws away what it gets.
-fn start_sink() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let named = address.clone();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let address = named.clone();
-            // A connection that is closed is the end of it, and no error.
-            thread::spawn(move || drop(serve(&stream, &address)));
-        }
-    });
-    address
+fn send_by_curl(address: &str, content: &Content) {
+    let path = content.path().unwrap();
+    let status = Command::new("curl")
+        .args(["-sS", "-o", "/dev/null", "-T"])
+        .arg(path)
+        .arg(format!("http://{address}/v2/images/x/file"))
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
-fn serve(stream: &TcpStream, address: &str) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(SOCKET_BUFFER_BYTES, stream);
-    loop {
-        let mut request = String::new();
-        if reader.read_line(&mut request)? == 0 {
-            return Ok(());
-        }
-        let mut left = 0;
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            let line = line.trim_end().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(length) = line.strip_prefix("content-length: ") {
-                left = length.parse().unwrap();
-            }
-        }
-        while left > 0 {
-            let length = reader.fill_buf()?.len().min(left);
-            reader.consume(length);
-            left -= length;
-        }
-        let answer = if request.starts_with("POST") {
-            token(address)
-        } else {
-            "HTTP/1.1 204 No Content\r\n\r\n".to_owned()
-        };
-        (&*stream).write_all(answer.as_bytes())?;
-    }
-}
-
-fn token(address: &str) -> String {
-    let endpoint = |region: &str, path: &str| json!({"region_id": region, "interface": "public", "url": format!("http://{address}{path}")});
-    let body = json!({"token": {
-        "project": {"id": "project"},
-        "catalog": [{"type": "image", "endpoints": [endpoint("R", ""), endpoint("Master", "/m")]}],
-    }})
-    .to_string();
-    format!(
-        "HTTP/1.1 201 Created\r\nx-subject-token: token\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-criterion_group!(benches, uploads);
+criterion_group!(benches, sizes, regions);
 criterion_main!(benches);

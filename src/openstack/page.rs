@@ -81,6 +81,11 @@ impl<T: DeserializeOwned> PageReader<T> {
             joined.extend_from_slice(bytes);
             &joined
         };
+        // Nearly always; the way below looks at one byte after the other.
+        if let Ok(text) = str::from_utf8(bytes) {
+            self.text.push_str(text);
+            return Ok(());
+        }
         let mut left = bytes.len();
         for chunk in bytes.utf8_chunks() {
             self.text.push_str(chunk.valid());
