@@ -270,4 +270,14 @@ mod tests {
         assert_eq!(Paint::OFF.red("x"), "x");
         assert_eq!(Paint { enabled: true }.red("x"), "\u{1b}[31mx\u{1b}[0m");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_one_visible_line_of_json_that_reads_the_same(text in "\\PC{0,8}(.|[\u{0}-\u{1f}\u{7f}-\u{9f}\u{ad}\u{200b}-\u{202e}\u{2060}-\u{206f}\u{feff}\u{e0001}]){0,12}") {
+            let json = visible_json(serde_json::json!({ "x": text }).to_string());
+            proptest::prop_assert!(!json.contains(is_hidden), "{json:?}");
+            let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+            proptest::prop_assert_eq!(read["x"].as_str(), Some(text.as_str()));
+        }
+    }
 }

@@ -7,9 +7,6 @@ use serde_json::{Value, json};
 
 use crate::world::{Images, MASTER, REGIONS, World};
 
-/// Whether a run deals with what an earlier one left. Until it does, they are looked for in vain.
-const LEFTOVERS_ARE_DEALT_WITH: bool = false;
-
 const INCOMPLETE: &str = "glancesync-incomplete";
 
 /// What is wrong in any state of any region so far.
@@ -106,6 +103,9 @@ impl View<'_> {
                             complaints.push(format!("{field} of {old} is now {}", now[field]));
                         }
                     }
+                    if self.world.keeps_local_properties && now["local"] != old["local"] {
+                        complaints.push(format!("{old} has lost what is the region's own"));
+                    }
                 }
                 None => {}
             }
@@ -173,7 +173,7 @@ impl View<'_> {
         let mut complaints = Vec::new();
         for (id, image) in images {
             let is_tagged = has_tag(image, "glancesync-");
-            if LEFTOVERS_ARE_DEALT_WITH && is_tagged && !self.before().contains_key(id) {
+            if is_tagged && !self.before().contains_key(id) {
                 complaints.push(format!("left over: {image}"));
             }
         }

@@ -24,6 +24,7 @@ mod crates;
 mod dice;
 mod draw;
 mod files;
+mod fuzz;
 mod hostile;
 mod installations;
 mod invariants;

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) words: Vec<String>,
     /// Whether every image with another checksum is to be replaced or renamed.
     pub(crate) resolves_conflicts: bool,
+    /// Whether what is no property of `metadata_set` is a region's own.
+    pub(crate) keeps_local_properties: bool,
     /// The names that are selected, for all targets alike.
     pub(crate) selected: BTreeSet<String>,
     /// By region.
@@ -37,7 +39,15 @@ pub(crate) struct World {
 impl World {
     /// Draws a fleet.
     pub(crate) fn draw(dice: &mut Dice) -> Self {
-        let fleet = Fleet::embedded(|_| ());
+        // Of some fleets every list has many pages.
+        let page = dice.pick(&[2, 1000, 1000]);
+        let fleet = Fleet::embedded(|spec| {
+            let regions = spec.keystones.iter_mut().flat_map(|one| &mut one.regions);
+            for region in regions {
+                region.limits.page_max = page;
+                region.limits.page_default = page;
+            }
+        });
         let masters = Masters::draw(dice);
         for seed in &masters.seeds {
             fleet.sandbox().add_image(MASTER, seed).unwrap();
@@ -47,6 +57,7 @@ impl World {
         }
         let policy = dice.pick(&["replace", "rename", "replace", "none"]);
         let mut config = fleet.config();
+        let metadata_set = dice.once_in(3);
         let retries = dice.pick(&["0", "1", "2"]);
         for target in ["master", "other"] {
             config = config
@@ -55,6 +66,9 @@ impl World {
                 .set(target, "upload_stall_timeout", "2");
             if policy != "none" {
                 config = config.set(target, policy, "any");
+            }
+            if metadata_set {
+                config = config.set(target, "metadata_set", "nid");
             }
         }
         let mut words = Vec::new();
@@ -69,7 +83,8 @@ impl World {
             config,
             words,
             resolves_conflicts: policy != "none",
-            selected: masters.selected,
+            keeps_local_properties: metadata_set,
+            selected: masters.selected(metadata_set),
             before: BTreeMap::new(),
         };
         world.begin();
@@ -125,7 +140,6 @@ impl World {
 
 struct Masters {
     seeds: Vec<ImageSeed>,
-    selected: BTreeSet<String>,
 }
 
 const KERNEL: &str = "00000000-0000-4000-8000-00000000000a";
@@ -147,33 +161,37 @@ impl Masters {
             seeds.push(seed);
         }
         if dice.once_in(2) {
-            seeds.push(
-                ImageSeed::new("kernel", content(dice))
-                    .id(KERNEL)
-                    .formats("aki", "aki"),
-            );
-            seeds.push(
-                ImageSeed::new("ramdisk", content(dice))
-                    .id(RAMDISK)
-                    .formats("ari", "ari"),
-            );
+            let part = |name, id, format, content| {
+                let seed = ImageSeed::new(name, content).id(id).formats(format, format);
+                seed.property("nid", "5")
+            };
+            seeds.push(part("kernel", KERNEL, "aki", content(dice)));
+            seeds.push(part("ramdisk", RAMDISK, "ari", content(dice)));
             for name in ["ami one", "ami two"] {
-                let seed = ImageSeed::new(name, content(dice)).formats("ami", "ami");
+                let seed = ImageSeed::new(name, content(dice))
+                    .property("nid", "6")
+                    .formats("ami", "ami");
                 seeds.push(
                     seed.property("kernel_id", KERNEL)
                         .property("ramdisk_id", RAMDISK),
                 );
             }
         }
-        let selected = seeds
-            .iter()
-            .filter(|seed| seed.visibility == "public")
-            .filter_map(|seed| seed.name.clone())
-            .collect();
         if dice.once_in(2) {
             seeds.push(ImageSeed::new("retired_obsolete", "retired").property("nid", "9"));
         }
-        Self { seeds, selected }
+        Self { seeds }
+    }
+
+    /// The names that every target wants; with `metadata_set`, of images that have a `nid`.
+    fn selected(&self, needs_nid: bool) -> BTreeSet<String> {
+        self.seeds
+            .iter()
+            .filter(|seed| seed.visibility == "public")
+            .filter(|seed| !needs_nid || seed.properties.contains_key("nid"))
+            .filter_map(|seed| seed.name.clone())
+            .filter(|name| !name.ends_with("_obsolete"))
+            .collect()
     }
 }
 
@@ -217,16 +235,37 @@ fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut Dice) {
             content: content(dice),
             ..copy.clone()
         };
-        let id = match dice.below(11) {
-            0..=2 => continue,
+        let has_parts = master.properties.contains_key("kernel_id");
+        let id = match dice.below(14) {
             3 | 4 => add(&copy),
-            5 => add(&copy.property("nid", "old").visibility("private")),
+            5 => add(&copy
+                .property("nid", "old")
+                .property("local", "1")
+                .visibility("private")),
             6..=8 => add(&other),
             9 => {
                 add(&other.owner(&foreign));
                 continue;
             }
-            _ => {
+            10 => {
+                let id = add(&other);
+                let _ = fleet.sandbox().set_in_use(region, &id, true);
+                id
+            }
+            // Two of a name, of which the newer one counts.
+            11 => {
+                add(&ImageSeed {
+                    content: content(dice),
+                    created_at: Some("2020-01-01T00:00:00Z".to_owned()),
+                    ..copy.clone()
+                });
+                add(&other)
+            }
+            12 if !has_parts => add(&ImageSeed {
+                status: "deactivated".to_owned(),
+                ..copy
+            }),
+            13 => {
                 add(&ImageSeed {
                     visibility: "private".to_owned(),
                     ..copy
@@ -235,6 +274,8 @@ fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut Dice) {
                 });
                 continue;
             }
+            // Nothing at all.
+            _ => continue,
         };
         ids.insert(name, id);
     }

@@ -156,7 +156,25 @@ impl Fleet {
         .expect("a server of that name");
     }
 
-    fn tell(&self, word: &str, server: &str) {
+    /// Starts a server again that was taken down.
+    pub(crate) fn bring_back(&self, server: &str) {
+        let Some(sandbox) = &self.embedded else {
+            return self.tell("start", server);
+        };
+        match server.strip_prefix("keystone:") {
+            Some(target) => sandbox.start_keystone(target),
+            None => sandbox.start_region(server),
+        }
+        .expect("a server of that name");
+    }
+
+    /// Whether the servers are real ones.
+    pub(crate) fn is_real(&self) -> bool {
+        self.embedded.is_none()
+    }
+
+    /// `freeze` or `thaw` a real server: it keeps its connections and does nothing.
+    pub(crate) fn tell(&self, word: &str, server: &str) {
         let path = self.cloud.control.as_ref().expect("a control socket");
         let mut socket = UnixStream::connect(path).expect("the control socket");
         writeln!(socket, "{word} {server}").expect("the control socket");

@@ -33,6 +33,7 @@ mod modes;
 mod names;
 mod obsolete;
 mod output;
+mod real_faults;
 mod regions;
 mod resilience;
 mod seeded;

@@ -1,5 +1,6 @@
 //! What the room does on the wire, against a server that follows a script.
 
 mod calls;
+mod hostile;
 mod lists;
 mod sessions;
