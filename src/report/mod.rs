@@ -6,6 +6,7 @@
 //! line calls once the run is over.
 
 mod actor;
+mod bars;
 pub mod event;
 mod events;
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Standard error, shared by everything that writes there: lines, bars, NDJSON and tracing.
 //!
-//! One handle, cloned into the reporter and into the writer of tracing. Where bars are drawn they
-//! are taken off the screen while a line is written, so that nothing is written into a bar.
+//! One handle, cloned into the reporter and into the writer of tracing. Where bars are drawn a line is
+//! written above them, so that nothing is written into a bar.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
+use super::bars::Bars;
 use super::text::Paint;
 
 /// What messages and events look like on standard error.
@@ -128,7 +130,12 @@ struct Inner {
     paint: Paint,
     screen: console::Term,
     bars: Option<ProgressBar>,
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Arc<Mutex<Out>>,
+}
+
+struct Out {
+    writer: Box<dyn Write + Send>,
+    bars: Bars,
 }
 
 impl Terminal {
@@ -142,26 +149,31 @@ impl Terminal {
             && !options.no_progress
             && options.log_format == LogFormat::Text
             && options.verbosity != Verbosity::Quiet;
-        Self::new(
-            options,
-            is_terminal,
-            with_bars.then(ProgressDrawTarget::stderr),
-            Box::new(io::stderr()),
-        )
+        Self::new(options, is_terminal, with_bars, Box::new(io::stderr()))
     }
 
     /// Another writer in place of standard error, without bars: for tests and embedders.
     pub fn to_writer(options: TerminalOptions, out: Box<dyn Write + Send>) -> Self {
-        Self::new(options, false, None, out)
+        Self::new(options, false, false, out)
     }
 
     fn new(
         options: TerminalOptions,
         is_terminal: bool,
-        target: Option<ProgressDrawTarget>,
-        out: Box<dyn Write + Send>,
+        has_bars: bool,
+        writer: Box<dyn Write + Send>,
     ) -> Self {
-        let bars = target.map(|target| {
+        let out = Arc::new(Mutex::new(Out {
+            writer,
+            bars: Bars::default(),
+        }));
+        let foot = || Foot {
+            screen: console::Term::stderr(),
+            lines: Mutex::default(),
+            out: Arc::clone(&out),
+        };
+        let bars = has_bars.then(|| {
+            let target = ProgressDrawTarget::term_like(Box::new(foot()));
             ProgressBar::with_draw_target(None, target)
                 // The template is constant, and a wrong one would only cost the bars.
                 .with_style(
@@ -178,7 +190,7 @@ impl Terminal {
                     .resolve(is_terminal, |name| std::env::var_os(name)),
                 screen: console::Term::stderr(),
                 bars,
-                out: Mutex::new(out),
+                out,
             }),
         }
     }
@@ -206,18 +218,10 @@ impl Terminal {
     /// Writes whole lines at once, above the bars. An error is swallowed: where standard error is
     /// closed there is nobody left to tell.
     pub fn write(&self, text: impl AsRef<[u8]>) {
-        let write = || {
-            let mut out = self
-                .inner
-                .out
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let _ = out.write_all(text.as_ref()).and_then(|()| out.flush());
-        };
-        match &self.inner.bars {
-            Some(bars) => bars.suspend(write),
-            None => write(),
-        }
+        let width = if self.has_bars() { self.size().0 } else { 0 };
+        let mut out = locked(&self.inner.out);
+        let bytes = out.bars.above(text.as_ref(), width);
+        out.put(&bytes);
     }
 
     /// Replaces the bars by these lines, each of which must fit the width.
@@ -236,17 +240,102 @@ impl Terminal {
     /// Takes the bars off the screen for good. Whoever ends the process without the reporter's
     /// `Finish` calls this first.
     pub fn clear(&self) {
-        if let Some(bars) = &self.inner.bars {
+        self.inner.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        if let Some(bars) = &self.bars {
             bars.finish_and_clear();
+            let mut out = locked(&self.out);
+            let text = out.bars.close(usize::from(self.screen.size().1));
+            out.put(text.as_bytes());
         }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Out {
+    fn put(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let _ = self
+                .writer
+                .write_all(bytes)
+                .and_then(|()| self.writer.flush());
+        }
+    }
+}
+
+/// What indicatif draws on: it takes the lines, and leaves their place to [`Bars`].
+struct Foot {
+    screen: console::Term,
+    lines: Mutex<Vec<String>>,
+    out: Arc<Mutex<Out>>,
+}
+
+impl fmt::Debug for Foot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Foot").finish_non_exhaustive()
+    }
+}
+
+impl TermLike for Foot {
+    fn width(&self) -> u16 {
+        self.screen.size().1
+    }
+
+    fn height(&self) -> u16 {
+        self.screen.size().0
+    }
+
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.write_str(line)
+    }
+
+    /// A line, or what indicatif fills its row up with.
+    fn write_str(&self, line: &str) -> io::Result<()> {
+        if !line.trim().is_empty() {
+            locked(&self.lines).push(line.to_owned());
+        }
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let lines = std::mem::take(&mut *locked(&self.lines));
+        let mut out = locked(&self.out);
+        let text = out.bars.draw(&lines, self.width().into());
+        out.put(text.as_bytes());
+        Ok(())
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(bars) = &self.bars {
-            bars.finish_and_clear();
-        }
+        self.close();
     }
 }
 
