@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::session::{CliError, Session};
-use crate::engine::StopSignal;
+use crate::engine::{StartError, StopSignal};
 use crate::model::{Auth, ProjectRef, TargetName, Warning, WarningCode};
 use crate::state::{self, LockError, RunLock, StateError};
 
@@ -53,7 +53,8 @@ pub(super) async fn enter(
                     _lock: None,
                 });
             }
-            Err(held) if Instant::now() >= until || stop.is_stopping() => return Err(held.into()),
+            Err(_) if stop.is_stopping() => return Err(StartError::Interrupted.into()),
+            Err(held) if Instant::now() >= until => return Err(held.into()),
             Err(held) => {
                 if !is_told {
                     is_told = true;
@@ -62,7 +63,7 @@ pub(super) async fn enter(
                         .terminal
                         .say(&format!("{held}: waiting up to {secs} s for it to end"));
                 }
-                tokio::time::sleep(RETRY).await;
+                stop.unless_stopping(tokio::time::sleep(RETRY)).await;
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) async fn run(
     let settings = &session.settings;
     let folder = BackupFolder::create(&settings.log_dir, Local::now().fixed_offset())?;
     let folder = Arc::new(folder);
-    let stop = session.listen_to_signals()?;
+    let stop = session.stop_signal();
     let outcome =
         engine::backup(settings, scope, Arc::clone(&folder), &session.events, &stop).await;
     folder.remove_if_empty();

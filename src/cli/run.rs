@@ -88,7 +88,7 @@ async fn run_fleet(
     if mode != Mode::Status {
         session.check_source()?;
     }
-    let stop = session.listen_to_signals()?;
+    let stop = session.stop_signal();
     let wait = Duration::from_secs(args.wait_lock.unwrap_or_default());
     let admission = match mode {
         Mode::Sync => admission::enter(&session, state, wait, &stop).await?,

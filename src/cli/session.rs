@@ -5,9 +5,11 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use super::args::{ConfigArgs, MessageArgs};
-use super::signals;
+use super::signals::Signals;
 use crate::config::{ConfigErrors, ContentSource, Settings, Sources};
-use crate::engine::{EXIT_FAILED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal, Stopper};
+use crate::engine::{
+    EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal,
+};
 use crate::model::ErrorCode;
 use crate::report::event::Failure;
 use crate::report::{
@@ -20,6 +22,7 @@ pub(super) struct Session {
     pub(super) settings: Settings,
     pub(super) events: Events,
     pub(super) terminal: Terminal,
+    signals: Signals,
     reporter: ReporterHandle,
 }
 
@@ -92,6 +95,7 @@ impl CliError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Locked(_) => EXIT_LOCKED,
+            Self::Start(StartError::Interrupted) => EXIT_INTERRUPTED,
             Self::Machine(_)
             | Self::Start(StartError::SelectionLost | StartError::CoordinatorLost) => EXIT_FAILED,
             _ => EXIT_USAGE,
@@ -114,8 +118,11 @@ where
     report_panics();
     let system = actix::System::new();
     let code = system.block_on(async {
-        let result = match Settings::load(sources) {
-            Ok(settings) => {
+        let signals = Signals::listen(terminal.clone())
+            .map_err(|error| CliError::Machine(format!("signals cannot be taken: {error}")));
+        let loaded = signals.and_then(|signals| Ok((signals, Settings::load(sources)?)));
+        let result = match loaded {
+            Ok((signals, settings)) => {
                 let reporter = Reporter::start(ReportOptions {
                     terminal: terminal.clone(),
                     log_dir: settings.log_dir.clone(),
@@ -123,13 +130,14 @@ where
                 let session = Session {
                     events: reporter.events(),
                     terminal: terminal.clone(),
+                    signals,
                     reporter,
                     settings,
                 };
                 session.warn();
                 mode(session).await
             }
-            Err(errors) => Err(errors.into()),
+            Err(error) => Err(error),
         };
         result.unwrap_or_else(|error| {
             terminal.errors(error.failures());
@@ -167,12 +175,9 @@ pub(super) fn sources(config: &ConfigArgs, overrides: Vec<String>) -> Sources {
 }
 
 impl Session {
-    /// Takes signals from now on.
-    pub(super) fn listen_to_signals(&self) -> Result<StopSignal, CliError> {
-        let (stopper, stop) = Stopper::new();
-        signals::listen(stopper, self.terminal.clone())
-            .map_err(|error| CliError::Machine(format!("signals cannot be taken: {error}")))?;
-        Ok(stop)
+    /// From now on signals stop the run step by step.
+    pub(super) fn stop_signal(&self) -> StopSignal {
+        self.signals.orderly()
     }
 
     /// Waits until everything that was reported is written.

@@ -1,36 +1,102 @@
 //! What the signals of the operating system mean to a run.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::engine::{EXIT_INTERRUPTED, Stop, Stopper};
-use crate::report::Terminal;
+use crate::engine::{EXIT_INTERRUPTED, Stop, StopSignal, Stopper};
+use crate::report::{OneLine, Terminal};
 
-/// Takes signals for as long as a run lasts: SIGINT and SIGTERM stop it step by step, SIGHUP does
-/// not stop it half way.
-pub(super) fn listen(stopper: Stopper, terminal: Terminal) -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    actix::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => continue,
-            }
-            match stopper.step() {
-                Some(Stop::AfterAction) => terminal.say(
-                    "stopping: no new action starts, those under way are finished; a second signal drops them",
-                ),
-                Some(_) => terminal.say(
-                    "stopping now: connections are dropped and what was half sent is deleted; a third signal ends at once",
-                ),
-                None => {
-                    terminal.clear();
-                    std::process::exit(i32::from(EXIT_INTERRUPTED));
+/// Of what is under way, no more is named.
+const MOST_NAMED: usize = 5;
+
+/// The signals of this process.
+#[derive(Debug)]
+pub(super) struct Signals {
+    stop: StopSignal,
+    is_orderly: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Takes signals from now on. SIGINT and SIGTERM end the process at once, with the exit code of
+    /// an interrupt, until somebody asks for an orderly stop; SIGHUP is no reason to stop half way.
+    pub(super) fn listen(terminal: Terminal) -> std::io::Result<Self> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let (stopper, stop) = Stopper::new();
+        let is_orderly = Arc::new(AtomicBool::new(false));
+        let is_asked = Arc::clone(&is_orderly);
+        actix::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    _ = hangup.recv() => continue,
+                }
+                let step = if is_asked.load(Ordering::Relaxed) {
+                    stopper.step()
+                } else {
+                    None
+                };
+                match step {
+                    Some(step) => terminal.say(&words(step, &stopper.waits_for())),
+                    None => {
+                        terminal.clear();
+                        std::process::exit(i32::from(EXIT_INTERRUPTED));
+                    }
                 }
             }
-        }
-    });
-    Ok(())
+        });
+        Ok(Self { stop, is_orderly })
+    }
+
+    /// From now on signals stop the run step by step.
+    pub(super) fn orderly(&self) -> StopSignal {
+        self.is_orderly.store(true, Ordering::Relaxed);
+        self.stop.clone()
+    }
+}
+
+/// What is said of a step: what is waited for, and what a further signal does.
+fn words(step: Stop, busy: &[String]) -> String {
+    let named: Vec<String> = busy
+        .iter()
+        .take(MOST_NAMED)
+        .map(|what| OneLine(what).to_string())
+        .collect();
+    let more = match busy.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = named.join(", ");
+    match (step, busy.is_empty()) {
+        (Stop::Now, _) => "stopping now: connections are dropped, and what was half sent is deleted; a third signal ends at once".to_owned(),
+        (_, true) => "stopping: nothing new is begun, and nothing is under way".to_owned(),
+        (_, false) => format!(
+            "stopping: nothing new is begun; waiting for {named}{more}; a second signal drops that"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_is_named() {
+        let busy: Vec<String> = (1..=7)
+            .map(|n| format!("upload `a` in Region{n}\n"))
+            .collect();
+        let one = words(Stop::AfterAction, &busy[..1]);
+        assert!(one.contains("waiting for upload `a` in Region1"), "{one}");
+        assert!(
+            !one.contains('\n') && one.contains("second signal"),
+            "{one}"
+        );
+        assert!(words(Stop::AfterAction, &busy).contains("and 2 more"));
+        assert!(words(Stop::AfterAction, &[]).contains("nothing is under way"));
+        assert!(words(Stop::Now, &busy).contains("third signal"));
+    }
 }

@@ -27,7 +27,9 @@ pub async fn backup(
     events: &Events,
     stop: &StopSignal,
 ) -> Result<RunOutcome, StartError> {
-    let run = Prepared::new(settings, scope, Mode::Backup, events, stop).await?;
+    let prepared = Prepared::new(settings, scope, Mode::Backup, events, stop);
+    let prepared = stop.unless_stopping(prepared).await;
+    let run = prepared.ok_or(StartError::Interrupted)??;
     let mut tasks = run.tasks();
     let master = &run.fleet.master;
     if !scope.exclude.contains(master) {

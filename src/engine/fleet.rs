@@ -37,6 +37,9 @@ pub enum StartError {
         /// Those that there are.
         known: String,
     },
+    /// The run was stopped.
+    #[error("the run was interrupted before any region was begun")]
+    Interrupted,
     /// The coordinator is gone.
     #[error("the coordinator ended unexpectedly")]
     CoordinatorLost,
@@ -52,6 +55,7 @@ impl StartError {
             Self::Master(error) => error.code(),
             Self::Config(_) => ErrorCode::AuthFailed,
             Self::UnknownTarget { .. } => ErrorCode::RegionUnknown,
+            Self::Interrupted => ErrorCode::Interrupted,
             Self::SelectionLost | Self::CoordinatorLost => ErrorCode::Internal,
         }
     }
@@ -63,6 +67,7 @@ impl StartError {
             Self::UnknownTarget { .. } => {
                 "A region is written `Region` or `target:Region`, and a target is a section of the configuration."
             }
+            Self::Interrupted => "Nothing was changed: run again.",
             Self::Config(_) | Self::SelectionLost | Self::CoordinatorLost => self.code().hint(),
         }
     }

@@ -45,9 +45,13 @@ pub async fn run(
     events: &Events,
     stop: &StopSignal,
 ) -> Result<RunOutcome, StartError> {
-    let run = Prepared::new(settings, &options.scope, options.mode, events, stop).await?;
-    let inventory = Arc::new(run.fleet.inventory().await?);
-    let selections = select(&inventory, used_targets(&run.fleet, &run.chosen)).await?;
+    let begun = stop.unless_stopping(async {
+        let run = Prepared::new(settings, &options.scope, options.mode, events, stop).await?;
+        let inventory = Arc::new(run.fleet.inventory().await?);
+        let selections = select(&inventory, used_targets(&run.fleet, &run.chosen)).await?;
+        Ok::<_, StartError>((run, inventory, selections))
+    });
+    let (run, inventory, selections) = begun.await.ok_or(StartError::Interrupted)??;
     let tasks = run.tasks();
     run.announce(&tasks);
     for warning in inventory_warnings(&run.fleet, &inventory, &selections) {

@@ -112,6 +112,8 @@ pub struct ServerAnswer {
     pub message: String,
     /// `x-openstack-request-id`, by which the server's log is searched.
     pub request_id: Option<String>,
+    /// How long it asked to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 impl fmt::Display for ServerAnswer {
@@ -298,6 +300,40 @@ impl OpenStackError {
             Self::Status { answer, .. } => Some(answer.status),
             _ => None,
         }
+    }
+
+    /// True where asking again may help.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Status { answer, .. } => {
+                matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504)
+            }
+            Self::Unreachable { cause, .. } => cause.is_transient(),
+            Self::TimedOut { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// How long the server asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { answer, .. } => answer.retry_after,
+            _ => None,
+        }
+    }
+
+    /// The same error of a call that was tried so often, in that time.
+    #[must_use]
+    pub fn after(mut self, tries: u32, elapsed: Duration) -> Self {
+        if let Self::Status { call, .. }
+        | Self::Unreachable { call, .. }
+        | Self::TimedOut { call, .. }
+        | Self::BadAnswer { call, .. } = &mut self
+        {
+            call.tries = tries;
+            call.elapsed = elapsed;
+        }
+        self
     }
 
     /// True where the service would not take the token.

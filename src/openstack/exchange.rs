@@ -78,6 +78,7 @@ impl Said {
             status,
             message,
             request_id: request_id.filter(|id| !id.is_empty()),
+            retry_after: None,
         }
     }
 }
@@ -211,6 +212,19 @@ async fn read_start(mut response: reqwest::Response) -> Bytes {
     body.freeze()
 }
 
+/// A few words without secrets.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // A server's own words might repeat the token.
+            Self::Status { status, .. } => write!(f, "HTTP {status}"),
+            Self::Transport(cause) => cause.fmt(f),
+            Self::TimedOut(limit) => write!(f, "not done within {} s", limit.as_secs_f64()),
+            Self::TooLarge(_) => f.write_str("the answer is too large"),
+        }
+    }
+}
+
 impl Failure {
     pub(super) fn transport(error: reqwest::Error) -> Self {
         Self::Transport(TransportCause::of(&error.without_url()))
@@ -269,9 +283,16 @@ impl Failure {
     pub(super) fn into_error(self, call: CallRecord, secret: Option<&Secret>) -> OpenStackError {
         let call = Box::new(call);
         match self {
-            Self::Status { status, said, .. } => OpenStackError::Status {
+            Self::Status {
+                status,
+                said,
+                retry_after,
+            } => OpenStackError::Status {
                 call,
-                answer: Box::new(said.into_answer(status, secret)),
+                answer: Box::new(ServerAnswer {
+                    retry_after,
+                    ..said.into_answer(status, secret)
+                }),
             },
             Self::Transport(cause) => OpenStackError::Unreachable { call, cause },
             Self::TimedOut(limit) => OpenStackError::TimedOut { call, limit },

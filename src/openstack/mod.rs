@@ -42,7 +42,7 @@ pub use error::{CallRecord, OpenStackError, Operation, ServerAnswer};
 pub use listing::Listing;
 pub use patch::PatchOp;
 pub use reader::GlanceReader;
-pub use retry::RetryPolicy;
+pub use retry::{Notes, RetryPolicy};
 pub use service::GlanceOptions;
 pub use session::Session;
 pub use socket::{ContentSocket, NotSent};

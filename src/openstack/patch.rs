@@ -67,9 +67,15 @@ impl PatchOp {
         name == attribute
     }
 
-    /// True where doing it twice is refused.
-    fn is_once_only(&self) -> bool {
-        matches!(self, Self::Remove { .. })
+    /// True where the image is as this makes it.
+    fn is_done(&self, image: &Value) -> bool {
+        match self {
+            Self::Add { name, value } | Self::Replace { name, value } => {
+                is_same(&image[name.as_str()], value)
+            }
+            // An empty value stands for none, as in a list.
+            Self::Remove { name } => image.get(name).is_none_or(Value::is_null),
+        }
     }
 
     fn publishes(&self) -> bool {
@@ -91,9 +97,19 @@ pub(super) fn operation_of(ops: &[PatchOp]) -> Operation {
     }
 }
 
-/// True where doing the whole twice does the same as once.
-pub(super) fn is_repeatable(ops: &[PatchOp]) -> bool {
-    !ops.iter().any(PatchOp::is_once_only)
+/// True where an image, as Glance shows it, is as those operations make it.
+pub(super) fn is_done(ops: &[PatchOp], image: &Value) -> bool {
+    image.is_object() && ops.iter().all(|op| op.is_done(image))
+}
+
+/// Lists are tags, which have no order.
+fn is_same(found: &Value, wanted: &Value) -> bool {
+    match (found.as_array(), wanted.as_array()) {
+        (Some(found), Some(wanted)) => {
+            found.len() == wanted.len() && wanted.iter().all(|one| found.contains(one))
+        }
+        _ => found == wanted,
+    }
 }
 
 /// The name as a JSON pointer (RFC 6901).
@@ -132,6 +148,20 @@ mod tests {
             operation_of(&[hide, PatchOp::remove("nid")]),
             Operation::Update
         );
-        assert!(!is_repeatable(&[PatchOp::remove("nid")]));
+    }
+
+    #[test]
+    fn what_is_done_already_is_known_by_looking() {
+        let image = json!({"visibility": "public", "tags": ["a", "b"], "nid": "1"});
+        let ops = |ops: &[PatchOp]| is_done(ops, &image);
+        let tags = |tags: &[&str]| PatchOp::add("tags", tags.to_vec());
+        assert!(ops(&[
+            PatchOp::replace("visibility", "public"),
+            tags(&["b", "a"]),
+            PatchOp::remove("gone"),
+        ]));
+        assert!(!ops(&[PatchOp::add("nid", "2")]));
+        assert!(!ops(&[PatchOp::remove("nid")]));
+        assert!(!ops(&[tags(&["a"])]) && !ops(&[tags(&[])]));
     }
 }

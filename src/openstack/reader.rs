@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::error::Operation;
 use super::exchange::{self, AUTH_TOKEN, Failure, Request};
-use super::retry::{Repeat, Tries};
+use super::retry::{Notes, Repeat, RetryPolicy, Tries};
 use super::service::{CALL_TIMEOUT, GlanceOptions, Service};
 use super::wire::Listed;
 use super::{Download, EndpointUrl, Listing, OpenStackError, Session, listing, wire};
@@ -35,6 +35,19 @@ impl GlanceReader {
         Service::find(session, region, interface, options)
             .map(Arc::new)
             .map(Self)
+    }
+
+    /// The same reader, which tells of each failed try that is followed by another.
+    #[must_use]
+    pub fn telling(self, notes: Notes) -> Self {
+        let mut service = Arc::unwrap_or_clone(self.0);
+        service.notes = notes;
+        Self(Arc::new(service))
+    }
+
+    /// How often what may be repeated is repeated.
+    pub fn retry_policy(&self) -> &RetryPolicy {
+        &self.service().options.retry
     }
 
     /// The region.
@@ -90,15 +103,27 @@ impl GlanceReader {
     ///
     /// [`OpenStackError::is_gone`] where there is none of that id.
     pub async fn show(&self, id: &ImageId) -> Result<Image, OpenStackError> {
+        let json = self.show_raw(id).await?;
+        wire::read_image(&json).ok_or_else(|| {
+            let service = self.service();
+            service.bad_answer(&self.show_request(id), "the answer is no image")
+        })
+    }
+
+    /// The same, with every attribute as Glance gave it.
+    pub(super) async fn show_raw(&self, id: &ImageId) -> Result<Value, OpenStackError> {
         let service = self.service();
-        let url = service.endpoint.v2(&["images", id.as_str()]);
-        let request = service.request(Operation::Show, Method::GET, url);
+        let request = self.show_request(id);
         let (answer, _) = service
             .call(&request, Repeat::Freely, CALL_TIMEOUT, None)
             .await?;
-        let json = service.json(&request, &answer)?;
-        wire::read_image(&json)
-            .ok_or_else(|| service.bad_answer(&request, "the answer is no image"))
+        service.json(&request, &answer)
+    }
+
+    fn show_request(&self, id: &ImageId) -> Request {
+        let service = self.service();
+        let url = service.endpoint.v2(&["images", id.as_str()]);
+        service.request(Operation::Show, Method::GET, url)
     }
 
     /// Fetches the content of an image (Image API v2, "Download binary image data").

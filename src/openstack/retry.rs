@@ -1,6 +1,8 @@
 //! What is asked again when it failed, how often, and after which pauses.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,6 +21,30 @@ pub struct RetryPolicy {
     pub longest_pause: Duration,
 }
 
+/// Is told of each failed try that is followed by another, in a few words without secrets. By default
+/// nobody is.
+#[derive(Clone, Default)]
+pub struct Notes(Option<Arc<dyn Fn(String) + Send + Sync>>);
+
+impl Notes {
+    /// Tells that function.
+    pub fn new(tell: impl Fn(String) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    pub(super) fn tell(&self, note: impl FnOnce() -> String) {
+        if let Some(tell) = &self.0 {
+            tell(note());
+        }
+    }
+}
+
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notes")
+    }
+}
+
 /// The longest `Retry-After` that is waited for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(2);
 
@@ -29,6 +55,16 @@ impl RetryPolicy {
             retries,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(15),
+        }
+    }
+
+    /// How long to wait after that many tries have failed; none where the server wants to be left
+    /// alone (`Retry-After`) for longer than is waited.
+    pub fn pause_after(&self, tries: u32, retry_after: Option<Duration>) -> Option<Duration> {
+        match retry_after {
+            Some(pause) if pause > LONGEST_RETRY_AFTER => None,
+            Some(pause) => Some(pause),
+            None => Some(self.pause(tries.saturating_sub(1))),
         }
     }
 
@@ -89,11 +125,7 @@ impl<'a> Tries<'a> {
         if !may_repeat || self.count > self.policy.retries {
             return None;
         }
-        let pause = match failure.retry_after() {
-            Some(pause) if pause > LONGEST_RETRY_AFTER => return None,
-            Some(pause) => pause,
-            None => self.policy.pause(self.count - 1),
-        };
+        let pause = self.policy.pause_after(self.count, failure.retry_after())?;
         // Better the server's own word now than a timeout after a pause.
         if self
             .deadline

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::error::Operation;
 use super::exchange::{self, Answer, Failure, Request};
-use super::retry::{Repeat, Tries};
+use super::retry::{Notes, Repeat, Tries};
 use super::{EndpointUrl, OpenStackError, RetryPolicy, Session};
 use crate::model::{Interface, RegionName};
 
@@ -42,6 +42,7 @@ pub(super) struct Service {
     pub(super) region: RegionName,
     pub(super) endpoint: EndpointUrl,
     pub(super) options: GlanceOptions,
+    pub(super) notes: Notes,
 }
 
 impl Service {
@@ -71,6 +72,7 @@ impl Service {
             region: name,
             endpoint,
             options,
+            notes: Notes::default(),
         })
     }
 
@@ -126,7 +128,11 @@ impl Service {
             let Some(pause) = tries.next(&failure) else {
                 return Err(failure.into_error(request.record(&tries), Some(&token.secret)));
             };
-            tracing::debug!(region = %self.region, method = %request.method, "a call is repeated");
+            self.notes.tell(|| {
+                let record = request.record(&tries);
+                let seconds = pause.as_secs_f64();
+                format!("{record}: {failure}; tries again in {seconds:.1} s")
+            });
             sleep(pause).await;
         }
     }

@@ -8,14 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use url::{Position, Url};
-use uuid::Uuid;
 
 use super::client::USER_AGENT;
-use super::error::Operation;
+use super::error::{CallRecord, Operation};
 use super::exchange::{self, AUTH_TOKEN, Answer, Failure, Request};
-use super::retry::{Repeat, Tries};
+use super::retry::{Notes, Repeat, Tries};
 use super::service::{CALL_TIMEOUT, GlanceOptions};
 use super::{
     ContentSocket, GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session,
@@ -85,6 +84,12 @@ impl NewImage {
 }
 
 impl GlanceWriter {
+    /// The same writer, which tells of each failed try that is followed by another.
+    #[must_use]
+    pub fn telling(self, notes: Notes) -> Self {
+        Self(self.0.telling(notes))
+    }
+
     /// A writer to the region of that bare name, at its endpoint of that interface.
     ///
     /// # Errors
@@ -110,18 +115,17 @@ impl GlanceWriter {
 
     /// Creates an image without content (Image API v2, "Create image").
     ///
-    /// The id is chosen here. So the call can be repeated where its answer was lost, and never
-    /// makes two images.
+    /// The id is the caller's, a new UUID that nobody else can know. So the call can be repeated where
+    /// its answer was lost, and never makes two images.
     ///
     /// # Errors
     ///
     /// Codes `create_failed`, `quota_exceeded`, `region_unreachable` and those of a log-in.
-    pub async fn create(&self, image: &NewImage) -> Result<Image, OpenStackError> {
+    pub async fn create(&self, id: &ImageId, image: &NewImage) -> Result<Image, OpenStackError> {
         let service = self.service();
-        let id = ImageId::new(&Uuid::new_v4().to_string());
         let url = service.endpoint.v2(&["images"]);
         let mut request = service.request(Operation::Create, Method::POST, url);
-        let body = Bytes::from(image.to_json(&id).to_string());
+        let body = Bytes::from(image.to_json(id).to_string());
         request.body = Some((HeaderValue::from_static("application/json"), body));
         let result = service
             .call(&request, Repeat::Freely, CALL_TIMEOUT, None)
@@ -130,7 +134,7 @@ impl GlanceWriter {
             Ok((answer, _)) => self.read_image(&request, &answer.body),
             // Of an id that nobody else can know, 409 says that an earlier try has made it.
             Err(error) if error.status() == Some(409) && was_repeated(&error) => {
-                match self.show(&id).await {
+                match self.show(id).await {
                     Ok(made) if made.status == ImageStatus::Queued => Ok(made),
                     _ => Err(error),
                 }
@@ -218,7 +222,21 @@ impl GlanceWriter {
         Err(failure.into_error(request.record(&tries), Some(&token.secret)))
     }
 
-    /// Changes metadata: all operations together or none (Image API v2, "Update image").
+    /// The record of so many tries to send content, for an error that no answer gives.
+    pub fn upload_record(&self, id: &ImageId, tries: u32, elapsed: Duration) -> CallRecord {
+        let service = self.service();
+        let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
+        let request = service.request(Operation::Upload, Method::PUT, url);
+        let first = Tries::new(&service.options.retry, Repeat::IfNotReceived, None);
+        CallRecord {
+            tries,
+            elapsed,
+            ..request.record(&first)
+        }
+    }
+
+    /// Changes metadata: all operations together or none (Image API v2, "Update image"). Where nobody
+    /// knows what became of a try, the image is looked at before the next one.
     ///
     /// # Errors
     ///
@@ -233,13 +251,42 @@ impl GlanceWriter {
             HeaderValue::from_static("application/openstack-images-v2.1-json-patch"),
             Bytes::from(body.to_string()),
         ));
-        let repeat = if patch::is_repeatable(ops) {
-            Repeat::Freely
-        } else {
-            Repeat::IfNotReceived
-        };
-        let (answer, _) = service.call(&request, repeat, CALL_TIMEOUT, None).await?;
-        self.read_image(&request, &answer.body)
+        let policy = &service.options.retry;
+        let (started, mut tries) = (Instant::now(), 0);
+        loop {
+            let called = service
+                .call(&request, Repeat::IfNotReceived, CALL_TIMEOUT, None)
+                .await;
+            let error = match called {
+                Ok((answer, _)) => return self.read_image(&request, &answer.body),
+                Err(error) => error,
+            };
+            tries += error.call().map_or(1, |call| call.tries);
+            let pause = if error.may_pass() && tries <= policy.retries {
+                policy.pause_after(tries, error.retry_after())
+            } else {
+                None
+            };
+            let Some(pause) = pause else {
+                return Err(error.after(tries, started.elapsed()));
+            };
+            service.notes.tell(|| {
+                format!(
+                    "{error}; looks and tries again in {:.1} s",
+                    pause.as_secs_f64()
+                )
+            });
+            sleep(pause).await;
+            // Nobody knows what became of it but the server.
+            match self.show_raw(id).await {
+                Ok(image) if patch::is_done(ops, &image) => {
+                    return wire::read_image(&image)
+                        .ok_or_else(|| service.bad_answer(&request, "the answer is no image"));
+                }
+                Ok(_) => {}
+                Err(_) => return Err(error.after(tries, started.elapsed())),
+            }
+        }
     }
 
     /// Deletes an image (Image API v2, "Delete image"). One that is gone when the call had to be

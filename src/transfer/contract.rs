@@ -79,14 +79,17 @@ impl Cloud {
         let folder = ImagesDir::new(self.sandbox.images_dir("Master").unwrap());
         let content = folder.find(&id, image.size.unwrap())?;
         let made = writer
-            .create(&NewImage {
-                name: image.name.clone(),
-                disk_format: image.disk_format.clone(),
-                container_format: image.container_format.clone(),
-                properties: image.properties.clone(),
-                tags: ["glancesync-incomplete".to_owned()].into(),
-                ..NewImage::default()
-            })
+            .create(
+                &ImageId::new(&uuid::Uuid::new_v4().to_string()),
+                &NewImage {
+                    name: image.name.clone(),
+                    disk_format: image.disk_format.clone(),
+                    container_format: image.container_format.clone(),
+                    properties: image.properties.clone(),
+                    tags: ["glancesync-incomplete".to_owned()].into(),
+                    ..NewImage::default()
+                },
+            )
             .await?;
         assert_eq!(made.status, ImageStatus::Queued);
         assert_eq!(made.visibility, Visibility::Private);

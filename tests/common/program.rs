@@ -170,6 +170,11 @@ impl Running {
         assert!(sent.success(), "kill -s {name} {id}");
     }
 
+    /// True once it is over.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("wait").is_some()
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait(self) -> Outcome {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use glancesync::sandbox::{Effect, Fault};
+use glancesync::sandbox::{Effect, Fault, When};
 use serde_json::json;
 
-use crate::common::{Fleet, NewImage, Outcome, poll};
+use crate::common::{Fleet, NewImage, Outcome, Program, poll};
 
 /// Two images, of which the first takes `RegionTwo` a few seconds to read.
 fn slow_upload() -> Fleet {
@@ -69,4 +69,129 @@ fn the_second_signal_clears_away_what_is_under_way() {
     let fleet = slow_upload();
     let outcome = interrupt(&fleet, &["TERM", "INT"]);
     assert_eq!(fleet.region("RegionTwo").names(), [""; 0], "{outcome}");
+}
+
+/// Starts a run in the region whose first such request hangs, and sends it that signal then.
+#[track_caller]
+fn interrupt_at(method: &str, path: &str, when: When, signals: &[&str]) -> (Fleet, Outcome) {
+    let fleet = Fleet::embedded(|_| ());
+    fleet.master().create(NewImage::new("a", "abc"));
+    let hang = Fault::new(method, path, Effect::Hang { when }).on(1, 1);
+    fleet.sandbox().set_faults("RegionTwo", vec![hang]).unwrap();
+    let running = fleet.glancesync(&["RegionTwo", "RegionThree"]).start();
+    let is_held = || {
+        let requests = fleet.sandbox().requests("RegionTwo").unwrap();
+        requests.iter().any(|request| request.held).then_some(())
+    };
+    poll(Duration::from_mins(1), is_held).expect("a request that hangs");
+    for signal in signals {
+        running.signal(signal);
+        // So that they are two signals and not one.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    (fleet, running.wait().expect(130))
+}
+
+#[test]
+fn a_list_is_not_waited_for_and_every_region_that_is_not_done_says_so() {
+    let (fleet, outcome) = interrupt_at("GET", "/v2/images", When::Before, &["INT"]);
+    let errors = outcome.events_named("error");
+    let told: Vec<_> = errors
+        .iter()
+        .map(|error| (&error["code"], &error["region"]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (&json!("interrupted"), &json!("RegionTwo")),
+            (&json!("interrupted"), &json!("RegionThree"))
+        ],
+        "{outcome}"
+    );
+    assert_eq!(outcome.results(), ["RegionTwo failed"]);
+    assert_eq!(fleet.region("RegionTwo").names(), [""; 0]);
+}
+
+#[test]
+fn what_hangs_is_dropped_and_leaves_nothing_behind() {
+    for (method, path) in [("POST", "/v2/images"), ("PUT", "/v2/images/*/file")] {
+        for when in [When::Before, When::After] {
+            let (fleet, outcome) = interrupt_at(method, path, when, &["INT", "TERM"]);
+            assert_eq!(fleet.region("RegionTwo").names(), [""; 0], "{outcome}");
+            outcome.assert_fails("interrupted a");
+        }
+    }
+}
+
+#[test]
+fn a_third_signal_ends_at_once() {
+    // The hanging deletion of what was half sent has some time of its own, which is not waited for.
+    let fleet = Fleet::embedded(|_| ());
+    fleet.master().create(NewImage::new("a", "abc"));
+    let hang = |method, path| Fault::new(method, path, Effect::Hang { when: When::Before });
+    let faults = vec![
+        hang("PUT", "/v2/images/*/file"),
+        hang("DELETE", "/v2/images/*"),
+    ];
+    fleet.sandbox().set_faults("RegionTwo", faults).unwrap();
+    let running = fleet.glancesync(&["RegionTwo"]).start();
+    let held = |number: usize| {
+        let requests = fleet.sandbox().requests("RegionTwo").unwrap();
+        let held = requests.iter().filter(|request| request.held).count();
+        (held >= number).then_some(())
+    };
+    poll(Duration::from_mins(1), || held(1)).expect("an upload that hangs");
+    for signal in ["INT", "INT"] {
+        running.signal(signal);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let deleting = || {
+        let requests = fleet.sandbox().requests("RegionTwo").unwrap();
+        let mut requests = requests.iter();
+        requests
+            .any(|request| request.method == "DELETE")
+            .then_some(())
+    };
+    poll(Duration::from_mins(1), deleting).expect("a deletion under way");
+    running.signal("INT");
+    let outcome = running.wait().expect(130);
+    assert!(outcome.events_named("run_finished").is_empty(), "{outcome}");
+}
+
+#[test]
+fn a_terminal_that_closes_stops_nothing() {
+    let fleet = slow_upload();
+    let running = fleet.glancesync(&["RegionTwo"]).start();
+    let uploading = || {
+        let images = fleet.region("RegionTwo").images();
+        let mut images = images.iter();
+        images
+            .any(|image| image["status"] == "saving")
+            .then_some(())
+    };
+    poll(Duration::from_mins(1), uploading).expect("an upload under way");
+    running.signal("HUP");
+    running.wait().expect(0);
+    assert_eq!(fleet.region("RegionTwo").names(), ["a", "b"]);
+}
+
+#[test]
+fn a_person_is_told_what_is_waited_for() {
+    let fleet = slow_upload();
+    let path = fleet.write_private("glancesync.conf", &fleet.config().text());
+    let running = Program::bare(&fleet)
+        .args(["--config-file".into(), path.into_os_string()])
+        .args(["RegionTwo"])
+        .start();
+    let uploading = || {
+        let images = fleet.region("RegionTwo").images();
+        let mut images = images.iter();
+        images
+            .any(|image| image["status"] == "saving")
+            .then_some(())
+    };
+    poll(Duration::from_mins(1), uploading).expect("an upload under way");
+    running.signal("INT");
+    let outcome = running.wait().expect(130);
+    outcome.assert_says("waiting for upload `a` in RegionTwo; a second signal drops that");
 }

@@ -33,6 +33,21 @@ fn a_second_run_ends_with_3_and_names_the_first() {
 }
 
 #[test]
+fn a_signal_ends_the_waiting() {
+    let (fleet, _lock) = held();
+    let before = fleet.snapshot();
+    let waiting = fleet
+        .glancesync(&["--wait-lock", "600", "RegionTwo"])
+        .start();
+    // Nothing tells from outside that it waits but that it neither ends nor works.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    waiting.signal("TERM");
+    let outcome = waiting.wait().expect(130);
+    outcome.assert_fails("interrupted");
+    assert_eq!(fleet.snapshot(), before);
+}
+
+#[test]
 fn read_only_modes_take_no_lock() {
     let (fleet, _lock) = held();
     for mode in [

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::state::{Exclusive, Queue};
 use crate::engine::outcome::RegionOutcome;
-use crate::engine::region::{RegionActor, RegionTask, RegionWork, RunRegion};
+use crate::engine::region::{RegionActor, RegionTask, RegionWork, RunRegion, interrupted};
 use crate::engine::shutdown::StopSignal;
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::EndpointUrl;
@@ -63,7 +63,10 @@ impl Coordinator {
 
     fn start_regions(&mut self, context: &mut Context<Self>) {
         if self.stop.is_stopping() {
-            self.queue.abandon();
+            for task in self.queue.abandon() {
+                let failure = interrupted(&task.region, "before this region was begun");
+                self.events.error(Some(&task.region), failure);
+            }
         }
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             let Some((place, task)) = self.queue.start_next() else {
@@ -272,8 +275,10 @@ mod tests {
 
     #[test]
     fn no_region_starts_after_a_stop() {
-        let (outcomes, _, _) = run(&["A", "Stop", "C", "D"], 1);
+        let (outcomes, failures, _) = run(&["A", "Stop", "C", "D"], 1);
         assert_eq!(outcomes, ["A: Synchronised", "Stop: Synchronised"]);
+        let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
+        assert_eq!(codes, [ErrorCode::Interrupted; 2]);
     }
 
     #[test]

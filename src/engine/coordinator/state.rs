@@ -52,9 +52,9 @@ impl<T: Exclusive, R> Queue<T, R> {
         self.results[place] = Some(result);
     }
 
-    /// No waiting region starts any more.
-    pub(super) fn abandon(&mut self) {
-        self.waiting.clear();
+    /// No waiting region starts any more. Gives those that were waiting, in run order.
+    pub(super) fn abandon(&mut self) -> Vec<T> {
+        self.waiting.drain(..).map(|(_, task)| task).collect()
     }
 
     /// The results, in run order, once nothing waits or runs; before that nothing.
@@ -97,7 +97,7 @@ mod tests {
     fn what_was_abandoned_has_no_result() {
         let mut queue = Queue::new(vec![Task("a", ""), Task("b", "")]);
         let (place, _) = queue.start_next().unwrap();
-        queue.abandon();
+        assert_eq!(queue.abandon().len(), 1);
         assert!(queue.start_next().is_none());
         queue.ended(place, None, 1);
         assert_eq!(queue.take_results().unwrap(), [1]);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures_util::future::LocalBoxFuture;
 
 use super::actor::RegionWork;
-use super::task::{RegionJob, RegionTask, failure, failure_of};
+use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
 use crate::engine::outcome::RegionOutcome;
 use crate::engine::shutdown::StopSignal;
 use crate::model::{ErrorCode, RegionName};
@@ -76,10 +76,8 @@ impl Backup {
             .map_err(|error| failure_of(&error))?;
         let listed = tokio::select! {
             listed = reader.list_raw(&Listing::All) => listed.map_err(|error| failure_of(&error))?,
-            () = self.stop.now() => {
-                let code = ErrorCode::Interrupted;
-                let message = format!("{region}: the list of its images was interrupted");
-                return Err(failure(code, message, code.hint()));
+            () = self.stop.stopping() => {
+                return Err(interrupted(region, "before its images were listed"));
             }
         };
         let images = listed.len();

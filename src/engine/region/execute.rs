@@ -8,8 +8,10 @@ use super::failure::StepError;
 use super::pipeline::{RunContext, Sums, failure_of_image};
 use super::send::Sent;
 use super::state::{Disposal, RegionState, Step, is_upload};
-use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, Visibility, Warning, WarningCode};
-use crate::openstack::{GlanceWriter, PatchOp};
+use super::task::interrupted;
+use crate::engine::shutdown::Busy;
+use crate::model::{ActionKind, ImageId, RegionName, Visibility, Warning, WarningCode};
+use crate::openstack::{GlanceWriter, OpenStackError, PatchOp};
 use crate::plan::{
     Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, Stage, Untag, Upload,
 };
@@ -28,20 +30,17 @@ pub(super) struct Executor<'a> {
     pub(super) begun: HashMap<String, (Instant, Sent)>,
 }
 
+/// What became of an old image.
+enum Fate {
+    Deleted,
+    Kept,
+}
+
 impl Executor<'_> {
     pub(super) async fn run(&mut self) {
         loop {
             if self.context.stop.is_stopping() && self.state.interrupt() {
-                self.error(Failure {
-                    code: ErrorCode::Interrupted,
-                    message: format!(
-                        "{}: the run was interrupted before everything was done",
-                        self.region
-                    ),
-                    hint: ErrorCode::Interrupted.hint().to_owned(),
-                    image: None,
-                    action: None,
-                });
+                self.error(interrupted(self.region, "before everything was done"));
             }
             match self.state.next() {
                 Some(Step::Act(Action::Upload(upload))) => self.upload(&upload).await,
@@ -61,12 +60,12 @@ impl Executor<'_> {
         for untag in untags {
             let tags: Vec<String> = untag.tags.iter().cloned().collect();
             let ops = [PatchOp::add("tags", tags)];
-            if let Err(error) = self.writer.patch(&untag.image_id, &ops).await {
+            let untagged = self.writer.patch(&untag.image_id, &ops);
+            let untagged = self.context.stop.unless_stopping(untagged).await;
+            if let Some(Err(error)) = untagged {
                 let id = &untag.image_id;
                 let what = format!("leaves a tag of `{}` ({id}) for the next run", untag.image);
-                self.context
-                    .events
-                    .note(self.region, format!("{what}: {error}"));
+                self.note(format!("{what}: {error}"));
             }
         }
     }
@@ -74,7 +73,7 @@ impl Executor<'_> {
     async fn upload(&mut self, upload: &Upload) {
         let started = Instant::now();
         let leftover = upload.leftover.as_ref();
-        self.started(&ActionFacts {
+        let _busy = self.started(&ActionFacts {
             action: upload.kind(),
             image: upload.image.clone(),
             image_id: leftover.map(|leftover| leftover.image_id.clone()),
@@ -94,9 +93,15 @@ impl Executor<'_> {
 
     async fn dispose(&mut self, disposal: &Disposal) {
         let upload = &disposal.upload;
-        let result = self.deal_with_old(disposal).await;
+        let _busy = self.busy(upload.kind(), &upload.image);
+        let dealt_with = self.deal_with_old(disposal);
+        let result = self.context.stop.unless_overdue(dealt_with).await;
+        let result = result.unwrap_or(Err(StepError::Interrupted));
+        if let Ok(Fate::Deleted) = result {
+            self.state.deleted(&disposal.old.image_id);
+        }
         match result {
-            Ok(()) => {
+            Ok(_) => {
                 self.state.finished(&upload.image);
                 if let Some((started, sent)) = self.begun.remove(&upload.image) {
                     self.upload_finished(upload, sent, started);
@@ -106,27 +111,29 @@ impl Executor<'_> {
         }
     }
 
-    async fn deal_with_old(&mut self, disposal: &Disposal) -> Result<(), StepError> {
+    async fn deal_with_old(&self, disposal: &Disposal) -> Result<Fate, StepError> {
         let old = &disposal.old.image_id;
         let name = &disposal.upload.image;
-        if disposal.old.is_kept() {
+        let fate = if disposal.old.is_kept() {
             self.rename_old(old, name).await?;
+            Fate::Kept
         } else {
             match self.writer.delete(old).await {
                 Err(error) if error.is_in_use() => {
                     self.warn_in_use(old, name);
                     self.rename_old(old, name).await?;
+                    Fate::Kept
                 }
                 Err(error) if !error.is_gone() => return Err(error.into()),
-                _ => self.state.deleted(old),
+                _ => Fate::Deleted,
             }
-        }
+        };
         let leftover = disposal.upload.leftover.as_ref();
         let published = leftover.filter(|leftover| leftover.stage == Stage::Published);
         let tags = published.map_or_else(Vec::new, |it| it.tags.iter().cloned().collect());
         let untag = [PatchOp::add("tags", tags)];
         self.writer.patch(&disposal.new_id, &untag).await?;
-        Ok(())
+        Ok(fate)
     }
 
     async fn rename_old(&self, old: &ImageId, name: &str) -> Result<(), StepError> {
@@ -165,35 +172,54 @@ impl Executor<'_> {
             image_id: Some(id.clone()),
             bytes: 0,
         };
-        self.started(&facts);
-        let result = match action {
-            Action::DeleteLeftover { .. } => match self.writer.delete(&id).await {
-                Err(error) if error.is_gone() => Ok(()),
-                result => result,
-            },
-            Action::MarkObsolete { change, .. } | Action::UpdateMetadata { change, .. } => {
-                self.writer.patch(&id, &change_ops(change)).await.map(drop)
-            }
-            Action::UpdateAmi { parts, .. } => match part_ops(parts) {
-                // An earlier run got as far as this.
-                ops if ops.is_empty() => Ok(()),
-                ops => self.writer.patch(&id, &ops).await.map(drop),
-            },
-            Action::Upload(_) => return,
-        };
-        match result {
-            Ok(()) => {
+        let _busy = self.started(&facts);
+        let changed = self.change(action, &id);
+        match self.context.stop.unless_overdue(changed).await {
+            Some(Ok(())) => {
                 self.state.updated(action);
                 self.finished(&facts, id, started);
             }
-            Err(error) => self.failed(&facts.image, facts.action, error.into()),
+            Some(Err(error)) => self.failed(&facts.image, facts.action, error.into()),
+            None => self.failed(&facts.image, facts.action, StepError::Interrupted),
         }
     }
 
-    fn started(&self, facts: &ActionFacts) {
+    async fn change(&self, action: &Action, id: &ImageId) -> Result<(), OpenStackError> {
+        let ops = match action {
+            Action::DeleteLeftover { .. } => {
+                return match self.writer.delete(id).await {
+                    Err(error) if error.is_gone() => Ok(()),
+                    result => result,
+                };
+            }
+            Action::MarkObsolete { change, .. } | Action::UpdateMetadata { change, .. } => {
+                change_ops(change)
+            }
+            Action::UpdateAmi { parts, .. } => part_ops(parts),
+            Action::Upload(_) => Vec::new(),
+        };
+        // An earlier run got as far as this.
+        if ops.is_empty() {
+            return Ok(());
+        }
+        self.writer.patch(id, &ops).await.map(drop)
+    }
+
+    fn started(&self, facts: &ActionFacts) -> Busy {
         self.context
             .events
             .emit(Some(self.region), EventKind::ActionStarted(facts.clone()));
+        self.busy(facts.action, &facts.image)
+    }
+
+    /// Says what is waited for should the run be stopped now.
+    fn busy(&self, action: ActionKind, image: &str) -> Busy {
+        let what = format!("{action} `{image}` in {}", self.region);
+        self.context.stop.busy(what)
+    }
+
+    pub(super) fn note(&self, message: String) {
+        self.context.events.note(self.region, message);
     }
 
     fn upload_finished(&mut self, upload: &Upload, sent: Sent, started: Instant) {

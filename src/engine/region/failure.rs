@@ -1,7 +1,9 @@
 //! Why a step of a region failed.
 
+use std::time::Duration;
+
 use crate::model::{ActionKind, ContentHash, ErrorCode, ImageId};
-use crate::openstack::OpenStackError;
+use crate::openstack::{CallRecord, OpenStackError};
 use crate::report::event::Failure;
 use crate::transfer::{SourceError, TransferError};
 
@@ -18,6 +20,12 @@ pub(super) enum StepError {
     /// The content could not be sent.
     #[error("{0}")]
     Transfer(#[from] TransferError),
+    /// The content could not be sent, and no answer says why.
+    #[error("{call}: {source}")]
+    Upload {
+        source: TransferError,
+        call: Box<CallRecord>,
+    },
     /// The content could not be had.
     #[error("{0}")]
     Source(#[from] SourceError),
@@ -39,7 +47,7 @@ pub(super) enum StepError {
     #[error("somebody else changed the image {0} meanwhile, so it is left alone: run again")]
     Changed(ImageId),
     /// The run was told to drop its connections.
-    #[error("the upload was interrupted, and what had arrived was deleted")]
+    #[error("the run was told to stop at once before this was done")]
     Interrupted,
     /// A thread that reads files is gone.
     #[error("the thread that reads the content ended unexpectedly")]
@@ -72,14 +80,59 @@ impl StepError {
             Self::Source(_) => true,
             Self::Mismatch { is_source, .. } => *is_source,
             Self::Transfer(error) => matches!(error, TransferError::Source(_)),
+            Self::Upload { .. } => false,
             Self::OpenStack { .. } | Self::Changed(_) | Self::Interrupted | Self::Lost => false,
+        }
+    }
+
+    /// True where it may help to send the content again, once it is known what became of the image.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Transfer(TransferError::OpenStack(source)) | Self::OpenStack { source, .. } => {
+                // The image is not what it was: it has to be looked at.
+                source.may_pass() || matches!(source.status(), Some(404 | 409 | 410))
+            }
+            Self::Transfer(error) => !matches!(error, TransferError::Source(_)),
+            _ => false,
+        }
+    }
+
+    /// How long the server asked to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Transfer(TransferError::OpenStack(source)) | Self::OpenStack { source, .. } => {
+                source.retry_after()
+            }
+            _ => None,
+        }
+    }
+
+    /// True where the server says that the fault is its own.
+    pub(super) fn is_server_fault(&self) -> bool {
+        match self {
+            Self::Transfer(TransferError::OpenStack(source)) => source.status() == Some(500),
+            _ => false,
+        }
+    }
+
+    /// The failure of an upload, with all that was tried.
+    pub(super) fn after(self, call: CallRecord) -> Self {
+        match self {
+            Self::Transfer(TransferError::OpenStack(error)) => {
+                Self::Transfer(error.after(call.tries, call.elapsed).into())
+            }
+            Self::Transfer(source) if !matches!(source, TransferError::Source(_)) => Self::Upload {
+                source,
+                call: Box::new(call),
+            },
+            other => other,
         }
     }
 
     fn code(&self) -> ErrorCode {
         match self {
             Self::OpenStack { source, code } => code.unwrap_or_else(|| source.code()),
-            Self::Transfer(error) => error.code(),
+            Self::Transfer(error) | Self::Upload { source: error, .. } => error.code(),
             Self::Source(error) => error.code(),
             Self::Mismatch { .. } => ErrorCode::ChecksumMismatch,
             Self::Changed(_) => ErrorCode::UpdateFailed,
@@ -91,7 +144,7 @@ impl StepError {
     fn hint(&self) -> &'static str {
         match self {
             Self::OpenStack { source, code: None } => source.hint(),
-            Self::Transfer(error) => error.hint(),
+            Self::Transfer(error) | Self::Upload { source: error, .. } => error.hint(),
             other => other.code().hint(),
         }
     }

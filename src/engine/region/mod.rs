@@ -1,11 +1,12 @@
 //! One region of a run, from its list to its last action.
 //!
 //! `actor` is told by the coordinator to start on a `task` and answers with the outcome. Its work is
-//! one of two: `pipeline` lists and decides, `state` says what comes next, `execute` and `send` do
+//! one of two: `pipeline` lists and decides, `state` says what comes next, `execute`, `send` and `bring` do
 //! it; or `backup` lists and writes a file.
 
 mod actor;
 mod backup;
+mod bring;
 mod execute;
 mod failure;
 mod pipeline;
@@ -16,7 +17,7 @@ mod task;
 pub(super) use actor::{RegionActor, RegionWork, RunRegion};
 pub(super) use backup::Backup;
 pub(super) use pipeline::{Pipeline, RunContext};
-pub(super) use task::{RegionTask, failure_of, unknown_region};
+pub(super) use task::{RegionTask, failure_of, interrupted, unknown_region};
 
 #[cfg(test)]
 pub(crate) use state::{Disposal, RegionState, Step};

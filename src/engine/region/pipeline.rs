@@ -9,11 +9,13 @@ use futures_util::future::LocalBoxFuture;
 use super::actor::RegionWork;
 use super::execute::Executor;
 use super::state::RegionState;
-use super::task::{RegionJob, RegionTask, failure_of, unknown_region};
+use super::task::{RegionJob, RegionTask, failure_of, interrupted, unknown_region};
 use crate::engine::outcome::RegionOutcome;
 use crate::engine::shutdown::StopSignal;
 use crate::model::{ErrorCode, Image, RegionName, Status, TargetName, Warning};
-use crate::openstack::{GlanceReader, GlanceWriter, Listing, MasterEndpoints, OpenStackError};
+use crate::openstack::{
+    GlanceReader, GlanceWriter, Listing, MasterEndpoints, Notes, OpenStackError,
+};
 use crate::plan::{self, ImageFilter, Plan, PlannedFailure, RegionImages, Selection};
 use crate::report::Events;
 use crate::report::event::{EventKind, Failure, Mode, RegionResult};
@@ -97,12 +99,20 @@ impl RegionRun<'_> {
     }
 
     async fn try_process(&mut self, job: &RegionJob) -> Result<(), OpenStackError> {
-        let reader = job.target.reader(&self.region.region)?;
+        let reader = job
+            .target
+            .reader(&self.region.region)?
+            .telling(self.notes());
         let Some(selection) = self.context.selections.get(&self.region.target) else {
             self.fail(unknown_region(self.region));
             return Ok(());
         };
-        let mut plan = self.decide(job, selection, &reader).await?;
+        let decided = self.decide(job, selection, &reader);
+        let Some(decided) = self.context.stop.unless_stopping(decided).await else {
+            self.fail(interrupted(self.region, "before its images were listed"));
+            return Ok(());
+        };
+        let mut plan = decided?;
         if self.context.mode != Mode::Status {
             self.look_for_content(&mut plan).await;
         }
@@ -215,7 +225,8 @@ impl RegionRun<'_> {
             job.target.settings.interface,
             job.target.glance_options(),
             &self.context.master,
-        )?;
+        )?
+        .telling(self.notes());
         let mut executor = Executor {
             region: self.region,
             context: self.context,
@@ -237,6 +248,12 @@ impl RegionRun<'_> {
         executor.run().await;
         self.statuses = executor.state.now(&plan.images);
         Ok(())
+    }
+
+    /// Has each failed try that is followed by another written into the region's log.
+    fn notes(&self) -> Notes {
+        let (events, region) = (self.context.events.clone(), self.region.clone());
+        Notes::new(move |note| events.note(&region, note))
     }
 
     fn fail(&mut self, failure: Failure) {

@@ -102,24 +102,7 @@ impl Executor<'_> {
         Ok((claimed.status == ImageStatus::Queued).then_some(claimed))
     }
 
-    /// Creates an image, or takes one without content, and fills it.
-    async fn bring(&self, wanted: &Upload, begun: Option<ImageId>) -> Result<Image, StepError> {
-        let content = self.content(wanted).await?;
-        let id = match begun {
-            Some(id) => id,
-            None => self.writer.create(&self.new_image(wanted)).await?.id,
-        };
-        let filled = tokio::select! {
-            filled = self.fill(wanted, &id, &content) => filled,
-            () = self.context.stop.now() => Err(StepError::Interrupted),
-        };
-        if filled.is_err() {
-            self.clean_up(&id).await;
-        }
-        filled
-    }
-
-    async fn content(&self, wanted: &Upload) -> Result<Content, StepError> {
+    pub(super) async fn content(&self, wanted: &Upload) -> Result<Content, StepError> {
         let images = self.context.images.clone();
         let (id, bytes) = (wanted.master_id.clone(), wanted.size);
         let found = tokio::task::spawn_blocking(move || images.find(&id, bytes)).await;
@@ -137,7 +120,7 @@ impl Executor<'_> {
         tags
     }
 
-    fn new_image(&self, wanted: &Upload) -> NewImage {
+    pub(super) fn new_image(&self, wanted: &Upload) -> NewImage {
         NewImage {
             name: wanted.image.clone(),
             disk_format: wanted.disk_format.clone(),
@@ -149,7 +132,7 @@ impl Executor<'_> {
         }
     }
 
-    async fn fill(
+    pub(super) async fn fill(
         &self,
         wanted: &Upload,
         id: &ImageId,
@@ -171,7 +154,7 @@ impl Executor<'_> {
     }
 
     /// Compares what arrived with the master's checksum and size.
-    async fn verify(
+    pub(super) async fn verify(
         &self,
         wanted: &Upload,
         arrived: &Image,
@@ -215,19 +198,10 @@ impl Executor<'_> {
         if wanted.leftover.is_some() {
             ops.extend(update_ops(wanted, image));
         }
-        self.writer.patch(&image.id, &ops).await?;
-        Ok(())
-    }
-
-    /// Removes what could not be completed. Where that fails too, the next run knows it by its tags.
-    async fn clean_up(&self, id: &ImageId) {
-        if let Err(error) = self.writer.delete(id).await
-            && !error.is_gone()
-        {
-            self.context.events.note(
-                self.region,
-                format!("leaves the incomplete image {id} behind: {error}"),
-            );
+        let published = self.writer.patch(&image.id, &ops);
+        match self.context.stop.unless_overdue(published).await {
+            Some(published) => published.map(drop).map_err(StepError::from),
+            None => Err(StepError::Interrupted),
         }
     }
 }
@@ -265,7 +239,7 @@ fn update_ops(wanted: &Upload, image: &Image) -> Vec<PatchOp> {
 }
 
 /// True for content of the master's checksum and size.
-fn has_content_of(image: &Image, wanted: &Upload) -> bool {
+pub(super) fn has_content_of(image: &Image, wanted: &Upload) -> bool {
     image.size == Some(wanted.size) && image.content.same_as(&wanted.content)
 }
 

@@ -61,6 +61,13 @@ pub(crate) fn unknown_region(region: &RegionName) -> Failure {
     failure(code, message, code.hint())
 }
 
+/// The failure of a region in which something was left undone because the run was stopped.
+pub(crate) fn interrupted(region: &RegionName, when: &str) -> Failure {
+    let code = ErrorCode::Interrupted;
+    let message = format!("{region}: the run was interrupted {when}");
+    failure(code, message, code.hint())
+}
+
 /// A failure that is about no image.
 pub(crate) fn failure(code: ErrorCode, message: String, hint: &str) -> Failure {
     Failure {
