@@ -35,18 +35,16 @@ impl Signals {
                     _ = terminate.recv() => {}
                     _ = hangup.recv() => continue,
                 }
-                let step = if is_asked.load(Ordering::Relaxed) {
+                let reached = if is_asked.load(Ordering::Relaxed) {
                     stopper.step()
                 } else {
                     None
                 };
-                match step {
-                    Some(step) => terminal.say(&words(step, &stopper.waits_for())),
-                    None => {
-                        terminal.clear();
-                        std::process::exit(i32::from(EXIT_INTERRUPTED));
-                    }
-                }
+                let Some(reached) = reached else {
+                    terminal.clear();
+                    std::process::exit(i32::from(EXIT_INTERRUPTED));
+                };
+                terminal.say(&words(reached, &stopper.waits_for()));
             }
         });
         Ok(Self { stop, is_orderly })

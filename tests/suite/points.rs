@@ -6,7 +6,7 @@ use std::time::Duration;
 use glancesync::sandbox::{Effect, Fault, When};
 use serde_json::{Value, json};
 
-use crate::common::{Config, Fleet, NewImage, poll};
+use crate::common::{Config, Fleet, NewImage, Program, Region, poll};
 
 const LIMIT: Duration = Duration::from_mins(1);
 const REGION: &str = "RegionTwo";
@@ -32,7 +32,7 @@ fn replaced(fleet: &Fleet) {
 
 /// `m` has the kernel `k`, which is to be replaced.
 fn kernel(fleet: &Fleet) {
-    let pair = |kernel: &str, region: &crate::common::Region<'_>| {
+    let pair = |kernel: &str, region: &Region<'_>| {
         let kernel = region.create(NewImage::new("k", kernel));
         region.create(NewImage::new("m", "machine").with("kernel_id", kernel));
     };
@@ -56,25 +56,18 @@ fn kill_at(fleet: &Fleet, config: &Config, number: u64, when: When) -> bool {
     sandbox.clear_requests();
     let hang = Fault::always(Effect::Hang { when }).on(number, 1);
     sandbox.set_faults(REGION, vec![hang]).unwrap();
-    let running = crate::common::Program::with(fleet, config)
-        .events()
-        .args([REGION])
-        .start();
-    let has_ended = std::cell::Cell::new(false);
-    let mut running = Some(running);
+    let mut running = Program::with(fleet, config).events().args([REGION]).start();
+    let mut has_ended = false;
     poll(LIMIT, || {
         let requests = sandbox.requests(REGION).unwrap();
         if requests.iter().any(|request| request.held) {
             return Some(());
         }
-        let ended = running.as_mut().is_some_and(|running| running.has_ended());
-        has_ended.set(ended);
-        ended.then_some(())
+        has_ended = running.has_ended();
+        has_ended.then_some(())
     })
     .expect("the run gets to its end or to that request");
-    if !has_ended.get()
-        && let Some(running) = running.take()
-    {
+    if !has_ended {
         running.signal("KILL");
     }
     drop(running);
@@ -85,7 +78,7 @@ fn kill_at(fleet: &Fleet, config: &Config, number: u64, when: When) -> bool {
         (!is_saving).then_some(())
     };
     poll(LIMIT, settled).expect("the server notices");
-    !has_ended.get()
+    !has_ended
 }
 
 fn looks(fleet: &Fleet) -> Vec<String> {

@@ -94,9 +94,10 @@ impl Executor<'_> {
                 Some(Err(error)) => error,
                 None => StepError::Interrupted,
             };
-            let pause = match self.context.stop.is_stopping() {
-                true => None,
-                false => effort.next(&error),
+            let pause = if self.context.stop.is_stopping() {
+                None
+            } else {
+                effort.next(&error)
             };
             let Some(pause) = pause else {
                 self.clean_up(&place.id).await;
@@ -128,13 +129,11 @@ impl Executor<'_> {
         let id = ImageId::new(&uuid::Uuid::new_v4().to_string());
         let new = self.new_image(wanted);
         let created = self.writer.create(&id, &new);
-        match self.context.stop.unless_overdue(created).await {
-            Some(created) => Ok(created?.id),
-            None => {
-                self.clean_up(&id).await;
-                Err(StepError::Interrupted)
-            }
+        if let Some(created) = self.context.stop.unless_overdue(created).await {
+            return Ok(created?.id);
         }
+        self.clean_up(&id).await;
+        Err(StepError::Interrupted)
     }
 
     /// Looks at what became of an image to which content was sent in vain. What cannot be sent to

@@ -80,8 +80,11 @@ impl StepError {
             Self::Source(_) => true,
             Self::Mismatch { is_source, .. } => *is_source,
             Self::Transfer(error) => matches!(error, TransferError::Source(_)),
-            Self::Upload { .. } => false,
-            Self::OpenStack { .. } | Self::Changed(_) | Self::Interrupted | Self::Lost => false,
+            Self::Upload { .. }
+            | Self::OpenStack { .. }
+            | Self::Changed(_)
+            | Self::Interrupted
+            | Self::Lost => false,
         }
     }
 
