@@ -256,6 +256,14 @@ impl Layers {
             return wrong("a section or key before `=` is empty; write `section.key=value`");
         }
         if let Some(name) = self.check_key(&Origin::CommandLine, section, &key) {
+            if !value.is_empty() && keys::known(name).is_some_and(|key| key.secret) {
+                self.warnings.push(Warning::new(
+                    WarningCode::SecretOnCommandLine,
+                    format!(
+                        "--config: [{section}] {name} stands in the list of processes, where every user of this machine reads it; put it into a file or the environment."
+                    ),
+                ));
+            }
             let value = Value {
                 text: value.trim_matches(is_space).to_owned(),
                 origin: Origin::CommandLine,

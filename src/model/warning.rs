@@ -40,6 +40,8 @@ pub enum WarningCode {
     MasterRegionSkipped,
     /// A file with a secret can be read by others.
     ConfigPermissions,
+    /// A secret was given on the command line, which everybody on the machine can read.
+    SecretOnCommandLine,
     /// A key that no section knows.
     UnknownKey,
     /// A key that occurs twice.

@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use glancesync::sandbox::{Effect, Fault};
+use glancesync::sandbox::{Effect, Fault, When};
 use serde_json::json;
 
 use crate::common::{Config, Fleet, NewImage, Program};
+use crate::many::many_at_once;
 
 fn fleet() -> Fleet {
     let fleet = Fleet::embedded(|_| ());
@@ -148,7 +149,7 @@ fn nobody_is_followed_to_another_server() {
                 status,
                 headers: [("Location".to_owned(), format!("{elsewhere}/v2/images"))].into(),
                 body: None,
-                when: glancesync::sandbox::When::Before,
+                when: When::Before,
                 early: false,
             };
             let fault = Fault::new(method, path, redirect);
@@ -166,7 +167,7 @@ fn nobody_is_followed_to_another_server() {
         status: 200,
         headers: [].into(),
         body: Some(next.to_string()),
-        when: glancesync::sandbox::When::Before,
+        when: When::Before,
         early: false,
     };
     let fault = Fault::new("GET", "/v2/images", page);
@@ -232,4 +233,47 @@ fn every_mode_says_that_certificates_are_not_verified() {
         let outcome = fleet.run(&config, words).expect(0);
         outcome.assert_warns("insecure_connection");
     }
+}
+
+/// Every call, never answered however often it is tried: what it costs until the run ends.
+#[test]
+#[ignore = "half an hour of waiting"]
+fn night_of_calls_that_are_never_answered() {
+    let calls = [
+        ("GET", "/v2/images"),
+        ("POST", "/v2/images"),
+        ("PUT", "/v2/images/*/file"),
+        ("GET", "/v2/images/*"),
+        ("PATCH", "/v2/images/*"),
+        ("DELETE", "/v2/images/*"),
+        ("POST", "/v3/auth/tokens"),
+    ];
+    let whens = [When::Before, When::After];
+    let count = calls.len() * whens.len();
+    let what = "calls that are never answered";
+    many_at_once(count, what, 0, count as u64, |place| {
+        let place = usize::try_from(place).unwrap();
+        let ((method, path), when) = (calls[place / 2], whens[place % 2]);
+        let fleet = fleet();
+        fleet.region("RegionTwo").create(NewImage::new("a", "old"));
+        let fault = Fault::new(method, path, Effect::Hang { when });
+        let sandbox = fleet.sandbox();
+        if path.starts_with("/v3") {
+            sandbox.set_keystone_faults("other", vec![fault]).unwrap();
+        } else {
+            sandbox.set_faults("RegionTwo", vec![fault]).unwrap();
+        }
+        let config = fleet.config().master("replace", "any");
+        let words = ["RegionTwo", "RegionThree", "other:"];
+        let started = Instant::now();
+        let program = Program::with(&fleet, &config).events().args(words);
+        let outcome = program.start().wait_within(Duration::from_mins(40));
+        println!(
+            "{method} {path} {when:?}: {:.0} s",
+            started.elapsed().as_secs_f64()
+        );
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert_eq!(fleet.region("RegionThree").names(), ["a", "b"], "{outcome}");
+        started.elapsed()
+    });
 }

@@ -10,12 +10,23 @@ const AT_ONCE: usize = 8;
 
 /// Takes that many seeds from the first on; fails with all that any of them found.
 pub(crate) fn many(what: &str, first: u64, count: u64, run: impl Fn(u64) -> Duration + Sync) {
+    many_at_once(AT_ONCE, what, first, count, run);
+}
+
+/// The same, so many of them at once.
+pub(crate) fn many_at_once(
+    at_once: usize,
+    what: &str,
+    first: u64,
+    count: u64,
+    run: impl Fn(u64) -> Duration + Sync,
+) {
     let next = AtomicU64::new(first);
     let found = Mutex::new(Vec::new());
     let longest = Mutex::new((Duration::ZERO, 0));
     let started = Instant::now();
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
