@@ -1,4 +1,7 @@
-//! The types of the command line.
+//! The types of the command line: those of a run, and what commands share; the commands' own are in
+//! `commands`.
+
+mod commands;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,6 +9,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArgs};
 
 use crate::engine::FailOn;
 use crate::model::{ByteSize, RegionName, RegionSelector};
@@ -21,10 +26,26 @@ Examples:
   glancesync --parallel master: other:     the regions of two targets
   glancesync --config main.max_children=8 --parallel --image 'base_*'
   glancesync check-config --online         whether every region answers
+  glancesync logs --errors                 what went wrong in the newest run
 
 A region that is called like a command is written `master:demo`.
 Exit codes: 0 in order, 1 something failed, 2 wrong command line or
 configuration or no master region, 3 another run is under way, 130 interrupted.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  glancesync demo --parallel               everything that a run does
+  glancesync demo --dry-run                what it would do, and why
+  glancesync demo --show-status --format table
+
+Nothing outside a new folder below the temporary one is touched.";
+
+const SANDBOX_EXAMPLES: &str = "\
+Examples:
+  glancesync sandbox                       prints the variables to set
+  glancesync sandbox > fleet.env &         then: source fleet.env
+
+The fleet lives until Ctrl-C.";
 
 /// Keeps the images of a fleet of OpenStack regions in step with one master region.
 #[derive(Debug, Parser)]
@@ -47,9 +68,17 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run against an embedded OpenStack on loopback: no cloud is needed
+    #[command(after_help = DEMO_EXAMPLES)]
     Demo(Box<RunArgs>),
     /// Keep such an embedded fleet running, to try things against
+    #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox,
+    /// List past runs, or print the log of a region
+    Logs(LogsArgs),
+    /// Compare a backup with its regions, and put its metadata back
+    Restore(RestoreArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
     /// Print the effective configuration, secrets hidden, or its errors
     CheckConfig(CheckConfigArgs),
 }
@@ -99,12 +128,13 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "REGION")]
     pub(super) exclude: Vec<RegionName>,
 
-    /// Regions at once under --parallel [key: `main.max_children`]
+    /// Regions at once under --parallel [default: 1]
+    /// [key: `main.max_children`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) max_children: Option<u16>,
 
     /// Bytes a second to each region at most, such as 20M; 0 for no limit
-    /// [key: `bwlimit`]
+    /// [default: no limit] [key: `bwlimit`]
     #[arg(long, value_name = "RATE")]
     pub(super) bwlimit: Option<ByteSize>,
 
@@ -116,7 +146,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "SECONDS")]
     pub(super) wait_lock: Option<u64>,
 
-    /// Exit with 1 when an image has such a status
+    /// Exit with 1 when an image has such a status [default: never for a status]
     #[arg(long, value_name = "STATUS")]
     pub(super) fail_on: Option<FailOnArg>,
 
@@ -138,7 +168,7 @@ pub(super) struct RunArgs {
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     /// Override configuration values: `section.key=value`; all words up to
-    /// the next option or `--`
+    /// the next option or `--` (may be repeated)
     #[arg(
         long = "config",
         value_name = "KEY=VALUE",
@@ -152,25 +182,6 @@ pub(super) struct ConfigArgs {
     /// [default: `$GLANCESYNC_CONFIG`, then `/etc/glancesync.conf`]
     #[arg(long = "config-file", value_name = "FILE", global = true)]
     pub(super) file: Option<PathBuf>,
-}
-
-/// Everything about `check-config`.
-#[derive(Debug, Args)]
-pub(super) struct CheckConfigArgs {
-    /// Log in to every target, and say of each region whether it answers;
-    /// changes nothing
-    #[arg(long)]
-    pub(super) online: bool,
-
-    #[command(flatten)]
-    pub(super) config: ConfigArgs,
-
-    /// Format of standard output
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: DocumentFormat,
-
-    #[command(flatten)]
-    pub(super) messages: MessageArgs,
 }
 
 /// What is said on standard error.
@@ -375,6 +386,46 @@ mod tests {
         let widest = help.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(80), "{help}");
         insta::assert_snapshot!(Cli::command().render_help().to_string());
+    }
+
+    #[test]
+    fn the_help_of_every_command_fits_80_columns() {
+        let mut program = Cli::command();
+        program.build();
+        for command in program.get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            let help = command.render_help().to_string();
+            let long = command.render_long_help().to_string();
+            for text in [&help, &long] {
+                let widest = text.lines().map(|line| line.chars().count()).max();
+                assert!(widest <= Some(80), "{text}");
+            }
+            assert!(help.contains("Examples:"), "{help}");
+            // Its options are those of a run, which has its own.
+            if name != "demo" {
+                insta::assert_snapshot!(format!("help_{name}"), help);
+            }
+        }
+    }
+
+    #[test]
+    fn every_option_says_its_default_or_what_it_does_without_one() {
+        let mut program = Cli::command();
+        program.build();
+        let commands = program.get_subcommands().chain([&program]);
+        for command in commands {
+            for argument in command.get_arguments() {
+                let help = argument.get_help().unwrap_or_default().to_string();
+                assert!(!help.is_empty(), "{argument}");
+                let is_flag = !argument.get_action().takes_values();
+                let says = help.contains("[default") || !argument.get_default_values().is_empty();
+                let is_repeated = help.contains("may be repeated");
+                assert!(
+                    is_flag || says || is_repeated || argument.is_required_set(),
+                    "{argument}: {help}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -154,5 +154,15 @@ fn write_region(out: &mut impl Write, survey: &RegionSurvey, paint: Paint) -> io
         (None, Some(1)) => "answers, 1 image".to_owned(),
         (None, images) => format!("answers, {} images", images.unwrap_or_default()),
     };
-    writeln!(out, "  {name}{master}: {answer} in {} s", survey.seconds)
+    let version = survey
+        .api_version
+        .as_deref()
+        .map_or_else(String::new, |version| {
+            format!(", Image API {}", OneLine(version))
+        });
+    writeln!(
+        out,
+        "  {name}{master}: {answer} in {} s{version}",
+        survey.seconds
+    )
 }

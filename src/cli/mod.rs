@@ -4,10 +4,13 @@ mod admission;
 mod args;
 mod backup;
 mod check_config;
+mod completions;
 mod demo;
+mod logs;
 mod metrics;
 mod output;
 mod regions;
+mod restore;
 mod run;
 mod sandbox;
 mod session;
@@ -25,6 +28,9 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run, None),
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Sandbox) => sandbox::run(),
+        Some(Command::Logs(args)) => logs::run(&args),
+        Some(Command::Restore(args)) => restore::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::CheckConfig(args)) => check_config::run(&args),
     };
     ExitCode::from(code)

@@ -50,7 +50,7 @@ pub(super) enum CliError {
 }
 
 impl CliError {
-    fn failures(&self) -> Vec<Failure> {
+    pub(super) fn failures(&self) -> Vec<Failure> {
         let failure = |code: ErrorCode, message: String, hint: &str| Failure {
             code,
             message,
@@ -92,7 +92,7 @@ impl CliError {
         }
     }
 
-    fn exit_code(&self) -> u8 {
+    pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Locked(_) => EXIT_LOCKED,
             Self::Start(StartError::Interrupted) => EXIT_INTERRUPTED,

@@ -1,5 +1,7 @@
 //! The table of known keys, and which of them a misspelt word was meant to be.
 
+use crate::model::nearest;
+
 /// The section of what holds for the whole run.
 pub const MAIN: &str = "main";
 /// The section that every other one inherits from.
@@ -146,18 +148,5 @@ pub fn nearest_section(word: &str) -> Option<&'static str> {
     [MAIN, MASTER, DEFAULT]
         .into_iter()
         .find(|name| name.eq_ignore_ascii_case(word))
-        .or_else(|| nearest(&word.to_lowercase(), [MAIN, MASTER, DEFAULT]))
-}
-
-/// A third of the letters may be wrong, and one at least; two letters turned count as one.
-fn nearest(word: &str, names: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
-    names
-        .into_iter()
-        .map(|name| {
-            let distance = strsim::damerau_levenshtein(word, &name.to_lowercase());
-            (distance, name)
-        })
-        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .or_else(|| nearest(word, [MAIN, MASTER, DEFAULT]))
 }

@@ -223,6 +223,20 @@ impl Settings {
     }
 }
 
+/// `log_dir` alone, for what reads old logs: nothing else needs to be right.
+///
+/// # Errors
+///
+/// The configuration file cannot be read.
+pub fn log_dir(sources: &Sources) -> Result<PathBuf, ConfigErrors> {
+    let layers = Layers::load(sources)?;
+    if !layers.errors.is_empty() {
+        return Err(ConfigErrors(layers.errors));
+    }
+    let mut checker = Checker::new(&sources.environment);
+    Ok(checker.path(&layers, MAIN, "log_dir"))
+}
+
 /// The master region's name without the prefix that may be left out.
 fn bare_master_region(text: &str) -> RegionName {
     let bare = text.strip_prefix("master:").map_or(text, str::trim_start);

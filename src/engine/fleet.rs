@@ -13,6 +13,7 @@ use super::choose::{Chosen, TargetRegions, Wishes};
 use crate::config::{ConfigErrors, Settings, TargetSettings};
 use crate::model::{
     Credential, ErrorCode, Image, RegionName, RegionSelector, TargetName, Warning, WarningCode,
+    nearest,
 };
 use crate::openstack::{
     GlanceOptions, GlanceReader, HttpClients, Listing, MasterEndpoints, OpenStackError,
@@ -30,11 +31,11 @@ pub enum StartError {
     #[error("the master region cannot be read: {0}")]
     Master(#[source] OpenStackError),
     /// The command line names a target that the configuration lacks.
-    #[error("there is no target `{target}`; the configuration has {known}")]
+    #[error("there is no target `{target}`; {known}")]
     UnknownTarget {
         /// The target.
         target: TargetName,
-        /// Those that there are.
+        /// The one that was meant, or those that there are.
         known: String,
     },
     /// The run was stopped.
@@ -311,13 +312,15 @@ pub(super) fn check_targets(
 }
 
 fn unknown_target(target: &TargetName, settings: &Settings) -> StartError {
-    let known: Vec<_> = settings
-        .targets
-        .iter()
-        .map(|target| format!("`{}`", target.name))
-        .collect();
+    let names = || settings.targets.iter().map(|target| target.name.as_str());
+    let known = if let Some(near) = nearest(target.as_str(), names()) {
+        format!("did you mean `{near}`?")
+    } else {
+        let known: Vec<_> = names().map(|name| format!("`{name}`")).collect();
+        format!("the configuration has {}", known.join(", "))
+    };
     StartError::UnknownTarget {
         target: target.clone(),
-        known: known.join(", "),
+        known,
     }
 }

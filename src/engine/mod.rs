@@ -12,6 +12,7 @@ mod fleet;
 mod outcome;
 mod prepare;
 mod region;
+mod restore;
 mod run;
 mod shutdown;
 mod survey;
@@ -20,9 +21,10 @@ pub use backup::backup;
 pub use fleet::StartError;
 pub use outcome::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_OK, EXIT_USAGE, FailOn, RegionOutcome,
-    RunOutcome,
+    RegionRestore, RunOutcome,
 };
 pub use prepare::Scope;
+pub use restore::{RestoreOptions, restore};
 pub use run::{FleetRegions, RunOptions, regions, run};
 pub use shutdown::{Stop, StopSignal, Stopper};
 pub use survey::{RegionSurvey, TargetSurvey, survey};

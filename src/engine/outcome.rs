@@ -1,9 +1,12 @@
 //! What a run and its regions came to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{RegionName, Status};
-use crate::plan::Plan;
+use serde::Serialize;
+
+use crate::model::{ImageId, RegionName, Status};
+use crate::plan::{Plan, RestorePlan};
 use crate::report::event::RegionResult;
 use crate::state::BackupFile;
 
@@ -22,6 +25,27 @@ pub struct RegionOutcome {
     pub uploaded_bytes: u64,
     /// The file that was written of it; none unless that was asked for and succeeded.
     pub backup: Option<BackupFile>,
+    /// What differs from its backup, and what was put back; none unless that was asked for and it
+    /// was compared.
+    pub restore: Option<RegionRestore>,
+}
+
+/// What came of a region's restore.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegionRestore {
+    /// What differs.
+    #[serde(flatten)]
+    pub plan: RestorePlan,
+    /// The images whose metadata was put back.
+    pub restored: BTreeSet<ImageId>,
+}
+
+impl RegionRestore {
+    /// Nothing was put back yet.
+    pub fn new(plan: RestorePlan) -> Self {
+        let restored = BTreeSet::new();
+        Self { plan, restored }
+    }
 }
 
 impl RegionOutcome {
@@ -34,6 +58,7 @@ impl RegionOutcome {
             statuses: Vec::new(),
             uploaded_bytes: 0,
             backup: None,
+            restore: None,
         }
     }
 

@@ -51,6 +51,9 @@ pub struct RegionSurvey {
     pub images: Option<usize>,
     /// How long the list took.
     pub seconds: f64,
+    /// The version of the Image API that its Glance calls the current one; none where it does not
+    /// say.
+    pub api_version: Option<String>,
     /// Why the list failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
@@ -139,15 +142,20 @@ async fn of_region(target: &Target, region: RegionName, is_master: bool) -> Regi
     let started = Instant::now();
     let listed = count_images(target, &region.region).await;
     let seconds = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-    let (images, error) = match listed {
-        Ok(images) => (Some(images), None),
-        Err(error) => (None, Some(failure_of(&error))),
+    let (images, api_version, error) = match listed {
+        Ok(images) => (
+            Some(images),
+            api_version(target, &region.region).await,
+            None,
+        ),
+        Err(error) => (None, None, Some(failure_of(&error))),
     };
     RegionSurvey {
         region,
         is_master,
         images,
         seconds,
+        api_version,
         error,
     }
 }
@@ -155,4 +163,9 @@ async fn of_region(target: &Target, region: RegionName, is_master: bool) -> Regi
 async fn count_images(target: &Target, region: &str) -> Result<usize, OpenStackError> {
     let reader = target.reader(region)?;
     Ok(reader.list_raw(&Listing::All).await?.len())
+}
+
+/// A proxy may keep the list of versions to itself, which is no fault of the region.
+async fn api_version(target: &Target, region: &str) -> Option<String> {
+    target.reader(region).ok()?.api_version().await.ok()?
 }

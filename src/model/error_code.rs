@@ -58,6 +58,8 @@ pub enum ErrorCode {
     MasterRefused,
     /// A backup could not be written to the disk.
     BackupFailed,
+    /// The file of a backup cannot be read.
+    BackupUnreadable,
     /// The command line or the configuration is wrong.
     ConfigInvalid,
     /// Another run for the same master is under way.
@@ -70,7 +72,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::AuthFailed,
         Self::KeystoneUnreachable,
         Self::KeystoneFailed,
@@ -96,6 +98,7 @@ impl ErrorCode {
         Self::PartFailed,
         Self::MasterRefused,
         Self::BackupFailed,
+        Self::BackupUnreadable,
         Self::ConfigInvalid,
         Self::RunLocked,
         Self::Interrupted,
@@ -170,6 +173,9 @@ impl ErrorCode {
             }
             Self::BackupFailed => {
                 "Check that `log_dir` is a folder that can be written to, and that its disk has room, then run again."
+            }
+            Self::BackupUnreadable => {
+                "Check the file against the `--make-backup` that wrote it; half a backup is not put back."
             }
             Self::ConfigInvalid => {
                 "Nothing was changed. Every key is explained in the sample configuration, conf/glancesync.conf."

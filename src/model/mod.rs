@@ -5,6 +5,7 @@ mod checksum;
 mod credential;
 mod error_code;
 mod image;
+mod nearest;
 mod region;
 mod rules;
 mod secret;
@@ -21,6 +22,7 @@ pub use error_code::ErrorCode;
 pub use image::{
     Image, ImageId, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility, is_user_property,
 };
+pub use nearest::nearest;
 pub use region::{RegionName, RegionNameError, RegionSelector, TargetName};
 pub use rules::{ChecksumList, SyncRules};
 pub use secret::Secret;

@@ -41,6 +41,15 @@ impl EndpointUrl {
         url
     }
 
+    /// The URL of the list of API versions, which tells no more to one who may than to anybody.
+    pub fn versions(&self) -> Url {
+        let mut url = self.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push("versions");
+        }
+        url
+    }
+
     /// The URL without version; its path ends in no slash, unless it is the root.
     pub fn base(&self) -> &Url {
         &self.0

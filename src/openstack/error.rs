@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{CauseKind, EndpointUrl, TransportCause};
-use crate::model::{ErrorCode, Interface, RegionName, TargetName};
+use crate::model::{ErrorCode, Interface, RegionName, TargetName, nearest};
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,7 +165,7 @@ pub enum OpenStackError {
         what: String,
     },
     /// The catalogue has no endpoint for a region.
-    #[error("{region}: the catalogue has no {}image endpoint of this region{}", words_of(*interface), list_of(known))]
+    #[error("{region}: the catalogue has no {}image endpoint of this region{}", words_of(*interface), list_of(&region.region, known))]
     RegionUnknown {
         /// The region.
         region: RegionName,
@@ -212,9 +212,12 @@ fn words_of(interface: Option<Interface>) -> String {
     interface.map_or_else(String::new, |interface| format!("{interface} "))
 }
 
-fn list_of(known: &[String]) -> String {
+fn list_of(region: &str, known: &[String]) -> String {
+    let near = nearest(region, known.iter().map(String::as_str));
     if known.is_empty() {
         " (and none of any other)".to_owned()
+    } else if let Some(near) = near.filter(|near| *near != region) {
+        format!("; did you mean `{near}`?")
     } else {
         format!(" (it has: {})", known.join(", "))
     }

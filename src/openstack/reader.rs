@@ -97,6 +97,25 @@ impl GlanceReader {
         Ok(listing::read(self.service(), listing).await?.rows)
     }
 
+    /// The version of the Image API that this Glance calls its current one, such as `v2.17`
+    /// ("List API versions"); none where it names none.
+    ///
+    /// # Errors
+    ///
+    /// Codes `list_failed`, `region_unreachable` and those of a log-in.
+    pub async fn api_version(&self) -> Result<Option<String>, OpenStackError> {
+        let service = self.service();
+        let url = service.endpoint.versions();
+        let request = service.request(Operation::List, Method::GET, url);
+        let (answer, _) = service
+            .call(&request, Repeat::Freely, CALL_TIMEOUT, None)
+            .await?;
+        let json = service.json(&request, &answer)?;
+        let mut versions = json["versions"].as_array().into_iter().flatten();
+        let current = versions.find(|version| version["status"] == "CURRENT");
+        Ok(current.and_then(|version| version["id"].as_str().map(ToOwned::to_owned)))
+    }
+
     /// Looks at one image, hidden or not.
     ///
     /// # Errors

@@ -51,3 +51,8 @@ pub(super) fn without_replaced(
     let kept = image.tags.iter().filter(|tag| !names_one(tag));
     kept.cloned().collect()
 }
+
+/// True for every tag of this program's.
+pub fn is_ours(tag: &str) -> bool {
+    tag == INCOMPLETE || tag.starts_with(INSTALLATION_PREFIX) || tag.starts_with(REPLACES_PREFIX)
+}

@@ -33,6 +33,8 @@ pub enum Mode {
     Status,
     /// Writes every image's metadata into files.
     Backup,
+    /// Compares a backup with its regions, and may put metadata back.
+    Restore,
 }
 
 impl Mode {
@@ -43,12 +45,13 @@ impl Mode {
             Self::DryRun => "dry_run",
             Self::Status => "status",
             Self::Backup => "backup",
+            Self::Restore => "restore",
         }
     }
 
     /// True for the modes that change nothing.
     pub fn is_read_only(self) -> bool {
-        self != Self::Sync
+        !matches!(self, Self::Sync | Self::Restore)
     }
 }
 

@@ -39,6 +39,18 @@ fn the_page_lists_every_code_and_no_other() {
 }
 
 #[test]
+fn the_page_about_trouble_has_every_error_code_and_no_other() {
+    let titles: Vec<String> = include_str!("../../docs/troubleshooting.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+        .map(ToOwned::to_owned)
+        .collect();
+    let codes: BTreeSet<String> = titles.iter().cloned().collect();
+    assert_eq!(codes.len(), titles.len(), "a code is there twice");
+    assert_eq!(codes, words::<ErrorCode>());
+}
+
+#[test]
 fn every_error_code_is_in_its_own_list() {
     let all = ErrorCode::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(words::<ErrorCode>(), all);

@@ -154,6 +154,7 @@ fn run_started(kind: &EventKind) -> String {
             format!("comparing {regions} with {master}{at_once}; nothing is changed (dry run)")
         }
         Mode::Status => format!("comparing {regions} with {master}{at_once}"),
+        Mode::Restore => format!("comparing {regions} with their backups; master is {master}"),
         Mode::Backup => {
             format!("writing the metadata of the images of {regions}{at_once}; master is {master}")
         }
@@ -332,7 +333,10 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
     match (result, mode, done.as_str()) {
         (RegionResult::Failed, _, "") => format!("failed after {time}"),
         (RegionResult::Failed, _, done) => format!("failed after {time}; {done}"),
-        (_, Mode::Status | Mode::DryRun, _) => format!("compared in {time}"),
+        (_, Mode::Status | Mode::DryRun, _) | (_, Mode::Restore, "") => {
+            format!("compared in {time}")
+        }
+        (_, Mode::Restore, done) => format!("restored in {time}: {done}"),
         (_, Mode::Backup, _) => format!("written in {time}"),
         (RegionResult::Synchronised, Mode::Sync, _) => format!("in step ({time})"),
         (RegionResult::Changed, Mode::Sync, "") => format!("changed in {time}"),

@@ -4,16 +4,16 @@
 //! its file into it.
 
 use std::fs::Permissions;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::folder::{FolderError, make_folder};
-use super::userinfo;
+use super::{open_regular, userinfo};
 use crate::model::RegionName;
 
 /// A file of a backup.
@@ -93,6 +93,59 @@ impl BackupFolder {
     pub fn remove_if_empty(&self) {
         // It fails where there is a file in it, and that is the question.
         let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// The file of a backup is none, or cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` cannot be read: {what}", path.display())]
+pub struct BackupReadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// The files in the folder of a backup, by the part of their names before `.json`, sorted. What else
+/// is in there is passed over.
+///
+/// # Errors
+///
+/// The folder cannot be read.
+pub fn backup_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
+        if let Some(stem) = stem.filter(|stem| !stem.is_empty() && !stem.starts_with('.'))
+            && entry.file_type()?.is_file()
+        {
+            files.push((stem.to_owned(), entry.path()));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads the file of a region: every image with all its attributes. Blocking.
+///
+/// # Errors
+///
+/// It cannot be read, or is no backup as a whole: half a backup is none.
+pub fn read_backup(path: &Path) -> Result<Vec<Map<String, Value>>, BackupReadError> {
+    let wrong = |what: String| BackupReadError {
+        path: path.to_owned(),
+        what,
+    };
+    let file =
+        open_regular(path).ok_or_else(|| wrong("it is no file, or may not be read".to_owned()))?;
+    let images: Vec<Map<String, Value>> = serde_json::from_reader(BufReader::new(file))
+        .map_err(|error| wrong(format!("it is no array of images ({error})")))?;
+    let has_id = |image: &Map<String, Value>| image.get("id").is_some_and(Value::is_string);
+    match images.iter().position(|image| !has_id(image)) {
+        Some(place) => Err(wrong(format!("image {} in it has no id", place + 1))),
+        None => Ok(images),
     }
 }
 

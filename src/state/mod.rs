@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use backup::{BackupFile, BackupFolder};
+pub use backup::{BackupFile, BackupFolder, BackupReadError, backup_files, read_backup};
 pub use folder::{FolderError, make_folder};
 pub use installation::{installation, known_installation};
 pub use last_time::{LastTime, last_times};
@@ -29,6 +29,7 @@ pub use runs::{
     PastError, PastRegion, PastRun, RECORD_NAME, RegionEnd, RunFolder, RunState, open_regular,
     run_folders,
 };
+pub use userinfo::remove as remove_userinfo;
 pub use whole::write_whole;
 
 /// The state folder cannot be used.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Takes `user:password@` out of every URL in every string of `value`: `locations` and `direct_url`
 /// may hold those of the store (Image API v2, "Show image").
-pub(super) fn remove(value: &mut Value) {
+pub fn remove(value: &mut Value) {
     match value {
         Value::String(text) => {
             if let Some(clean) = without_userinfo(text) {

@@ -133,6 +133,8 @@ fn online_says_of_each_region_whether_it_answers() {
         regions(&online[1]),
         [fact("other:RegionOne", false, json!(0))]
     );
+    let version = online[0]["regions"][0]["api_version"].as_str();
+    assert!(version.unwrap().starts_with("v2."), "{version:?}");
     for target in [&online[0], &online[1]] {
         assert_eq!(target["may_publish"], true);
         assert_eq!(target["project"], "images");

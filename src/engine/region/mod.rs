@@ -1,8 +1,8 @@
 //! One region of a run, from its list to its last action.
 //!
 //! `actor` is told by the coordinator to start on a `task` and answers with the outcome. Its work is
-//! one of two: `pipeline` lists and decides, `state` says what comes next, `execute`, `send` and `bring` do
-//! it; or `backup` lists and writes a file.
+//! one of three: `pipeline` lists and decides, `state` says what comes next, `execute`, `send` and `bring` do
+//! it; `backup` lists and writes a file; `restore` lists, compares with a file, and puts metadata back.
 
 mod actor;
 mod backup;
@@ -10,6 +10,7 @@ mod bring;
 mod execute;
 mod failure;
 mod pipeline;
+mod restore;
 mod send;
 mod state;
 mod task;
@@ -17,7 +18,8 @@ mod task;
 pub(super) use actor::{RegionActor, RegionWork, RunRegion};
 pub(super) use backup::Backup;
 pub(super) use pipeline::{Pipeline, RunContext};
-pub(super) use task::{RegionTask, failure_of, interrupted, unknown_region};
+pub(super) use restore::Restore;
+pub(super) use task::{RegionTask, failure, failure_of, interrupted, unknown_region};
 
 #[cfg(test)]
 pub(crate) use state::{Disposal, RegionState, Step};

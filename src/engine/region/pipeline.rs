@@ -290,6 +290,7 @@ impl RegionRun<'_> {
             statuses: self.statuses,
             uploaded_bytes: self.sums.uploaded_bytes,
             backup: None,
+            restore: None,
         }
     }
 }

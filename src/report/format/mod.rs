@@ -4,9 +4,11 @@
 
 mod backup;
 mod html;
+mod logs;
 mod matrix;
 mod metrics;
 mod plan;
+mod restore;
 mod status;
 mod summary;
 mod table;
@@ -22,9 +24,14 @@ use crate::model::RegionName;
 
 pub use backup::{backup_json, backup_text};
 pub use html::status_html;
+pub use logs::{
+    LogDocument, LoggedErrors, errors_json, errors_text, log_line, run_json, run_text, runs_json,
+    runs_text,
+};
 pub use metrics::{RunMetrics, last_success, metrics};
 pub use plan::{LastTimes, plan_json, plan_text};
 pub(super) use plan::{PlanLine, region_lines};
+pub use restore::{RestoreView, restore_json, restore_text};
 pub use status::{status_csv, status_json};
 pub use summary::{summary_json, summary_text};
 pub use table::status_table;

@@ -77,6 +77,7 @@ fn headline(summary: &RunSummary) -> String {
             part(in_step.len(), "in step");
             part(other.len(), "not in step");
         }
+        Mode::Restore => part(summary.regions_ok, "compared"),
         Mode::Backup => part(summary.regions_ok, "written"),
     }
     part(summary.regions_failed, "failed");

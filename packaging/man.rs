@@ -1,0 +1,63 @@
+//! Writes a man page for every command and the completions of three shells into a folder, from the
+//! definitions of the command line: `cargo run --example man -- FOLDER`. Used where the package is
+//! built, so that the program itself needs no code for it.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+use glancesync::cli::Cli;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args_os().nth(1).ok_or("the folder is missing")?;
+    let folder = PathBuf::from(folder);
+    fs::create_dir_all(&folder)?;
+    let mut program = Cli::command();
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        clap_complete::generate_to(shell, &mut program, "glancesync", &folder)?;
+    }
+    program.build();
+    write_page(&folder, &program, "glancesync".to_owned())?;
+    for command in program.get_subcommands() {
+        let name = format!("glancesync-{}", command.get_name());
+        write_page(&folder, command, name)?;
+    }
+    Ok(())
+}
+
+/// Writes `<name>.1`, with the examples as they stand in the help.
+fn write_page(folder: &Path, command: &Command, name: String) -> Result<(), Box<dyn Error>> {
+    let path = folder.join(format!("{name}.1"));
+    let examples = command.get_after_help().map(ToString::to_string);
+    let command = command.clone().after_help("");
+    let mut page = Vec::new();
+    let man = clap_mangen::Man::new(command)
+        .title(name)
+        .manual("glancesync");
+    man.render(&mut page)?;
+    if let Some(examples) = examples {
+        page.extend_from_slice(roff(&examples).as_bytes());
+    }
+    Ok(fs::write(path, page)?)
+}
+
+/// Examples as a section whose lines stay as they are.
+fn roff(text: &str) -> String {
+    let text = text.strip_prefix("Examples:\n").unwrap_or(text);
+    let mut roff = ".SH EXAMPLES\n.nf\n".to_owned();
+    for line in text.lines() {
+        let line = line.replace('\\', "\\e").replace('-', "\\-");
+        // A line that begins with one of these would be a request.
+        let guard = if line.starts_with(['.', '\'']) {
+            "\\&"
+        } else {
+            ""
+        };
+        roff.push_str(guard);
+        roff.push_str(&line);
+        roff.push('\n');
+    }
+    roff + ".fi\n"
+}

@@ -1,0 +1,123 @@
+//! `glancesync restore`: a backup against its regions, and, with `--apply`, the metadata put back.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::admission;
+use super::args::{DocumentFormat, RestoreArgs};
+use super::output;
+use super::session::{self, CliError, Session};
+use crate::engine::{self, RestoreOptions};
+use crate::model::{RegionName, nearest};
+use crate::report::{ColorChoice, OneLine, file_stem, format};
+use crate::state::backup_files;
+
+pub(super) fn run(args: &RestoreArgs) -> u8 {
+    let sources = session::sources(&args.config, args.config.overrides.clone());
+    session::run(&args.messages, &sources, async |session| {
+        restore(args, session).await
+    })
+}
+
+async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
+    let folder = folder(&args.folder, &session.settings.log_dir)?;
+    let files = files(&folder, args.region.as_ref())?;
+    if files.is_empty() {
+        let folder = folder.to_string_lossy();
+        let message = format!("{} holds no backup of any region", OneLine(&folder));
+        return Err(CliError::Usage(message));
+    }
+    let stop = session.stop_signal();
+    let state = admission::state_folder();
+    let admission = if args.apply {
+        let wait = Duration::from_secs(args.wait_lock.unwrap_or_default());
+        admission::enter(&session, &state, wait, &stop).await?
+    } else {
+        admission::look(&session, &state)
+    };
+    let options = RestoreOptions {
+        files,
+        is_named: args.region.is_some(),
+        apply: args.apply,
+    };
+    let outcome = engine::restore(&session.settings, options, &session.events, &stop).await?;
+    drop(admission);
+    let paint = ColorChoice::from(args.messages.color).for_stdout();
+    let summary = session.finish().await?;
+    let regions: Vec<_> = outcome
+        .regions
+        .iter()
+        .filter_map(|region| region.restore.as_ref())
+        .map(|done| format::RestoreView {
+            plan: &done.plan,
+            restored: &done.restored,
+        })
+        .collect();
+    output::print(|out| match args.format {
+        DocumentFormat::Json => format::restore_json(out, &folder, args.apply, &regions, &summary),
+        DocumentFormat::Text => format::restore_text(out, args.apply, &regions, &summary, paint),
+    })
+    .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
+    Ok(outcome.exit_code)
+}
+
+/// The folder of a backup: as it was written, or its name within `log_dir`.
+fn folder(word: &Path, log_dir: &Path) -> Result<PathBuf, CliError> {
+    let within = log_dir.join(word);
+    [word.to_owned(), within]
+        .into_iter()
+        .find(|path| path.is_dir())
+        .ok_or_else(|| {
+            let shown = word.to_string_lossy();
+            let mut message = format!("there is no folder `{}`", OneLine(&shown));
+            let names = backups(log_dir);
+            let names = names.iter().map(String::as_str);
+            if let Some(near) = nearest(&shown, names.clone()).or(names.max()) {
+                let near = log_dir.join(near);
+                let near = near.to_string_lossy();
+                message = format!("{message}; did you mean `{}`?", OneLine(&near));
+            }
+            CliError::Usage(message)
+        })
+}
+
+fn backups(log_dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(log_dir).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names
+        .filter(|name| name.starts_with("backup_glance_"))
+        .collect()
+}
+
+/// The regions that have a file, by the names of the files; or the one that was named.
+fn files(
+    folder: &Path,
+    named: Option<&RegionName>,
+) -> Result<Vec<(RegionName, PathBuf)>, CliError> {
+    let found = backup_files(folder).map_err(|error| {
+        let folder = folder.to_string_lossy();
+        CliError::Usage(format!("`{}` cannot be read: {error}", OneLine(&folder)))
+    })?;
+    let Some(region) = named else {
+        let region = |(stem, path): (String, PathBuf)| Some((stem.parse().ok()?, path));
+        return Ok(found.into_iter().filter_map(region).collect());
+    };
+    let wanted = file_stem(region);
+    let stems = || found.iter().map(|(stem, _)| stem.as_str());
+    if let Some((_, path)) = found.iter().find(|(stem, _)| *stem == wanted) {
+        return Ok(vec![(region.clone(), path.clone())]);
+    }
+    let name = region.to_string();
+    let end = if let Some(near) = nearest(&wanted, stems()) {
+        format!("did you mean `{}`?", OneLine(near))
+    } else {
+        let stems: Vec<String> = stems().map(|stem| OneLine(stem).to_string()).collect();
+        format!("it holds: {}", stems.join(", "))
+    };
+    let folder = folder.to_string_lossy();
+    Err(CliError::Usage(format!(
+        "`{}` holds no backup of {}; {end}",
+        OneLine(&folder),
+        OneLine(&name)
+    )))
+}

@@ -1,0 +1,234 @@
+//! One region of a restore: lists every image that the credential sees, compares the list with the
+//! region's backup, and, where that is asked for, puts metadata back image by image. Told by the
+//! region's actor; what is put back is decided in `plan`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
+
+use super::actor::RegionWork;
+use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
+use crate::engine::outcome::{RegionOutcome, RegionRestore};
+use crate::engine::shutdown::StopSignal;
+use crate::model::{ActionKind, ErrorCode, RegionName};
+use crate::openstack::{GlanceWriter, Listing, MasterEndpoints, OpenStackError, PatchOp};
+use crate::plan::{Attributes, ImageRestore, RestorePlan, is_attribute};
+use crate::report::Events;
+use crate::report::event::{ActionFacts, EventKind, Failure, RegionResult};
+use crate::state;
+
+/// When it was interrupted.
+const NOT_DONE: &str = "before everything was put back";
+
+/// Puts the metadata of a region's images back; what all regions of a restore have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Restore {
+    /// The backup of each region.
+    pub files: BTreeMap<RegionName, PathBuf>,
+    /// Whether anything is written; otherwise it is only compared.
+    pub apply: bool,
+    /// Every endpoint that leads to the master.
+    pub master: MasterEndpoints,
+    /// Where everything is reported.
+    pub events: Events,
+    /// Whether the run is to stop.
+    pub stop: StopSignal,
+}
+
+impl RegionWork for Restore {
+    fn run(&self, task: RegionTask) -> LocalBoxFuture<'static, RegionOutcome> {
+        Box::pin(run(task, self.clone()))
+    }
+}
+
+/// Restores one region and reports everything about it, its end included.
+async fn run(RegionTask { region, job }: RegionTask, context: Restore) -> RegionOutcome {
+    let started = Instant::now();
+    let events = &context.events;
+    events.emit(Some(&region), EventKind::RegionStarted);
+    let compared = match job {
+        Ok(job) => context.compare(&region, &job).await.map(|plan| (job, plan)),
+        Err(failure) => Err(failure),
+    };
+    let (restore, is_failed) = match compared {
+        Ok((job, plan)) => {
+            let mut done = RegionRestore::new(plan);
+            let is_right = context.carry_out(&job, &mut done).await;
+            (Some(done), !is_right)
+        }
+        Err(failure) => {
+            events.error(Some(&region), failure);
+            (None, true)
+        }
+    };
+    let wanted = restore
+        .as_ref()
+        .map_or(0, |done| done.plan.wanted().count());
+    let result = match (is_failed, wanted) {
+        (true, _) => RegionResult::Failed,
+        (false, 0) => RegionResult::Synchronised,
+        (false, _) => RegionResult::Changed,
+    };
+    let updated_images = restore.as_ref().map_or(0, |done| done.restored.len());
+    events.emit(
+        Some(&region),
+        EventKind::RegionFinished {
+            result,
+            uploaded_bytes: 0,
+            uploaded_images: 0,
+            updated_images,
+            seconds: started.elapsed().as_secs_f64(),
+        },
+    );
+    RegionOutcome {
+        result,
+        restore,
+        ..RegionOutcome::failed(region)
+    }
+}
+
+impl Restore {
+    async fn compare(&self, region: &RegionName, job: &RegionJob) -> Result<RestorePlan, Failure> {
+        let saved = self.read(region).await?;
+        self.events.note(region, "lists its images");
+        let reader = job
+            .target
+            .reader(&region.region)
+            .map_err(|error| failure_of(&error))?;
+        let mut listed = tokio::select! {
+            listed = reader.list_raw(&Listing::All) => listed.map_err(|error| failure_of(&error))?,
+            () = self.stop.now() => return Err(interrupted(region, NOT_DONE)),
+        };
+        // A backup has no user names and passwords in its URLs: what differs in them alone is as it
+        // was, and none is shown.
+        listed.iter_mut().for_each(state::remove_userinfo);
+        let present: Vec<Attributes> = listed.into_iter().filter_map(into_object).collect();
+        Ok(RestorePlan::compare(
+            region,
+            &saved,
+            &present,
+            job.target.session.project_id(),
+            job.target.settings.rules.only_tenant_images,
+        ))
+    }
+
+    async fn read(&self, region: &RegionName) -> Result<Vec<Attributes>, Failure> {
+        let code = ErrorCode::BackupUnreadable;
+        let Some(path) = self.files.get(region).cloned() else {
+            let message = format!("{region}: there is no backup of this region");
+            return Err(failure(code, message, code.hint()));
+        };
+        let read = tokio::task::spawn_blocking(move || state::read_backup(&path)).await;
+        match read {
+            Ok(Ok(images)) => Ok(images),
+            Ok(Err(error)) => Err(failure(code, format!("{region}: {error}"), code.hint())),
+            Err(_) => {
+                let code = ErrorCode::Internal;
+                let message =
+                    format!("{region}: the thread that reads its file ended unexpectedly");
+                Err(failure(code, message, code.hint()))
+            }
+        }
+    }
+
+    /// Puts back what the plan says, or says what it would put back. An image that is refused does
+    /// not keep the others from theirs. False where something failed.
+    async fn carry_out(&self, job: &RegionJob, done: &mut RegionRestore) -> bool {
+        let region = done.plan.region.clone();
+        if !self.apply {
+            for image in done.plan.wanted() {
+                let facts = EventKind::ActionPlanned(facts(image));
+                self.events.emit(Some(&region), facts);
+            }
+            return true;
+        }
+        let writer = GlanceWriter::new(
+            &job.target.session,
+            &region.region,
+            job.target.settings.interface,
+            job.target.glance_options(),
+            &self.master,
+        );
+        let writer = match writer {
+            Ok(writer) => writer,
+            Err(error) => {
+                self.events.error(Some(&region), failure_of(&error));
+                return false;
+            }
+        };
+        let mut is_right = true;
+        let wanted: Vec<ImageRestore> = done.plan.wanted().cloned().collect();
+        for image in wanted {
+            if self.stop.is_stopping() {
+                self.events
+                    .error(Some(&region), interrupted(&region, NOT_DONE));
+                return false;
+            }
+            match self.put_back(&region, &writer, &image).await {
+                Ok(()) => drop(done.restored.insert(image.image_id)),
+                Err(error) => {
+                    is_right = false;
+                    let failure = Failure {
+                        image: Some(image.image),
+                        action: Some(ActionKind::UpdateMetadata),
+                        ..failure_of(&error)
+                    };
+                    self.events.error(Some(&region), failure);
+                    // Where the region does not answer, it will not for the next image either.
+                    if error.status().is_none() || error.is_unauthorised() {
+                        return false;
+                    }
+                }
+            }
+        }
+        is_right
+    }
+
+    async fn put_back(
+        &self,
+        region: &RegionName,
+        writer: &GlanceWriter,
+        image: &ImageRestore,
+    ) -> Result<(), OpenStackError> {
+        let started = Instant::now();
+        let facts = facts(image);
+        let begun = EventKind::ActionStarted(facts.clone());
+        self.events.emit(Some(region), begun);
+        writer.patch(&image.image_id, &ops(image)).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        let ended = EventKind::ActionFinished { facts, seconds };
+        self.events.emit(Some(region), ended);
+        Ok(())
+    }
+}
+
+fn facts(image: &ImageRestore) -> ActionFacts {
+    ActionFacts {
+        action: ActionKind::UpdateMetadata,
+        image: image.image.clone(),
+        image_id: Some(image.image_id.clone()),
+        bytes: 0,
+    }
+}
+
+fn ops(image: &ImageRestore) -> Vec<PatchOp> {
+    let op = |(name, to): (&String, &Option<Value>)| match to {
+        Some(value) if is_attribute(name) => PatchOp::replace(name, value.clone()),
+        Some(value) => PatchOp::add(name, value.clone()),
+        None => PatchOp::remove(name),
+    };
+    let changes = image.changes.iter();
+    changes
+        .map(|(name, change)| op((name, &change.to)))
+        .collect()
+}
+
+fn into_object(value: Value) -> Option<Attributes> {
+    match value {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    }
+}

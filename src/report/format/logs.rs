@@ -1,0 +1,437 @@
+//! Past runs and their logs, for people and as JSON.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+use serde::Serialize;
+
+use super::json;
+use crate::report::past_log::{LogLevel, LogLine, LoggedRegion};
+use crate::report::text::{OneLine, Paint, count, pad, seconds};
+use crate::report::wording;
+use crate::state::{PastError, PastRegion, PastRun, RegionEnd, RunState};
+
+/// Names of failed regions in a line of the list.
+const NAMES_MAX: usize = 3;
+
+/// Writes a table of runs.
+pub fn runs_text<Z: TimeZone>(
+    out: &mut impl Write,
+    runs: &[PastRun],
+    zone: &Z,
+    paint: Paint,
+) -> io::Result<()>
+where
+    Z::Offset: std::fmt::Display,
+{
+    let rows: Vec<[String; 5]> = runs
+        .iter()
+        .map(|run| {
+            [
+                run.run.clone(),
+                run.started.map_or_else(String::new, |ts| local(ts, zone)),
+                run.seconds.map_or_else(|| "-".to_owned(), seconds),
+                mode(run).to_owned(),
+                result(run),
+            ]
+        })
+        .collect();
+    let head = ["run", "began", "took", "mode", "result"].map(ToOwned::to_owned);
+    let widths = widths(std::iter::once(&head).chain(&rows));
+    writeln!(out, "{}", paint.bold(row(&head, &widths)))?;
+    for (run, cells) in runs.iter().zip(&rows) {
+        let text = row(cells, &widths);
+        writeln!(out, "{}", paint_result(run, text, paint))?;
+    }
+    Ok(())
+}
+
+/// Writes one document: where the runs lie, and the runs.
+pub fn runs_json(out: &mut impl Write, log_dir: &Path, runs: &[PastRun]) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        log_dir: &'a Path,
+        runs: &'a [PastRun],
+    }
+    json(out, &Document { log_dir, runs })
+}
+
+/// Writes what a run came to, region by region, and how to read on.
+pub fn run_text<Z: TimeZone>(
+    out: &mut impl Write,
+    run: &PastRun,
+    logged: &[LoggedRegion],
+    zone: &Z,
+    paint: Paint,
+) -> io::Result<()>
+where
+    Z::Offset: std::fmt::Display,
+{
+    writeln!(out, "{}", paint.bold(headline(run, zone)))?;
+    writeln!(out, "Folder: {}\n", OneLine(&run.folder.to_string_lossy()))?;
+    let regions = all_regions(run, logged);
+    let rows: Vec<[String; 3]> = regions
+        .iter()
+        .map(|past| {
+            let name = OneLine(&past.region).to_string();
+            match &past.end {
+                Some(end) => [name, end.result.clone(), region_end(run, past, end)],
+                None => [name, "not finished".to_owned(), String::new()],
+            }
+        })
+        .collect();
+    let widths = widths(&rows);
+    for (past, cells) in regions.iter().zip(&rows) {
+        let text = row(cells, &widths);
+        let is_failed = past.end.as_ref().is_some_and(|end| end.result == "failed");
+        let text = if is_failed { paint.red(text) } else { text };
+        writeln!(out, "  {text}")?;
+    }
+    for error in run.errors.iter().filter(|error| error.region.is_none()) {
+        past_error(out, error, zone, paint)?;
+    }
+    if run.damaged_lines > 0 {
+        let lines = count(run.damaged_lines, "line");
+        let text = format!("Damaged: {lines} of the run's record; there may be more than this.");
+        writeln!(out, "{}", paint.yellow(text))?;
+    }
+    if let Some(first) = logged.first() {
+        let failed = run.failed_regions().next().unwrap_or(&first.region);
+        writeln!(
+            out,
+            "\nA region's log: glancesync logs {} {}",
+            run.run,
+            shell_word(failed)
+        )?;
+        if !run.errors.is_empty() {
+            writeln!(out, "All errors:     glancesync logs {} --errors", run.run)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes one document: the run, with the file of each region's log.
+pub fn run_json(out: &mut impl Write, run: &PastRun, logged: &[LoggedRegion]) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        #[serde(flatten)]
+        run: &'a PastRun,
+        logs: Vec<File<'a>>,
+    }
+    #[derive(Serialize)]
+    struct File<'a> {
+        region: &'a str,
+        path: &'a PathBuf,
+    }
+    let logs = logged
+        .iter()
+        .map(|LoggedRegion { region, path }| File { region, path });
+    json(
+        out,
+        &Document {
+            run,
+            logs: logs.collect(),
+        },
+    )
+}
+
+/// Writes what went wrong in a run.
+pub fn errors_text<'a, Z: TimeZone>(
+    out: &mut impl Write,
+    errors: impl IntoIterator<Item = &'a PastError>,
+    zone: &Z,
+    paint: Paint,
+) -> io::Result<()>
+where
+    Z::Offset: std::fmt::Display,
+{
+    for error in errors {
+        past_error(out, error, zone, paint)?;
+    }
+    Ok(())
+}
+
+/// Writes one document: the name of the run, and what went wrong.
+pub fn errors_json(out: &mut impl Write, run: &str, errors: &[PastError]) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        run: &'a str,
+        errors: &'a [PastError],
+    }
+    json(out, &Document { run, errors })
+}
+
+/// Writes a line of a log as it stands, safe for a terminal; before it the region, where several are
+/// mixed.
+pub fn log_line(
+    out: &mut impl Write,
+    region: Option<&str>,
+    line: &str,
+    paint: Paint,
+) -> io::Result<()> {
+    if let Some(region) = region {
+        write!(out, "{} ", paint.cyan(format!("{}:", OneLine(region))))?;
+    }
+    if !paint.enabled {
+        return writeln!(out, "{}", OneLine(line));
+    }
+    let shown = OneLine(line);
+    let text = match LogLine::read(line).level {
+        LogLevel::Error => paint.red(shown),
+        LogLevel::Warning => paint.yellow(shown),
+        LogLevel::Info | LogLevel::Hint => shown.to_string(),
+    };
+    writeln!(out, "{text}")
+}
+
+/// Writes the lines of a log as one document, however many there are.
+pub struct LogDocument<W: Write> {
+    out: W,
+    has_line: bool,
+}
+
+impl<W: Write> LogDocument<W> {
+    /// Begins the document.
+    pub fn begin(mut out: W, run: &str, region: &str) -> io::Result<Self> {
+        let (run, region) = (serde_json::to_string(run)?, serde_json::to_string(region)?);
+        let begun = format!("{{\n  \"run\": {run},\n  \"region\": {region},\n  \"lines\": [");
+        out.write_all(crate::report::text::visible_json(begun).as_bytes())?;
+        let has_line = false;
+        Ok(Self { out, has_line })
+    }
+
+    /// Adds a line.
+    pub fn line(&mut self, line: &str) -> io::Result<()> {
+        let comma = if self.has_line { "," } else { "" };
+        self.has_line = true;
+        let line = serde_json::to_string(&LogLine::read(line))?;
+        let line = crate::report::text::visible_json(line);
+        write!(self.out, "{comma}\n    {line}")
+    }
+
+    /// Ends the document.
+    pub fn end(mut self) -> io::Result<()> {
+        let end = if self.has_line { "\n  " } else { "" };
+        writeln!(self.out, "{end}]\n}}")
+    }
+}
+
+/// The errors that a region's log tells of, for a run without a record.
+#[derive(Debug, Default)]
+pub struct LoggedErrors(Vec<PastError>);
+
+impl LoggedErrors {
+    /// Looks at a line of a region's log.
+    pub fn line(&mut self, region: &str, line: &str) {
+        let line = LogLine::read(line);
+        match line.level {
+            LogLevel::Error => {
+                let (message, code) = match line.text.rsplit_once(" [") {
+                    Some((message, code)) if code.ends_with(']') => {
+                        (message, Some(code.trim_end_matches(']').to_owned()))
+                    }
+                    _ => (line.text, None),
+                };
+                self.0.push(PastError {
+                    ts: line.time.and_then(|time| time.parse().ok()),
+                    region: Some(region.to_owned()),
+                    code,
+                    message: message.to_owned(),
+                    hint: None,
+                    image: None,
+                    action: None,
+                });
+            }
+            LogLevel::Hint => {
+                if let Some(error) = self.0.last_mut() {
+                    error.hint = Some(line.text.to_owned());
+                }
+            }
+            LogLevel::Info | LogLevel::Warning => {}
+        }
+    }
+
+    /// What was found.
+    pub fn finish(self) -> Vec<PastError> {
+        self.0
+    }
+}
+
+fn past_error<Z: TimeZone>(
+    out: &mut impl Write,
+    error: &PastError,
+    zone: &Z,
+    paint: Paint,
+) -> io::Result<()>
+where
+    Z::Offset: std::fmt::Display,
+{
+    let time = error
+        .ts
+        .map_or_else(String::new, |ts| format!("{} ", local(ts, zone)));
+    let region = error.region.as_deref().map_or_else(String::new, |region| {
+        format!("{} ", paint.cyan(format!("{}:", OneLine(region))))
+    });
+    let what = match (&error.action, &error.image) {
+        (Some(action), Some(image)) => {
+            format!("{} of `{}` failed: ", OneLine(action), OneLine(image))
+        }
+        _ => String::new(),
+    };
+    let code = error
+        .code
+        .as_deref()
+        .map_or_else(String::new, |code| format!(" [{}]", OneLine(code)));
+    let message = format!("{what}{}{code}", OneLine(&error.message));
+    writeln!(out, "{time}{region}{}", paint.red(message))?;
+    match &error.hint {
+        Some(hint) => writeln!(out, "  {} {}", paint.bold("hint:"), OneLine(hint)),
+        None => Ok(()),
+    }
+}
+
+fn local<Z: TimeZone>(ts: DateTime<Utc>, zone: &Z) -> String
+where
+    Z::Offset: std::fmt::Display,
+{
+    let text = ts
+        .with_timezone(zone)
+        .to_rfc3339_opts(SecondsFormat::Secs, false);
+    // To the second, without the zone that a reader lives in.
+    text.get(..19).unwrap_or(&text).replace('T', " ")
+}
+
+fn mode(run: &PastRun) -> &str {
+    match run.mode.as_deref() {
+        Some("dry_run") => "dry run",
+        Some(mode) => mode,
+        None => "-",
+    }
+}
+
+/// `in order`, `1 of 12 regions failed: Trento`, `cut off …`.
+fn result(run: &PastRun) -> String {
+    let ended = run.regions.iter().filter(|past| past.end.is_some()).count();
+    let regions = count(run.regions.len(), "region");
+    let failed: Vec<&str> = run.failed_regions().collect();
+    let so_far = match run.state {
+        RunState::UnderWay => format!("under way, {ended} of {regions} done"),
+        RunState::CutOff => format!("cut off, {ended} of {regions} done"),
+        RunState::Unknown => return "no record".to_owned(),
+        RunState::Finished => match run.exit_code {
+            Some(0) => return format!("in order, {regions}"),
+            Some(130) => format!("interrupted, {ended} of {regions} done"),
+            _ if failed.is_empty() => format!("failed, {regions}"),
+            _ => String::new(),
+        },
+    };
+    if failed.is_empty() {
+        return so_far;
+    }
+    let mut names: Vec<String> = failed
+        .iter()
+        .take(NAMES_MAX)
+        .map(|region| OneLine(region).to_string())
+        .collect();
+    if failed.len() > NAMES_MAX {
+        names.push(format!("and {} more", failed.len() - NAMES_MAX));
+    }
+    let comma = if so_far.is_empty() { "" } else { "; " };
+    let number = failed.len();
+    format!(
+        "{so_far}{comma}{number} of {regions} failed: {}",
+        names.join(", ")
+    )
+}
+
+fn headline<Z: TimeZone>(run: &PastRun, zone: &Z) -> String
+where
+    Z::Offset: std::fmt::Display,
+{
+    let mut parts = vec![format!("{}: {}", run.run, result(run))];
+    if run.mode.is_some() {
+        parts.push(mode(run).to_owned());
+    }
+    if let Some(master) = &run.master {
+        parts.push(format!("master {}", OneLine(master)));
+    }
+    if let Some(ts) = run.started {
+        parts.push(format!("began {}", local(ts, zone)));
+    }
+    if let Some(time) = run.seconds {
+        parts.push(format!("took {}", seconds(time)));
+    }
+    parts.join("\n  ")
+}
+
+/// Those of the record, and those that only have a log.
+fn all_regions(run: &PastRun, logged: &[LoggedRegion]) -> Vec<PastRegion> {
+    let mut regions = run.regions.clone();
+    for LoggedRegion { region, .. } in logged {
+        if !regions.iter().any(|past| past.region == *region) {
+            let region = region.clone();
+            regions.push(PastRegion { region, end: None });
+        }
+    }
+    regions
+}
+
+fn region_end(run: &PastRun, past: &PastRegion, end: &RegionEnd) -> String {
+    let done = wording::done(
+        end.uploaded_images,
+        end.uploaded_bytes,
+        end.updated_images,
+        end.seconds,
+    );
+    let errors = run
+        .errors
+        .iter()
+        .filter(|error| error.region.as_ref() == Some(&past.region))
+        .count();
+    let mut parts = vec![seconds(end.seconds)];
+    if errors > 0 {
+        parts.push(count(errors, "error"));
+    }
+    if !done.is_empty() {
+        parts.push(done);
+    }
+    parts.join(", ")
+}
+
+fn widths<'a, const N: usize>(rows: impl IntoIterator<Item = &'a [String; N]>) -> [usize; N] {
+    let mut widths = [0; N];
+    for cells in rows {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(console::measure_text_width(cell));
+        }
+    }
+    widths
+}
+
+fn row<const N: usize>(cells: &[String; N], widths: &[usize; N]) -> String {
+    let padded: Vec<String> = cells
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| pad(cell, *width))
+        .collect();
+    padded.join("  ").trim_end().to_owned()
+}
+
+fn paint_result(run: &PastRun, text: String, paint: Paint) -> String {
+    match (run.state, run.exit_code) {
+        (RunState::Finished, Some(0)) => text,
+        (RunState::UnderWay, _) => paint.cyan(text),
+        (RunState::Unknown, _) => paint.dim(text),
+        _ => paint.red(text),
+    }
+}
+
+/// A word that a shell takes as it is, or in quotes.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "._:-/@+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", OneLine(word).to_string().replace('\'', r"'\''"))
+}

@@ -1,0 +1,213 @@
+//! What a restore found and did, region by region, attribute by attribute.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::json;
+use crate::model::ImageId;
+use crate::plan::{Change, ImageRestore, KeptBecause, Left, RestorePlan};
+use crate::report::event::Failure;
+use crate::report::summary::RunSummary;
+use crate::report::text::{OneLine, Paint, count};
+use crate::report::wording::failure_text;
+
+/// What is known of one region.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct RestoreView<'a> {
+    /// What differs.
+    #[serde(flatten)]
+    pub plan: &'a RestorePlan,
+    /// The images whose metadata was put back.
+    pub restored: &'a BTreeSet<ImageId>,
+}
+
+/// Writes the plan of each region, what was done of it, what failed, and what to do next.
+pub fn restore_text(
+    out: &mut impl Write,
+    apply: bool,
+    regions: &[RestoreView<'_>],
+    summary: &RunSummary,
+    paint: Paint,
+) -> io::Result<()> {
+    for view in regions {
+        let name = view.plan.region.to_string();
+        let headline = headline(view, apply);
+        writeln!(out, "{}: {headline}", paint.cyan(OneLine(&name)))?;
+        for image in &view.plan.images {
+            image_text(out, image, view, apply, paint)?;
+        }
+    }
+    if !regions.is_empty() {
+        writeln!(out)?;
+    }
+    for region in &summary.regions {
+        for failure in &region.errors {
+            let name = region.region.to_string();
+            let text = format!(
+                "{}: {}",
+                OneLine(&name),
+                failure_text(failure, Some(&region.region))
+            );
+            writeln!(out, "{} [{}]", paint.red(text), failure.code)?;
+            writeln!(out, "  {} {}", paint.bold("hint:"), OneLine(&failure.hint))?;
+        }
+    }
+    let wanted: usize = regions.iter().map(|view| view.plan.wanted().count()).sum();
+    let restored: usize = regions.iter().map(|view| view.restored.len()).sum();
+    let end = match (apply, wanted) {
+        (_, 0) if summary.regions_failed > 0 => "Nothing was changed.".to_owned(),
+        (_, 0) => "Nothing has to be put back.".to_owned(),
+        (false, wanted) => format!(
+            "Nothing was changed. With --apply the metadata of {} would be put back.",
+            count(wanted, "image")
+        ),
+        (true, wanted) if restored == wanted => {
+            format!("The metadata of {} was put back.", count(wanted, "image"))
+        }
+        (true, wanted) => format!(
+            "The metadata of {restored} of {} was put back.",
+            count(wanted, "image")
+        ),
+    };
+    writeln!(out, "{}", paint.bold(end))
+}
+
+/// Writes one document: the folder, whether anything was to be written, what differs in each region,
+/// and what failed.
+pub fn restore_json(
+    out: &mut impl Write,
+    folder: &Path,
+    apply: bool,
+    regions: &[RestoreView<'_>],
+    summary: &RunSummary,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        folder: &'a Path,
+        apply: bool,
+        regions: &'a [RestoreView<'a>],
+        errors: Vec<Entry<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        region: String,
+        #[serde(flatten)]
+        failure: &'a Failure,
+    }
+    let errors = summary.regions.iter().flat_map(|region| {
+        region.errors.iter().map(|failure| Entry {
+            region: region.region.to_string(),
+            failure,
+        })
+    });
+    json(
+        out,
+        &Document {
+            folder,
+            apply,
+            regions,
+            errors: errors.collect(),
+        },
+    )
+}
+
+/// `2 images to put back, 1 left as it is, 9 as they were; 3 are not in the backup`.
+fn headline(view: &RestoreView<'_>, apply: bool) -> String {
+    let RestorePlan {
+        images,
+        unchanged,
+        not_in_backup,
+        ..
+    } = view.plan;
+    let wanted = view.plan.wanted().count();
+    let mut parts = Vec::new();
+    if apply && wanted > 0 {
+        let restored = view.restored.len();
+        parts.push(format!("{restored} of {} put back", count(wanted, "image")));
+    } else if wanted > 0 {
+        parts.push(format!("{} to put back", count(wanted, "image")));
+    }
+    let left = images.len() - wanted;
+    if left > 0 {
+        parts.push(format!("{} that cannot be put back", count(left, "image")));
+    }
+    parts.push(format!("{} as in the backup", count(*unchanged, "image")));
+    let mut text = parts.join(", ");
+    if *not_in_backup > 0 {
+        text = format!(
+            "{text}; {} that it does not hold are left alone",
+            count(*not_in_backup, "image")
+        );
+    }
+    text
+}
+
+fn image_text(
+    out: &mut impl Write,
+    image: &ImageRestore,
+    view: &RestoreView<'_>,
+    apply: bool,
+    paint: Paint,
+) -> io::Result<()> {
+    let id = OneLine(image.image_id.as_str());
+    let name = format!("`{}` ({id})", OneLine(&image.image));
+    let name = paint.bold(name);
+    if let Some(left) = &image.left {
+        return writeln!(out, "  {name} left as it is: {}", left_text(left));
+    }
+    let done = if !apply || !image.is_wanted() {
+        String::new()
+    } else if view.restored.contains(&image.image_id) {
+        paint.green(" put back")
+    } else {
+        paint.red(" not put back")
+    };
+    writeln!(out, "  {name}{done}")?;
+    for (attribute, change) in &image.changes {
+        writeln!(out, "      {}", change_text(attribute, change))?;
+    }
+    for (attribute, kept) in &image.kept {
+        let why = match kept.why {
+            KeptBecause::Fixed => "Glance lets nobody change it",
+            KeptBecause::PartGone => "the image that it referred to is gone",
+        };
+        let change = change_text(attribute, &kept.change);
+        let text = format!("cannot be put back: {change} ({why})");
+        writeln!(out, "      {}", paint.yellow(text))?;
+    }
+    Ok(())
+}
+
+fn left_text(left: &Left) -> String {
+    match left {
+        Left::Gone { namesake: None } => "it is gone, and no image is created".to_owned(),
+        Left::Gone { namesake: Some(id) } => format!(
+            "it is gone, and no image is created; {} has its name now",
+            OneLine(id.as_str())
+        ),
+        Left::Foreign { owner } => format!("project {} owns it", OneLine(owner)),
+        Left::Incomplete => "a run has not finished it yet".to_owned(),
+        Left::NameTaken { by } => format!(
+            "it was renamed, and {} has its name now",
+            OneLine(by.as_str())
+        ),
+    }
+}
+
+fn change_text(attribute: &str, change: &Change<Option<Value>>) -> String {
+    let (from, to) = (shown(change.from.as_ref()), shown(change.to.as_ref()));
+    format!("{}: {from} → {to}", OneLine(attribute))
+}
+
+/// Text in backquotes, everything else as JSON has it.
+fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "absent".to_owned(),
+        Some(Value::String(text)) => format!("`{}`", OneLine(text)),
+        Some(other) => OneLine(&other.to_string()).to_string(),
+    }
+}
