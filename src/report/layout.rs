@@ -188,7 +188,7 @@ fn percent(bytes: u64, total: u64) -> u64 {
 
 /// A bar for a screen of that width.
 fn bar(bytes: u64, total: u64, width: usize) -> String {
-    let width = (width / 6).clamp(10, 40);
+    let width = (width / 8).clamp(10, 16);
     let percent = usize::try_from(percent(bytes, total)).unwrap_or(100);
     let filled = width * percent / 100;
     format!("{}{}", "━".repeat(filled), "╌".repeat(width - filled))

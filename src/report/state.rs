@@ -154,6 +154,7 @@ impl ReporterState {
     }
 
     fn note(&mut self, region: &RegionName, message: &str) {
+        let message = wording::without_region(message, Some(region));
         let line = Line::info(Weight::Detail, OneLine(message).to_string());
         if let Messages::Text(lines) = &mut self.messages {
             lines.write(Some(region), std::slice::from_ref(&line));

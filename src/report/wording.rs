@@ -272,7 +272,7 @@ pub(super) fn failure_text(failure: &Failure, region: Option<&RegionName>) -> St
 }
 
 /// The message without the region that it begins with.
-fn without_region<'a>(message: &'a str, region: Option<&RegionName>) -> &'a str {
+pub(super) fn without_region<'a>(message: &'a str, region: Option<&RegionName>) -> &'a str {
     region
         .and_then(|region| {
             let rest = message.strip_prefix(&region.to_string())?;

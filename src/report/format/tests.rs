@@ -1,5 +1,7 @@
 //! What goes to standard output, as it looks.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use insta::assert_snapshot;
 use sha2::Digest as _;
@@ -257,6 +259,40 @@ fn plan_as_json_has_its_summary_inside() {
     let ends = [("Trento", Some(RegionResult::Synchronised), 0)];
     let summary = summary(Mode::DryRun, &plans, &ends);
     assert_snapshot!(written(|out| plan_json(out, &plans, &times(), &summary)));
+}
+
+/// Every key of a document, at any depth; those of objects that are keyed by names are names.
+fn keys(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                found.insert(key.clone());
+                if key != "properties" && key != "counts" && key != "content" {
+                    keys(value, found);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_the_documents_is_on_their_page() {
+    let plans = [full_plan(), quiet_plan()];
+    let mut found = BTreeSet::new();
+    for text in [
+        written(|out| plan_json(out, &plans, &times(), &compared(Mode::DryRun))),
+        written(|out| status_json(out, &plans, &compared(Mode::Status))),
+    ] {
+        keys(&serde_json::from_str(&text).unwrap(), &mut found);
+    }
+    let page = include_str!("../../../docs/json.md");
+    let unknown: Vec<_> = found
+        .iter()
+        .filter(|key| !page.contains(&format!("`{key}`")))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]
