@@ -169,11 +169,20 @@ impl View<'_> {
         wrong.map(|field| format!("published with another {field} than {master}: {image}"))
     }
 
+    /// Two installations may bring in an image each; the second of a name is passed over with a
+    /// warning, and a tag that says what it replaced with it.
+    fn is_passed_over(&self, images: &Images, image: &Value) -> bool {
+        let name = image["name"].as_str().unwrap_or_default();
+        let others = self.present(images, name).into_iter();
+        let mut others = others.filter(|other| other["id"] != image["id"]);
+        !has_tag(image, INCOMPLETE) && others.any(|other| other["checksum"] == image["checksum"])
+    }
+
     fn out_of_step(&self, images: &Images) -> Vec<String> {
         let mut complaints = Vec::new();
         for (id, image) in images {
             let is_tagged = has_tag(image, "glancesync-");
-            if is_tagged && !self.before().contains_key(id) {
+            if is_tagged && !self.before().contains_key(id) && !self.is_passed_over(images, image) {
                 complaints.push(format!("left over: {image}"));
             }
         }

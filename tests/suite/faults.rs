@@ -3,7 +3,7 @@
 use glancesync::sandbox::{Effect, Fault, StoreLimits, When};
 use serde_json::{Value, json};
 
-use crate::common::{Config, Fleet, NewImage, Outcome, Region};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, Region, poll};
 
 const LIST: (&str, &str) = ("GET", "/v2/images");
 const CREATE: (&str, &str) = ("POST", "/v2/images");
@@ -292,5 +292,43 @@ fn nobody_sees_a_new_image_before_it_is_verified() {
         let tags = body["tags"].to_string();
         assert!(tags.contains("\"glancesync-incomplete\""), "{body}");
         assert!(tags.contains("\"glancesync-by:"), "{body}");
+    }
+}
+
+/// The old image is not what it was when the plan was made: somebody has changed it since.
+#[test]
+fn an_old_image_that_somebody_took_aside_meanwhile_is_left_alone() {
+    for (policy, change) in [
+        ("replace", ("name", json!("mine now"))),
+        ("rename", ("name", json!("mine now"))),
+        ("replace", ("protected", json!(true))),
+    ] {
+        let slow = Effect::Slow {
+            bytes_per_sec: 1 << 20,
+        };
+        let fleet = two_images("RegionTwo", vec![fault(UPLOAD, slow)]);
+        let content = vec![b'x'; 2 << 20];
+        fleet.master().create(NewImage::new("c", content));
+        let region = fleet.region("RegionTwo");
+        let old = region.create(NewImage::new("c", "other"));
+        let config = impatient(&fleet).master(policy, "any");
+        let running = Program::with(&fleet, &config)
+            .events()
+            .args(["RegionTwo", "--image", "c"])
+            .start();
+        let is_saving = |image: &Value| image["status"] == "saving";
+        let saving = || region.images().iter().any(is_saving).then_some(());
+        poll(std::time::Duration::from_mins(1), saving).expect("an upload under way");
+        region.set(&old, &[(change.0, change.1.clone())]);
+        let outcome = running.wait().expect(0);
+        let kept = region.get(&old).expect("it is still there");
+        if change.0 == "name" {
+            assert_eq!(kept["name"], "mine now", "{policy}: {outcome}");
+            assert_eq!(kept["visibility"], "public", "{policy}: {outcome}");
+        } else {
+            assert_eq!(kept["name"], "c.old", "{outcome}");
+            outcome.assert_warns("protected_image c");
+        }
+        assert_eq!(region.the("c")["tags"], json!([]), "{outcome}");
     }
 }

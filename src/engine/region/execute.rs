@@ -114,19 +114,18 @@ impl Executor<'_> {
     async fn deal_with_old(&self, disposal: &Disposal) -> Result<Fate, StepError> {
         let old = &disposal.old.image_id;
         let name = &disposal.upload.image;
-        let fate = if disposal.old.is_kept() {
-            self.rename_old(old, name).await?;
-            Fate::Kept
-        } else {
-            match self.writer.delete(old).await {
-                Err(error) if error.is_in_use() => {
-                    self.warn_in_use(old, name);
-                    self.rename_old(old, name).await?;
-                    Fate::Kept
-                }
-                Err(error) if !error.is_gone() => return Err(error.into()),
-                _ => Fate::Deleted,
+        let fate = match self.writer.show(old).await {
+            Err(error) if error.is_gone() => Fate::Deleted,
+            Err(error) => return Err(error.into()),
+            // To send content takes its time: whoever gave the old image another name meanwhile
+            // keeps it, and whoever protected it too.
+            Ok(found) if found.name != *name => Fate::Kept,
+            Ok(found) if found.protected && !disposal.old.is_kept() => {
+                self.warn_kept(WarningCode::ProtectedImage, "is protected now", old, name);
+                self.rename_old(old, name).await?
             }
+            Ok(_) if disposal.old.is_kept() => self.rename_old(old, name).await?,
+            Ok(_) => self.delete_old(old, name).await?,
         };
         let leftover = disposal.upload.leftover.as_ref();
         let published = leftover.filter(|leftover| leftover.stage == Stage::Published);
@@ -136,23 +135,34 @@ impl Executor<'_> {
         Ok(fate)
     }
 
-    async fn rename_old(&self, old: &ImageId, name: &str) -> Result<(), StepError> {
+    async fn delete_old(&self, old: &ImageId, name: &str) -> Result<Fate, StepError> {
+        match self.writer.delete(old).await {
+            Err(error) if error.is_in_use() => {
+                let why = "is in use and cannot be deleted";
+                self.warn_kept(WarningCode::ImageInUse, why, old, name);
+                self.rename_old(old, name).await
+            }
+            Err(error) if !error.is_gone() => Err(error.into()),
+            _ => Ok(Fate::Deleted),
+        }
+    }
+
+    async fn rename_old(&self, old: &ImageId, name: &str) -> Result<Fate, StepError> {
         let ops = [
             PatchOp::replace("name", format!("{name}{OLD_SUFFIX}")),
             PatchOp::replace("visibility", Visibility::Private.as_str()),
         ];
         match self.writer.patch(old, &ops).await {
-            Err(error) if error.is_gone() => Ok(()),
-            Err(error) => Err(StepError::from(error).of_rename()),
-            Ok(_) => Ok(()),
+            Err(error) if !error.is_gone() => Err(StepError::from(error).of_rename()),
+            _ => Ok(Fate::Kept),
         }
     }
 
-    fn warn_in_use(&self, old: &ImageId, name: &str) {
+    fn warn_kept(&self, code: WarningCode, why: &str, old: &ImageId, name: &str) {
         let warning = Warning::new(
-            WarningCode::ImageInUse,
+            code,
             format!(
-                "the old image `{name}` ({old}) of {} is in use and cannot be deleted: it is kept, private, as `{name}{OLD_SUFFIX}`",
+                "the old image `{name}` ({old}) of {} {why}: it is kept, private, as `{name}{OLD_SUFFIX}`",
                 self.region
             ),
         )
