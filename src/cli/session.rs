@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use super::args::{ConfigArgs, MessageArgs};
 use super::signals::Signals;
-use crate::config::{ConfigErrors, ContentSource, Settings, Sources};
+use crate::config::{ConfigErrors, Settings, Sources};
 use crate::engine::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal,
 };
-use crate::model::ErrorCode;
+use crate::model::{ContentSource, ErrorCode};
 use crate::report::event::Failure;
 use crate::report::{
     Events, ReportOptions, Reporter, ReporterHandle, RunSummary, Terminal, init_tracing,
@@ -188,19 +188,16 @@ impl Session {
             .map_err(|error| CliError::Machine(error.to_string()))
     }
 
-    /// Refuses what this release cannot do before anything is changed.
+    /// Refuses a source that is not there before anything is changed.
     pub(super) fn check_source(&self) -> Result<(), CliError> {
         let folder = &self.settings.images_dir;
-        match self.settings.source {
-            ContentSource::Glance => Err(CliError::Usage(
-                "`source = glance` is not in this release: content comes from `images_dir`; set `source` to `auto` or `directory`".to_owned(),
-            )),
-            ContentSource::Directory if !folder.is_dir() => Err(CliError::Usage(format!(
-                "`source` is `directory`, and the folder {} of `images_dir` is not there",
+        if self.settings.source == ContentSource::Directory && !folder.is_dir() {
+            return Err(CliError::Usage(format!(
+                "`source` is `directory`, and the folder {} of `images_dir` is not there; with `source=glance` content comes from the master's Glance",
                 folder.display()
-            ))),
-            _ => Ok(()),
+            )));
         }
+        Ok(())
     }
 
     fn warn(&self) {

@@ -10,11 +10,11 @@ use super::error::{ConfigError, Origin};
 use super::keys::{self, DEFAULT, MAIN};
 use super::layers::{Environment, Layers, Value};
 use super::parts::Given;
-use super::settings::ContentSource;
 use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
-    ByteSize, Checksum, ChecksumList, RegionName, SyncRules, TargetName, Warning, WarningCode,
+    ByteSize, Checksum, ChecksumList, ContentSource, RegionName, SyncRules, TargetName, Warning,
+    WarningCode,
 };
 
 /// What is wrong with a text that is no flag.

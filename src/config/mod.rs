@@ -24,7 +24,7 @@ pub use dialect::Piece;
 pub use effective::EffectiveValue;
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use layers::{Environment, Sources};
-pub use settings::{ContentSource, Settings, TargetSettings, log_dir};
+pub use settings::{Settings, TargetSettings, log_dir};
 
 #[cfg(test)]
 mod tests;

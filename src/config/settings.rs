@@ -17,37 +17,9 @@ use super::layers::{Layers, Sources, target_names};
 use super::value;
 use crate::condition::Condition;
 use crate::model::{
-    ByteSize, Credential, Interface, RegionName, SyncRules, TargetName, Warning, WarningCode,
+    ByteSize, ContentSource, Credential, Interface, RegionName, SyncRules, TargetName, Warning,
+    WarningCode,
 };
-
-/// What said where content comes from: key `source`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ContentSource {
-    /// The file when it is there with the right size, else the master's Glance.
-    #[default]
-    Auto,
-    /// Files in `images_dir`.
-    Directory,
-    /// The master's Glance.
-    Glance,
-}
-
-impl ContentSource {
-    /// The word of the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Directory => "directory",
-            Self::Glance => "glance",
-        }
-    }
-
-    pub(super) fn from_word(word: &str) -> Option<Self> {
-        [Self::Auto, Self::Directory, Self::Glance]
-            .into_iter()
-            .find(|source| source.as_str().eq_ignore_ascii_case(word))
-    }
-}
 
 /// A configuration that is checked as a whole.
 #[derive(Debug)]
@@ -62,9 +34,10 @@ pub struct Settings {
     pub images_dir: PathBuf,
     /// Where content comes from.
     pub source: ContentSource,
-    /// Where content from Glance is kept while regions read it; none where nothing names a folder
-    /// and the environment knows no cache folder of the user.
+    /// Where content from Glance is kept while regions read it; none for `cache_dir`.
     pub spool_dir: Option<PathBuf>,
+    /// The folder of this program in the user's cache; none where the environment knows of none.
+    pub cache_dir: Option<PathBuf>,
     /// The most that is kept there; none for the smaller of 20 GiB and 80 % of what is free.
     pub spool_limit: Option<ByteSize>,
     /// Where `sync_<date>` folders are made.
@@ -161,9 +134,8 @@ impl Settings {
             max_children: checker.at_least_one(&layers, MAIN, "max_children"),
             images_dir: checker.path(&layers, MAIN, "images_dir"),
             source: checker.source(&layers),
-            spool_dir: checker
-                .optional_path(&layers, MAIN, "spool_dir")
-                .or_else(|| cache_folder(sources)),
+            spool_dir: checker.optional_path(&layers, MAIN, "spool_dir"),
+            cache_dir: cache_folder(sources),
             spool_limit: checker.size(&layers, MAIN, "spool_limit"),
             log_dir: checker.path(&layers, MAIN, "log_dir"),
             targets,

@@ -20,6 +20,7 @@ use crate::openstack::{
     RetryPolicy, Session, TlsOptions,
 };
 use crate::plan::{MasterInventory, Selection};
+use crate::transfer::SpoolError;
 
 /// Why a run ends before it begins.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,12 @@ pub enum StartError {
     /// The run was stopped.
     #[error("the run was interrupted before any region was begun")]
     Interrupted,
+    /// The folder for content from the master's Glance cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The thread that opened that folder is gone.
+    #[error("the opening of the spool ended unexpectedly")]
+    SpoolLost,
     /// The coordinator is gone.
     #[error("the coordinator ended unexpectedly")]
     CoordinatorLost,
@@ -55,9 +62,10 @@ impl StartError {
         match self {
             Self::Master(error) => error.code(),
             Self::Config(_) => ErrorCode::AuthFailed,
+            Self::Spool(_) => ErrorCode::ConfigInvalid,
             Self::UnknownTarget { .. } => ErrorCode::RegionUnknown,
             Self::Interrupted => ErrorCode::Interrupted,
-            Self::SelectionLost | Self::CoordinatorLost => ErrorCode::Internal,
+            Self::SpoolLost | Self::SelectionLost | Self::CoordinatorLost => ErrorCode::Internal,
         }
     }
 
@@ -69,7 +77,12 @@ impl StartError {
                 "A region is written `Region` or `target:Region`, and a target is a section of the configuration."
             }
             Self::Interrupted => "Nothing was changed: run again.",
-            Self::Config(_) | Self::SelectionLost | Self::CoordinatorLost => self.code().hint(),
+            Self::Spool(_) => {
+                "Set `spool_dir` to a folder that can be written to, on a disk with room, or take it out for the default."
+            }
+            Self::Config(_) | Self::SpoolLost | Self::SelectionLost | Self::CoordinatorLost => {
+                self.code().hint()
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod backup;
 mod choose;
+mod contents;
 mod coordinator;
 mod fleet;
 mod outcome;

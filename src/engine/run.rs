@@ -1,21 +1,21 @@
 //! A whole run that compares: inventory and selection, what the regions came to, the exit code. What
 //! it has in common with other runs is in `prepare`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::choose::{ChoiceKind, Chosen};
+use super::contents;
 use super::fleet::{Fleet, StartError, select};
 use super::outcome::{FailOn, RegionOutcome, RunOutcome};
 use super::prepare::{Prepared, Scope};
-use super::region::{Pipeline, RunContext, failure_of};
+use super::region::{Pipeline, RegionTask, RunContext, failure_of};
 use super::shutdown::StopSignal;
 use crate::config::Settings;
-use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode};
+use crate::model::{ImageId, RegionName, RegionSelector, TargetName, Warning, WarningCode};
 use crate::plan::{ImageFilter, MasterInventory, Selection};
 use crate::report::Events;
 use crate::report::event::{Failure, Mode};
-use crate::transfer::ImagesDir;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub async fn run(
     });
     let (run, inventory, selections) = begun.await.ok_or(StartError::Interrupted)??;
     let tasks = run.tasks();
+    let counted = regions_by_image(&tasks, &selections);
+    let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
     run.announce(&tasks);
     for warning in inventory_warnings(&run.fleet, &inventory, &selections) {
         events.warning(None, warning);
@@ -67,7 +69,7 @@ pub async fn run(
         filter: options.filter,
         keep_going: options.keep_going,
         selections,
-        images: ImagesDir::new(&settings.images_dir),
+        contents,
         master: run.fleet.master_endpoints.clone(),
         installation: options.installation,
         events: events.clone(),
@@ -125,6 +127,21 @@ pub async fn regions(settings: &Settings) -> Result<FleetRegions, StartError> {
         failures,
         warnings: fleet.warnings,
     })
+}
+
+/// How many regions may come to need each image.
+fn regions_by_image(
+    tasks: &[RegionTask],
+    selections: &BTreeMap<TargetName, Arc<Selection>>,
+) -> HashMap<ImageId, usize> {
+    let mut counted = HashMap::new();
+    let selected = tasks
+        .iter()
+        .filter_map(|task| selections.get(&task.region.target));
+    for id in selected.flat_map(|selection| selection.master_ids()) {
+        *counted.entry(id).or_default() += 1;
+    }
+    counted
 }
 
 fn is_unwelcome(region: &RegionOutcome, fail_on: Option<FailOn>) -> bool {

@@ -128,13 +128,13 @@ impl ErrorCode {
                 "Raise `list_images_timeout` of this target, or look why its Glance is slow."
             }
             Self::SourceMissing => {
-                "Put the file, named by the master image's UUID, into `images_dir`, or check `images_dir`."
+                "Put the file, named by the master image's UUID, into `images_dir`, or let `source` be `auto`. Where the master's Glance has lost the content, upload the image anew there."
             }
             Self::SourceUnreadable => {
-                "Give the user that runs glancesync the right to read the files in `images_dir`."
+                "Give the user that runs glancesync the right to read the files in `images_dir`, or that of the master the right to download."
             }
             Self::SourceSize => {
-                "The file is not the content of the master's image: copy it again from the master's store."
+                "The source does not have the content of the master's image: copy the file again from the master's store, or look into that."
             }
             Self::SourceChanged => {
                 "Find out what writes to the files in `images_dir`, then run again."
@@ -148,7 +148,7 @@ impl ErrorCode {
                 "Check the network to the region and its Glance, or raise `upload_stall_timeout` of this target."
             }
             Self::ChecksumMismatch => {
-                "The new image was not published. Check the file in `images_dir` against the master's checksum, then run again."
+                "The new image was not published. Check the content where it comes from, the file in `images_dir` or the master's store, against the master's checksum, then run again."
             }
             Self::PublishRefused => {
                 "The content is kept in the region. Give the user the right to publish (policy `publicize_image`) and run again."

@@ -2,6 +2,7 @@
 
 mod action;
 mod checksum;
+mod content_source;
 mod credential;
 mod error_code;
 mod image;
@@ -14,6 +15,7 @@ mod warning;
 
 pub use action::{ActionKind, Status};
 pub use checksum::{Checksum, ChecksumError, ContentHash, MultiHash};
+pub use content_source::{ContentOrigin, ContentSource};
 pub use credential::{
     ApplicationCredentialRef, Auth, Credential, DomainRef, Interface, InterfaceError, KeystoneUrl,
     KeystoneUrlError, ProjectRef, UserRef,

@@ -58,6 +58,10 @@ pub enum WarningCode {
     StateUnwritable,
     /// A log file could not be written; the run goes on without it.
     LogUnwritable,
+    /// Content from the master's Glance cannot be kept on disk; it goes through memory.
+    SpoolUnwritable,
+    /// A file in `images_dir` has not the content of the master's image; Glance is asked for it.
+    WrongFile,
 }
 
 impl fmt::Display for WarningCode {

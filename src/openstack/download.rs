@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
 use tokio::time::timeout;
 
 use super::exchange::{Failure, Request};
@@ -14,16 +15,51 @@ use super::{OpenStackError, TransportCause};
 pub struct Download {
     response: reqwest::Response,
     request: Request,
+    place: Place,
+}
+
+/// Which part of the whole content an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    start: u64,
+    /// The size of the whole, where the server says it.
+    size: Option<u64>,
 }
 
 impl Download {
-    pub(super) fn new(response: reqwest::Response, request: Request) -> Self {
-        Self { response, request }
+    /// Takes an answer with content from byte `from` on, or from the start; gives the request back
+    /// where it has another part.
+    pub(super) fn new(
+        response: reqwest::Response,
+        request: Request,
+        from: u64,
+    ) -> Result<Self, Box<Request>> {
+        let place = match response.status() {
+            StatusCode::PARTIAL_CONTENT => read_content_range(response.headers()),
+            _ => Some(Place {
+                start: 0,
+                size: response.content_length(),
+            }),
+        };
+        match place.filter(|place| place.start == 0 || place.start == from) {
+            Some(place) => Ok(Self {
+                response,
+                request,
+                place,
+            }),
+            None => Err(Box::new(request)),
+        }
     }
 
-    /// The number of bytes that the server announced.
+    /// The first byte of the content that comes: that which was asked for, or 0 where the server
+    /// gives no parts.
+    pub fn start(&self) -> u64 {
+        self.place.start
+    }
+
+    /// The size of the whole content, where the server announced it.
     pub fn size(&self) -> Option<u64> {
-        self.response.content_length()
+        self.place.size
     }
 
     /// The next piece, which has `limit` to come; none at the end.
@@ -43,10 +79,43 @@ impl Download {
     }
 }
 
+/// Reads `bytes 5-9/10` (RFC 9110, "Content-Range").
+fn read_content_range(headers: &HeaderMap) -> Option<Place> {
+    let text = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (range, size) = text.trim().strip_prefix("bytes")?.split_once('/')?;
+    let (start, _) = range.trim().split_once('-')?;
+    Some(Place {
+        start: start.parse().ok()?,
+        size: size.trim().parse().ok(),
+    })
+}
+
 impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Download")
             .field("url", &self.request.url.as_str())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_says_where_it_begins() {
+        for (text, place) in [
+            ("bytes 5-9/10", Some((5, Some(10)))),
+            ("bytes 0-0/7", Some((0, Some(7)))),
+            ("bytes 3-9/*", Some((3, None))),
+            ("bytes */10", None),
+            ("lines 1-2/3", None),
+            ("", None),
+        ] {
+            let headers = HeaderMap::from_iter([(header::CONTENT_RANGE, text.parse().unwrap())]);
+            let read = read_content_range(&headers).map(|place| (place.start, place.size));
+            assert_eq!(read, place, "{text}");
+        }
+        assert_eq!(read_content_range(&HeaderMap::new()), None);
     }
 }

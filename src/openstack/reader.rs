@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use http::Method;
+use http::{Method, header};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -145,13 +145,31 @@ impl GlanceReader {
         service.request(Operation::Show, Method::GET, url)
     }
 
-    /// Fetches the content of an image (Image API v2, "Download binary image data").
+    /// Fetches the content of an image (Image API v2, "Download binary image data"), from byte
+    /// `from` on. A server that gives no parts begins at 0; see [`Download::start`].
     ///
     /// # Errors
     ///
     /// Codes `download_failed`, `region_unreachable` and those of a log-in. An image that has no
     /// content yet is an error.
-    pub async fn download(&self, id: &ImageId) -> Result<Download, OpenStackError> {
+    pub async fn download(&self, id: &ImageId, from: u64) -> Result<Download, OpenStackError> {
+        let range = (from > 0).then(|| format!("bytes={from}-"));
+        self.open_content(id, range, from).await
+    }
+
+    /// Asks whether the content of an image, which has at least one byte, could be fetched: for its
+    /// first byte alone. The errors are those of [`GlanceReader::download`].
+    pub async fn check_content(&self, id: &ImageId) -> Result<(), OpenStackError> {
+        let first = "bytes=0-0".to_owned();
+        self.open_content(id, Some(first), 0).await.map(drop)
+    }
+
+    async fn open_content(
+        &self,
+        id: &ImageId,
+        range: Option<String>,
+        from: u64,
+    ) -> Result<Download, OpenStackError> {
         let service = self.service();
         let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
         let request = service.request(Operation::Download, Method::GET, url);
@@ -160,13 +178,20 @@ impl GlanceReader {
         let mut is_token_new = false;
         loop {
             let token = service.session.lasting_token().await?;
-            let sent = client
+            let mut call = client
                 .get(request.url.clone())
-                .header(AUTH_TOKEN, exchange::token_header(&token.secret))
-                .send();
-            let failure = match timeout(CALL_TIMEOUT, sent).await {
-                Ok(Ok(response)) => match check_content(service, &request, response).await? {
-                    Ok(response) => return Ok(Download::new(response, request)),
+                .header(AUTH_TOKEN, exchange::token_header(&token.secret));
+            if let Some(range) = &range {
+                call = call.header(header::RANGE, range);
+            }
+            let failure = match timeout(CALL_TIMEOUT, call.send()).await {
+                Ok(Ok(response)) => match check_answer(service, &request, response).await? {
+                    Ok(response) => {
+                        return Download::new(response, request, from).map_err(|request| {
+                            let what = "the answer is not the part that was asked for";
+                            service.bad_answer(&request, what)
+                        });
+                    }
                     Err(failure) => failure,
                 },
                 Ok(Err(error)) => Failure::transport(error),
@@ -185,13 +210,13 @@ impl GlanceReader {
     }
 }
 
-async fn check_content(
+async fn check_answer(
     service: &Service,
     request: &Request,
     response: reqwest::Response,
 ) -> Result<Result<reqwest::Response, Failure>, OpenStackError> {
     match response.status().as_u16() {
-        200 => Ok(Ok(response)),
+        200 | 206 => Ok(Ok(response)),
         204 => Err(service.bad_answer(request, "the image has no content")),
         _ => match exchange::read(response, request.max_answer_bytes).await {
             Ok(_) => Err(service.bad_answer(request, "the answer is no content")),

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 use super::{Referrer, Stage};
-use crate::model::{ActionKind, ContentHash, ImageId, Properties, Status, Visibility};
+use crate::model::{
+    ActionKind, ContentHash, ContentOrigin, ImageId, Properties, Status, Visibility,
+};
 
 /// A value before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,6 +114,13 @@ pub struct Upload {
     pub bytes: u64,
     /// The checksums that the content must have.
     pub content: ContentHash,
+    /// Where the content comes from, once that was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<ContentOrigin>,
+    /// The content is larger than the spool may become: it is fetched anew for regions that do not
+    /// read it at the same time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub streamed: bool,
     /// The old image of that name, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Replaced>,
@@ -206,6 +215,15 @@ impl Action {
             | Self::UpdateMetadata { image_id, .. }
             | Self::UpdateAmi { image_id, .. } => Some(image_id),
             Self::Upload(upload) => upload.leftover.as_ref().map(|it| &it.image_id),
+        }
+    }
+
+    /// Where the content comes from that it sends; none where it sends none, or that was not looked
+    /// for.
+    pub fn source(&self) -> Option<ContentOrigin> {
+        match self {
+            Self::Upload(upload) => upload.source,
+            _ => None,
         }
     }
 

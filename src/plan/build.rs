@@ -449,6 +449,8 @@ impl<'a> Builder<'a> {
             bytes: if is_there { 0 } else { master.bytes() },
             leftover,
             content: master.content.clone(),
+            source: None,
+            streamed: false,
             replaces: self.old(index).map(|old| Replaced {
                 image_id: old.id.clone(),
                 keep: self.status_of(index) == Some(Status::PendingRename),

@@ -7,7 +7,7 @@ use super::ami::{Part, parts_first, resolve_parts};
 use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
 use super::{MasterInventory, metadata};
 use crate::condition::Condition;
-use crate::model::{Image, Properties, SyncRules, Warning, WarningCode};
+use crate::model::{Image, ImageId, Properties, SyncRules, Warning, WarningCode};
 
 /// An image of the master inventory that a target wants.
 #[derive(Debug, Clone)]
@@ -82,6 +82,11 @@ impl Selection {
             warnings,
             by_name,
         }
+    }
+
+    /// The ids of the images at the master.
+    pub fn master_ids(&self) -> impl Iterator<Item = ImageId> {
+        self.images.iter().map(|image| image.master.id.clone())
     }
 
     /// Where in `images` the image of that name is.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, Status, Warning};
+use crate::model::{ActionKind, ContentOrigin, ErrorCode, ImageId, RegionName, Status, Warning};
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -89,6 +89,9 @@ pub struct ActionFacts {
     pub image_id: Option<ImageId>,
     /// Bytes of content that are sent.
     pub bytes: u64,
+    /// Where they come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<ContentOrigin>,
 }
 
 /// An error: its code, a sentence for a person, and what to do next.

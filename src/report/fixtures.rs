@@ -46,6 +46,8 @@ fn upload(image: &str, bytes: u64, replaces: Option<Replaced>) -> Upload {
             md5: Some("9046fd22131a96502cb0d85b4a406a5a".parse().unwrap()),
             multihash: None,
         },
+        source: None,
+        streamed: false,
         replaces,
         visibility: Visibility::Public,
         protected: false,

@@ -138,6 +138,7 @@ impl ReporterState {
                     image: action.image().to_owned(),
                     image_id: action.image_id().cloned(),
                     bytes: action.bytes(),
+                    source: action.source(),
                 });
                 self.event(&Event::now(Some(region.clone()), kind), now);
             }

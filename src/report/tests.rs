@@ -26,6 +26,7 @@ fn reports(mode: Mode, parallel: bool) -> Vec<Report> {
         image: NASTY.to_owned(),
         image_id: None,
         bytes: 512 << 20,
+        source: None,
     };
     let warning = Warning::new(WarningCode::ForeignOwner, "Another project owns `debian`.")
         .image("debian")

@@ -168,7 +168,7 @@ async fn an_image_lives_from_its_creation_to_its_deletion() {
     assert_eq!(published.properties.keys().collect::<Vec<_>>(), ["a/b~c"]);
     assert_eq!(cloud.only().await, published);
 
-    let mut download = writer.download(&image.id).await.unwrap();
+    let mut download = writer.download(&image.id, 0).await.unwrap();
     let mut received = 0;
     while let Some(piece) = download.chunk(Duration::from_secs(10)).await.unwrap() {
         received += piece.len();

@@ -9,19 +9,24 @@
 
 mod body;
 mod content;
+mod contents;
 #[cfg(test)]
 mod contract;
+mod digest;
 mod error;
 mod feed;
 mod pace;
 mod pour;
 mod source;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod upload;
 
 pub use content::Content;
+pub use contents::Contents;
 pub use error::TransferError;
 pub use pace::Pace;
 pub use source::{ImagesDir, SourceError};
+pub use spool::{Demand, Item, Spool, SpoolError, SpoolOptions, WarningSink, check_spool_folder};
 pub use upload::{UploadLimits, upload};

@@ -1,17 +1,15 @@
 //! The folder of image files.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use md5::{Digest, Md5};
 use uuid::Uuid;
 
 use super::Content;
-use crate::model::{Checksum, ErrorCode, ImageId};
-
-const HASH_BUFFER_BYTES: usize = 1 << 20;
+use crate::model::{ErrorCode, ImageId};
+use crate::openstack::OpenStackError;
 
 /// A folder with the content of the master's images, each in a file named by the image's UUID, as
 /// in the store of a Glance.
@@ -26,7 +24,7 @@ pub(super) struct FoundFile {
     modified: Option<SystemTime>,
 }
 
-/// Why an image's content cannot be had from its file.
+/// Why an image's content cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// There is no such file.
@@ -65,6 +63,33 @@ pub enum SourceError {
         /// The file.
         path: PathBuf,
     },
+    /// The master's Glance does not give it.
+    #[error("the master's Glance does not give it: {0}")]
+    Glance(#[from] OpenStackError),
+    /// The master's Glance gives more or less than the image has.
+    #[error("the master's Glance gives {actual} bytes, and its image has {expected}")]
+    GlanceSize {
+        /// The size of the master's image, in bytes.
+        expected: u64,
+        /// How many came, in bytes.
+        actual: u64,
+    },
+    /// What the master's Glance gives has not the checksum of the image.
+    #[error(
+        "what the master's Glance gives has the checksum {found}, and its image has {expected}: it was damaged in the master's store or on the way from there"
+    )]
+    Damaged {
+        /// The checksum of what came.
+        found: String,
+        /// The master's.
+        expected: String,
+    },
+    /// It came, and could not be kept or read again.
+    #[error("the spool of what the master's Glance gives cannot be used: {what}")]
+    Spool {
+        /// What the system says.
+        what: String,
+    },
 }
 
 impl SourceError {
@@ -72,15 +97,24 @@ impl SourceError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Missing { .. } | Self::NoUuid { .. } => ErrorCode::SourceMissing,
-            Self::Unreadable { .. } => ErrorCode::SourceUnreadable,
-            Self::Size { .. } => ErrorCode::SourceSize,
+            Self::Unreadable { .. } | Self::Spool { .. } => ErrorCode::SourceUnreadable,
+            Self::Size { .. } | Self::GlanceSize { .. } => ErrorCode::SourceSize,
             Self::Changed { .. } => ErrorCode::SourceChanged,
+            Self::Damaged { .. } => ErrorCode::ChecksumMismatch,
+            Self::Glance(error) => match error.status() {
+                Some(404 | 410) => ErrorCode::SourceMissing,
+                Some(403) => ErrorCode::SourceUnreadable,
+                _ => error.code(),
+            },
         }
     }
 
     /// What to do next, as a whole sentence.
     pub fn hint(&self) -> &'static str {
-        self.code().hint()
+        match self {
+            Self::Glance(error) if error.code() == self.code() => error.hint(),
+            _ => self.code().hint(),
+        }
     }
 }
 
@@ -129,22 +163,6 @@ impl FoundFile {
 
     pub(super) fn size(&self) -> u64 {
         self.size
-    }
-
-    /// The md5 of the file. Blocking.
-    pub(super) fn md5(&self) -> Result<Checksum, SourceError> {
-        let mut file = self.open()?;
-        let mut hash = Md5::new();
-        let mut buffer = vec![0; HASH_BUFFER_BYTES];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => hash.update(&buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.failed(&error)),
-            }
-        }
-        Ok(Checksum::from_digest(hash.finalize().into()))
     }
 
     /// Opens the file again, unless it has changed. Blocking.

@@ -147,8 +147,9 @@ async fn watch(tally: &Tally, content: &Content, limits: &UploadLimits) -> Trans
     loop {
         ticks.tick().await;
         let now = (tally.has_begun(), tally.sent());
+        let is_patient = tally.waits_for_source() && content.ends_by_itself();
         // Who waits because he was told to does not stand still.
-        if now != last || tally.waits_for_pace() {
+        if now != last || tally.waits_for_pace() || is_patient {
             last = now;
             since = Instant::now();
             continue;

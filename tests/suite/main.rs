@@ -23,6 +23,7 @@ mod credentials;
 mod documents;
 mod faults;
 mod files;
+mod from_glance;
 mod ground;
 mod interrupt;
 mod inventory;

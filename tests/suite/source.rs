@@ -87,6 +87,7 @@ fn without_the_folder_directory_ends_the_run() {
     let config = config.set("main", "images_dir", "/nonexistent/images");
     let outcome = fleet.run(&config, &["RegionTwo"]).expect(2);
     outcome.assert_says("/nonexistent/images");
+    outcome.assert_says("source=glance");
     outcome.assert_changed_nothing();
 }
 

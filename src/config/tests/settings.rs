@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{BASE, Fixture};
-use crate::config::{ContentSource, Settings};
-use crate::model::{ByteSize, Interface};
+use crate::config::Settings;
+use crate::model::{ByteSize, ContentSource, Interface};
 
 fn settings(more: &str) -> Settings {
     Fixture::new(&format!("{BASE}{more}")).load().unwrap()

@@ -71,8 +71,8 @@ impl Executor<'_> {
         &self,
         wanted: &Upload,
         begun: Option<ImageId>,
+        content: &Content,
     ) -> Result<Image, StepError> {
-        let content = self.content(wanted).await?;
         let mut effort = Effort {
             policy: self.writer.retry_policy(),
             started: Instant::now(),
@@ -88,7 +88,7 @@ impl Executor<'_> {
                 },
             };
             place.sends += 1;
-            let filled = self.fill(wanted, &place.id, &content);
+            let filled = self.fill(wanted, &place.id, content);
             let error = match self.context.stop.unless_dropped(filled).await {
                 Some(Ok(image)) => return Ok(image),
                 Some(Err(error)) => error,
@@ -114,7 +114,7 @@ impl Executor<'_> {
                 return Err(StepError::Interrupted);
             }
             let id = place.id.clone();
-            next = self.look(wanted, place, &error, &content).await?;
+            next = self.look(wanted, place, &error, content).await?;
             match next {
                 Next::Arrived(image) => return Ok(*image),
                 Next::Nothing => return Err(effort.report(error, &self.writer, &id)),

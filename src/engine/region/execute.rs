@@ -16,7 +16,7 @@ use crate::plan::{
     Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, Stage, Untag, Upload,
 };
 use crate::report::event::{ActionFacts, EventKind, Failure};
-use crate::transfer::UploadLimits;
+use crate::transfer::{Demand, UploadLimits};
 
 /// One region's work.
 pub(super) struct Executor<'a> {
@@ -24,6 +24,8 @@ pub(super) struct Executor<'a> {
     pub(super) context: &'a Arc<RunContext>,
     pub(super) writer: GlanceWriter,
     pub(super) limits: UploadLimits,
+    /// What it needs of the master's Glance.
+    pub(super) demand: &'a Arc<Demand>,
     pub(super) state: RegionState,
     pub(super) sums: &'a mut Sums,
     /// When the uploads began that wait for their old image to be dealt with, and what was sent.
@@ -78,6 +80,7 @@ impl Executor<'_> {
             image: upload.image.clone(),
             image_id: leftover.map(|leftover| leftover.image_id.clone()),
             bytes: upload.bytes,
+            source: upload.source,
         });
         match self.send(upload).await {
             Ok(sent) => {
@@ -89,6 +92,7 @@ impl Executor<'_> {
             }
             Err(error) => self.failed(&upload.image, upload.kind(), error),
         }
+        self.demand.done(&upload.master_id);
     }
 
     async fn dispose(&mut self, disposal: &Disposal) {
@@ -181,6 +185,7 @@ impl Executor<'_> {
             image: action.image().to_owned(),
             image_id: Some(id.clone()),
             bytes: 0,
+            source: None,
         };
         let _busy = self.started(&facts);
         let changed = self.change(action, &id);
@@ -238,6 +243,7 @@ impl Executor<'_> {
             image: upload.image.clone(),
             image_id: None,
             bytes: sent.bytes,
+            source: sent.source,
         };
         self.finished(&facts, sent.id, started);
     }

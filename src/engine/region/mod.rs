@@ -7,6 +7,7 @@
 mod actor;
 mod backup;
 mod bring;
+mod content;
 mod execute;
 mod failure;
 mod pipeline;

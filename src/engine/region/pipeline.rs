@@ -19,7 +19,7 @@ use crate::openstack::{
 use crate::plan::{self, ImageFilter, Plan, PlannedFailure, RegionImages, Selection};
 use crate::report::Events;
 use crate::report::event::{EventKind, Failure, Mode, RegionResult};
-use crate::transfer::{ImagesDir, Pace, UploadLimits};
+use crate::transfer::{Contents, Demand, Pace, UploadLimits};
 
 /// What all regions of a run have in common.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct RunContext {
     /// What each target wants of the master inventory.
     pub selections: BTreeMap<TargetName, Arc<Selection>>,
     /// Where content comes from.
-    pub images: ImagesDir,
+    pub contents: Contents,
     /// Every endpoint that leads to the master.
     pub master: MasterEndpoints,
     /// Whose images those on their way are.
@@ -59,9 +59,12 @@ async fn run(task: RegionTask, context: Arc<RunContext>) -> RegionOutcome {
     let started = Instant::now();
     let region = &task.region;
     context.events.emit(Some(region), EventKind::RegionStarted);
+    let selection = context.selections.get(&region.target);
+    let may_need = selection.into_iter().flat_map(|it| it.master_ids());
     let mut run = RegionRun {
         region,
         context: &context,
+        demand: context.contents.demand(may_need),
         sums: Sums::default(),
         plan: None,
         statuses: Vec::new(),
@@ -83,9 +86,11 @@ pub(super) struct Sums {
     pub(super) failed: bool,
 }
 
-struct RegionRun<'a> {
+pub(super) struct RegionRun<'a> {
     region: &'a RegionName,
-    context: &'a Arc<RunContext>,
+    pub(super) context: &'a Arc<RunContext>,
+    /// What it needs of the master's Glance.
+    pub(super) demand: Arc<Demand>,
     sums: Sums,
     plan: Option<Arc<Plan>>,
     statuses: Vec<(String, Status)>,
@@ -177,47 +182,6 @@ impl RegionRun<'_> {
         Ok(plan)
     }
 
-    /// Content is looked for before the first action: an image without any fails alone, and so do
-    /// those that need it as a part.
-    async fn look_for_content(&self, plan: &mut Plan) {
-        let images = self.context.images.clone();
-        let wanted: Vec<_> = plan
-            .actions
-            .iter()
-            .filter_map(|action| match action {
-                // What is there already needs none.
-                plan::Action::Upload(upload) if !upload.is_there() => Some(upload.clone()),
-                _ => None,
-            })
-            .collect();
-        if wanted.is_empty() {
-            return;
-        }
-        let looked = tokio::task::spawn_blocking(move || {
-            wanted
-                .into_iter()
-                .filter_map(|upload| {
-                    let error = images.find(&upload.master_id, upload.size).err()?;
-                    Some(PlannedFailure {
-                        action: upload.kind(),
-                        code: error.code(),
-                        message: format!(
-                            "the content of `{}` cannot be had: {error}",
-                            upload.image
-                        ),
-                        image: upload.image,
-                    })
-                })
-                .collect::<Vec<_>>()
-        });
-        // Where the thread is gone, each upload looks again for itself.
-        for failure in looked.await.unwrap_or_default() {
-            let dependents = plan::drop_dependents(&mut plan.actions, &failure.image);
-            plan.failures.push(failure);
-            plan.failures.extend(dependents);
-        }
-    }
-
     async fn execute(&mut self, job: &RegionJob, plan: &Plan) -> Result<(), OpenStackError> {
         let writer = GlanceWriter::new(
             &job.target.session,
@@ -240,6 +204,7 @@ impl RegionRun<'_> {
                     .and_then(Pace::new)
                     .map(Arc::new),
             },
+            demand: &self.demand,
             state: RegionState::new(plan, self.context.keep_going),
             sums: &mut self.sums,
             begun: std::collections::HashMap::new(),

@@ -211,6 +211,7 @@ fn facts(image: &ImageRestore) -> ActionFacts {
         image: image.image.clone(),
         image_id: Some(image.image_id.clone()),
         bytes: 0,
+        source: None,
     }
 }
 

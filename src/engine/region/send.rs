@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::execute::Executor;
 use super::failure::StepError;
-use crate::model::{Image, ImageId, ImageStatus, Properties};
+use crate::model::{ContentOrigin, Image, ImageId, ImageStatus, Properties};
 use crate::openstack::{NewImage, PatchOp};
 use crate::plan::{Leftover, Stage, Upload, tags};
 use crate::transfer::{Content, upload};
@@ -23,6 +23,8 @@ pub(super) struct Sent {
     pub(super) id: ImageId,
     /// The bytes of content that were sent.
     pub(super) bytes: u64,
+    /// Where they came from.
+    pub(super) source: Option<ContentOrigin>,
 }
 
 impl Executor<'_> {
@@ -36,14 +38,19 @@ impl Executor<'_> {
             Some(leftover) => self.take_up(wanted, leftover).await?,
         };
         let is_there = matches!(&begun, Some(image) if image.status == ImageStatus::Active);
-        let image = match begun {
-            Some(image) if is_there => image,
-            begun => self.bring(wanted, begun.map(|image| image.id)).await?,
+        let (image, source) = match begun {
+            Some(image) if is_there => (image, None),
+            begun => {
+                let begun = begun.map(|image| image.id);
+                let (image, source) = self.bring_from_anywhere(wanted, begun).await?;
+                (image, Some(source))
+            }
         };
         self.publish(wanted, &image).await?;
         Ok(Sent {
             id: image.id,
             bytes: if is_there { 0 } else { wanted.size },
+            source,
         })
     }
 
@@ -62,6 +69,7 @@ impl Executor<'_> {
             Ok(Sent {
                 id: image.id,
                 bytes: 0,
+                source: None,
             })
         } else {
             Err(StepError::Changed(image.id))
@@ -100,13 +108,6 @@ impl Executor<'_> {
         let claimed = self.writer.patch(id, &[PatchOp::add("tags", tags)]).await?;
         // Should its owner send to it at this moment, it stays the owner's.
         Ok((claimed.status == ImageStatus::Queued).then_some(claimed))
-    }
-
-    pub(super) async fn content(&self, wanted: &Upload) -> Result<Content, StepError> {
-        let images = self.context.images.clone();
-        let (id, bytes) = (wanted.master_id.clone(), wanted.size);
-        let found = tokio::task::spawn_blocking(move || images.find(&id, bytes)).await;
-        Ok(found.map_err(|_| StepError::Lost)??)
     }
 
     fn own_tag(&self) -> String {
@@ -151,39 +152,6 @@ impl Executor<'_> {
         let arrived = self.writer.show(id).await?;
         self.verify(wanted, &arrived, content).await?;
         Ok(arrived)
-    }
-
-    /// Compares what arrived with the master's checksum and size.
-    pub(super) async fn verify(
-        &self,
-        wanted: &Upload,
-        arrived: &Image,
-        content: &Content,
-    ) -> Result<(), StepError> {
-        if has_content_of(arrived, wanted) {
-            return Ok(());
-        }
-        let is_source = match &wanted.content.md5 {
-            None => false,
-            Some(expected) => {
-                let (content, expected) = (content.clone(), expected.clone());
-                let hashed = tokio::task::spawn_blocking(move || content.md5()).await;
-                hashed.map_err(|_| StepError::Lost)?? != expected
-            }
-        };
-        let whose = if is_source {
-            format!("{content} does not have the content of the master's image")
-        } else {
-            "it was damaged on the way or in the region's store".to_owned()
-        };
-        Err(StepError::Mismatch {
-            found: Box::new(arrived.content.clone()),
-            found_bytes: arrived.size.unwrap_or_default(),
-            expected: Box::new(wanted.content.clone()),
-            expected_bytes: wanted.size,
-            whose,
-            is_source,
-        })
     }
 
     /// One change gives the image to those that may see it. What an earlier run created gets all its

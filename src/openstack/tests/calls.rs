@@ -223,7 +223,7 @@ async fn content_comes_in_pieces_and_an_end_before_its_time_is_an_error() {
     })
     .await;
     let writer = cloud.writer().await;
-    let mut download = writer.download(&ImageId::new("x")).await.unwrap();
+    let mut download = writer.download(&ImageId::new("x"), 0).await.unwrap();
     assert_eq!(download.size(), Some(7));
     let mut all = Vec::new();
     while let Some(piece) = download.chunk(Duration::from_secs(5)).await.unwrap() {
@@ -231,7 +231,7 @@ async fn content_comes_in_pieces_and_an_end_before_its_time_is_an_error() {
     }
     assert_eq!(all, b"content");
     for id in ["queued", "absent"] {
-        let error = writer.download(&ImageId::new(id)).await.unwrap_err();
+        let error = writer.download(&ImageId::new(id), 0).await.unwrap_err();
         assert_eq!(error.code(), ErrorCode::DownloadFailed, "{id}");
     }
 }

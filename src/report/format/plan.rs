@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{json, summary_text};
-use crate::model::{ActionKind, ByteSize};
+use crate::model::{ActionKind, ByteSize, ContentOrigin};
 use crate::plan::{
     Action, Change, ImageState, MetadataChange, PartChange, Plan, Reason, Stage, Upload,
 };
@@ -267,6 +267,9 @@ fn upload_details(upload: &Upload) -> Vec<String> {
             .map(|format| OneLine(format).to_string()),
     );
     lines.push(format!("as: {}", kind.join(", ")));
+    if let Some(source) = upload.source {
+        lines.push(format!("content: {}", source_text(source, upload.streamed)));
+    }
     for (name, value) in &upload.properties {
         lines.push(format!("{}: {}", OneLine(name), quoted(Some(value))));
     }
@@ -279,6 +282,16 @@ fn upload_details(upload: &Upload) -> Vec<String> {
         ));
     }
     lines
+}
+
+fn source_text(source: ContentOrigin, is_streamed: bool) -> &'static str {
+    match (source, is_streamed) {
+        (ContentOrigin::Directory, _) => "its file in `images_dir`",
+        (ContentOrigin::Glance, false) => "the master's Glance",
+        (ContentOrigin::Glance, true) => {
+            "the master's Glance; larger than `spool_limit`, so fetched anew for regions that do not read it at the same time"
+        }
+    }
 }
 
 fn changes(change: &MetadataChange) -> Vec<String> {

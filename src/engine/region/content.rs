@@ -1,0 +1,161 @@
+//! The content of a region's uploads: looked for before the first action, found again for each upload,
+//! compared with what arrived.
+
+use futures_util::future::join_all;
+
+use super::execute::Executor;
+use super::failure::StepError;
+use super::pipeline::RegionRun;
+use super::send::has_content_of;
+use crate::model::{ContentOrigin, Image, ImageId, Warning, WarningCode};
+use crate::plan::{self, Action, Plan, PlannedFailure, Upload};
+use crate::report::event::Mode;
+use crate::transfer::{Content, Item, SourceError};
+
+/// So many contents are looked for at once.
+const LOOKS: usize = 8;
+
+impl RegionRun<'_> {
+    /// Content is looked for before the first action: an image without any fails alone, and so do
+    /// those that need it as a part. From then on it is known what the region needs of the spool.
+    pub(super) async fn look_for_content(&self, plan: &mut Plan) {
+        let mut from_glance = Vec::new();
+        let mut failures = Vec::new();
+        let mut uploads: Vec<&mut Upload> = plan
+            .actions
+            .iter_mut()
+            .filter_map(|action| match action {
+                // What is there already needs none.
+                Action::Upload(upload) if !upload.is_there() => Some(&mut **upload),
+                _ => None,
+            })
+            .collect();
+        for some in uploads.chunks_mut(LOOKS) {
+            let looks = join_all(some.iter().map(|upload| self.look(item_of(upload))));
+            for (upload, look) in some.iter_mut().zip(looks.await) {
+                match look {
+                    Ok(source) => {
+                        let is_glance = source == ContentOrigin::Glance;
+                        upload.source = Some(source);
+                        upload.streamed =
+                            is_glance && self.context.contents.is_streamed(upload.size);
+                        from_glance.extend(is_glance.then(|| upload.master_id.clone()));
+                    }
+                    Err(error) => failures.push(failure_of(upload, &error)),
+                }
+            }
+        }
+        for failure in failures {
+            let dependents = plan::drop_dependents(&mut plan.actions, &failure.image);
+            plan.failures.push(failure);
+            plan.failures.extend(dependents);
+        }
+        self.demand.decide(from_glance);
+    }
+
+    /// A run that sends something finds out by its one download whether Glance gives a content.
+    async fn look(&self, item: Item) -> Result<ContentOrigin, SourceError> {
+        let contents = &self.context.contents;
+        let source = contents.look(&item).await?;
+        if source == ContentOrigin::Glance && self.context.mode == Mode::DryRun {
+            contents.ask(&item).await?;
+        }
+        Ok(source)
+    }
+}
+
+impl Executor<'_> {
+    /// Fills an image from where its content is. Where that is a file which turns out to be wrong, and
+    /// Glance may be asked, it is filled anew from there.
+    pub(super) async fn bring_from_anywhere(
+        &self,
+        wanted: &Upload,
+        begun: Option<ImageId>,
+    ) -> Result<(Image, ContentOrigin), StepError> {
+        let contents = &self.context.contents;
+        let item = item_of(wanted);
+        let content = contents.find(&item, self.demand).await?;
+        match self.bring_from(wanted, begun, &content).await {
+            Err(error) if error.is_alone() => {
+                let Some(other) = contents.instead_of(&content, &item, self.demand) else {
+                    return Err(error);
+                };
+                self.warn_wrong_file(wanted, &error);
+                // What had been begun was deleted with the wrong content.
+                let image = self.bring_from(wanted, None, &other).await?;
+                Ok((image, other.origin()))
+            }
+            brought => Ok((brought?, content.origin())),
+        }
+    }
+
+    async fn bring_from(
+        &self,
+        wanted: &Upload,
+        begun: Option<ImageId>,
+        content: &Content,
+    ) -> Result<Image, StepError> {
+        // Nothing is created for a content that does not come.
+        match self.context.stop.unless_dropped(content.begin()).await {
+            Some(has_begun) => has_begun?,
+            None => return Err(StepError::Interrupted),
+        }
+        self.bring(wanted, begun, content).await
+    }
+
+    /// Compares what arrived with the master's checksums and size.
+    pub(super) async fn verify(
+        &self,
+        wanted: &Upload,
+        arrived: &Image,
+        content: &Content,
+    ) -> Result<(), StepError> {
+        if has_content_of(arrived, wanted) {
+            return Ok(());
+        }
+        let (source, expected) = (content.clone(), wanted.content.clone());
+        let examined = tokio::task::spawn_blocking(move || source.is_right(&expected)).await;
+        let is_right = examined.map_err(|_| StepError::Lost)??;
+        let whose = match is_right {
+            Some(true) => "it was damaged on the way or in the region's store".to_owned(),
+            Some(false) => format!("{content} is not the content of the master's image"),
+            None => format!(
+                "either {content} is not the content of the master's image, or it was damaged on the way to the region or in its store"
+            ),
+        };
+        Err(StepError::Mismatch {
+            found: Box::new(arrived.content.clone()),
+            found_bytes: arrived.size.unwrap_or_default(),
+            expected: Box::new(wanted.content.clone()),
+            expected_bytes: wanted.size,
+            whose,
+            is_source: is_right == Some(false),
+        })
+    }
+
+    fn warn_wrong_file(&self, wanted: &Upload, error: &StepError) {
+        let name = &wanted.image;
+        let message = format!(
+            "the file in `images_dir` does not give the content of `{name}`, and the master's Glance is asked for it: {error}"
+        );
+        let warning = Warning::new(WarningCode::WrongFile, message).image(name);
+        self.context.events.warning(Some(self.region), warning);
+    }
+}
+
+fn item_of(upload: &Upload) -> Item {
+    Item {
+        id: upload.master_id.clone(),
+        size: upload.size,
+        content: upload.content.clone(),
+    }
+}
+
+fn failure_of(upload: &Upload, error: &SourceError) -> PlannedFailure {
+    PlannedFailure {
+        image: upload.image.clone(),
+        action: upload.kind(),
+        code: error.code(),
+        message: format!("the content of `{}` cannot be had: {error}", upload.image),
+    }
+}
