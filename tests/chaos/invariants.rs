@@ -193,11 +193,14 @@ impl View<'_> {
                 complaints.push(format!("there is no image {name:?}"));
                 continue;
             }
+            // Of several of a name, the one that counts is like the master's.
             let same = all
                 .iter()
-                .find(|image| image["checksum"] == master["checksum"]);
+                .filter(|image| image["checksum"] == master["checksum"])
+                .map(|image| unlike(images, image, master))
+                .min_by_key(Vec::len);
             match same {
-                Some(image) => complaints.extend(unlike(images, image, master)),
+                Some(differences) => complaints.extend(differences),
                 None if self.world.resolves_conflicts => {
                     complaints.push(format!("{name:?} still has another checksum"));
                 }
