@@ -238,14 +238,6 @@ impl Opened {
         }
     }
 
-    /// True where no byte of the file is freed or written over while the upload lasts. Else the kernel
-    /// must not be asked to send from it: what waits in a connection is still the file's own page,
-    /// and would go out as what it has become.
-    #[allow(clippy::unused_self, reason = "it is a question to this content")]
-    pub(super) fn stays(&self) -> bool {
-        true
-    }
-
     /// What can be read from `offset` on, which is less than the size. Waits for it, but no longer
     /// than `patience`; then there is none, and whoever still wants it asks again. What is before
     /// `offset` is not needed any more.

@@ -34,7 +34,7 @@ pub(super) struct Pour {
     pace: Option<Arc<Pace>>,
     /// How much of the content was sent.
     offset: u64,
-    /// Set where the file has to be read by ourselves.
+    /// Set once something had to be read by ourselves.
     buffer: Option<Vec<u8>>,
 }
 
@@ -54,12 +54,12 @@ impl Pour {
         pace: Option<Arc<Pace>>,
     ) -> Self {
         Self {
-            buffer: (!opened.stays()).then(Vec::new),
             opened,
             socket,
             tally,
             pace,
             offset: 0,
+            buffer: None,
         }
     }
 
