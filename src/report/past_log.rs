@@ -193,7 +193,8 @@ mod tests {
         std::fs::create_dir(folder.join("folder.txt")).unwrap();
         symlink("/etc/passwd", folder.join("passwd.txt")).unwrap();
         let record = r#"{"ts":"2026-11-24T02:15:00Z","event":"run_started","master":"a, region b","regions":["a_b","a/b"],"mode":"sync"}"#;
-        write(crate::state::RECORD_NAME, &format!("{record}\n"));
+        crate::state::prepare_records(&folder).unwrap();
+        std::fs::write(crate::state::record_path(&folder), format!("{record}\n")).unwrap();
         let run = run_folders(log_dir.path()).unwrap()[0].read_run();
         let found = logged_regions(&run).unwrap();
         let names: Vec<_> = found

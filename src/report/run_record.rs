@@ -1,4 +1,4 @@
-//! The record of a run in the folder of its logs, for `glancesync logs` and for a later run that
+//! The record of a run beside the folder of its logs, for `glancesync logs` and for a later run that
 //! wants to know how long it took: a selection of the public events, appended as they happen. How it
 //! is read, and what is in it, is said in `state`.
 
@@ -9,15 +9,16 @@ use std::path::Path;
 
 use super::event::{Event, EventKind};
 use super::text::visible_json;
-use crate::state::{FolderError, RECORD_NAME};
+use crate::state::{FolderError, prepare_records, record_path};
 
 /// The record that is being written, locked for as long as this lives.
 pub(super) struct RunRecord(File);
 
 impl RunRecord {
-    /// Makes it in the folder of a run.
+    /// Makes it for the run whose logs are in that folder.
     pub(super) fn create(folder: &Path) -> Result<Self, FolderError> {
-        let path = folder.join(RECORD_NAME);
+        prepare_records(folder)?;
+        let path = record_path(folder);
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
@@ -97,7 +98,7 @@ mod tests {
         assert_eq!(error.code.as_deref(), Some("quota_exceeded"));
         assert_eq!(error.image.as_deref(), Some(fixtures::NASTY));
         assert_eq!(run.damaged_lines, 0);
-        let mode = std::fs::metadata(folder.join(RECORD_NAME)).unwrap();
+        let mode = std::fs::metadata(record_path(&folder)).unwrap();
         assert_eq!(mode.permissions().mode() & 0o137, 0);
     }
 }

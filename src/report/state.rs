@@ -23,7 +23,7 @@ use super::text::OneLine;
 use super::wording::{self, Line, Weight};
 use crate::model::{ActionKind, RegionName, Warning, WarningCode};
 use crate::plan::{Plan, Reason};
-use crate::state::{FolderError, RECORD_NAME};
+use crate::state::{FolderError, record_path};
 
 /// Between two `progress` events of one upload.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -249,7 +249,7 @@ impl ReporterState {
                 Ok(()) => self.record = Some(record),
                 Err(error) => {
                     let folder = self.logs.as_ref().map(RegionLogs::folder);
-                    let path = folder.unwrap_or(&self.log_dir).join(RECORD_NAME);
+                    let path = record_path(folder.unwrap_or(&self.log_dir));
                     let error = FolderError::at(&path)(error);
                     self.log_unwritable(&error.into(), now);
                 }

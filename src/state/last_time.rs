@@ -68,7 +68,7 @@ pub fn last_times(log_dir: &Path, regions: &[String]) -> BTreeMap<String, LastTi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::RECORD_NAME;
+    use crate::state::{prepare_records, record_path};
 
     fn run(log_dir: &Path, name: &str, mode: &str, ends: &[(&str, &str, u64, f64)]) {
         let folder = log_dir.join(name);
@@ -84,7 +84,8 @@ mod tests {
             }));
         }
         let text: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
-        std::fs::write(folder.join(RECORD_NAME), text.concat()).unwrap();
+        prepare_records(&folder).unwrap();
+        std::fs::write(record_path(&folder), text.concat()).unwrap();
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub use last_time::{LastTime, last_times};
 pub use lines::LogLines;
 pub use lock::{Holder, LockError, RunLock};
 pub use runs::{
-    PastError, PastRegion, PastRun, RECORD_NAME, RegionEnd, RunFolder, RunState, open_regular,
-    run_folders,
+    PastError, PastRegion, PastRun, RegionEnd, RunFolder, RunState, open_regular, prepare_records,
+    record_path, run_folders,
 };
 pub use userinfo::remove as remove_userinfo;
 pub use whole::write_whole;

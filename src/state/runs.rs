@@ -1,24 +1,62 @@
-//! Past runs: the folders `sync_<date>_<time>` in `log_dir`, and the record that each run keeps in
-//! its own. Runs without `--parallel` make no folder, so nothing is known of them.
+//! Past runs: the folders `sync_<date>_<time>` in `log_dir`, which hold the logs of regions and nothing
+//! else, and the record that each run keeps beside them. Runs without `--parallel` make no folder, so
+//! nothing is known of them.
 //!
-//! **The record**, [`RECORD_NAME`], is a selection of the public events (`docs/events.md`), one JSON
+//! **The record**, at [`record_path`], is a selection of the public events (`docs/events.md`), one JSON
 //! object a line, appended as they happen: `run_started`, `region_finished`, `error`, each `warning`
 //! that is about no region, and `run_finished`. So it tells how long each region took the last
 //! time, and what is there after a run that was killed is true as well. The run that writes it
 //! holds a lock on it: a record that nobody locks and that has no `run_finished` is of a run that
 //! was cut off.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, BufReader};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::LogLines;
+use super::{FolderError, LogLines};
 
-/// The name of a run's record in its folder: out of the way of those who look through the logs.
-pub const RECORD_NAME: &str = ".run.ndjson";
+/// Where in `log_dir` the records are: out of the way of those who look through the logs.
+const RECORDS: &str = ".glancesync";
+const RECORD_SUFFIX: &str = ".ndjson";
+
+/// Where the record of a run is whose logs are in `folder`.
+pub fn record_path(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(RECORD_SUFFIX);
+    folder.with_file_name(RECORDS).join(name)
+}
+
+/// Makes the folder of records beside the `folder` of a run, and lets go of those whose run's folder
+/// is no longer there.
+///
+/// # Errors
+///
+/// The folder of records cannot be made.
+pub fn prepare_records(folder: &Path) -> Result<(), FolderError> {
+    let records = folder.with_file_name(RECORDS);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(&records)
+        .map_err(FolderError::at(&records))?;
+    for entry in std::fs::read_dir(&records).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let run = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(RECORD_SUFFIX));
+        if let Some(run) = run.and_then(|run| RunFolder::read(folder.parent()?, run))
+            && !run.path.exists()
+        {
+            // One that cannot be removed does no harm.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
 
 /// The folder of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -199,7 +237,7 @@ impl RunFolder {
             warnings: Vec::new(),
             damaged_lines: 0,
         };
-        if let Some(file) = open_regular(&self.path.join(RECORD_NAME)) {
+        if let Some(file) = open_regular(&record_path(&self.path)) {
             // Asked before reading: a run that ends meanwhile has written its last line by then.
             let is_locked = is_locked(&file);
             let mut lines = LogLines::new(BufReader::new(file));
@@ -218,7 +256,7 @@ impl RunFolder {
 
     /// True while the run is at work.
     pub fn is_under_way(&self) -> bool {
-        open_regular(&self.path.join(RECORD_NAME)).is_some_and(|file| is_locked(&file))
+        open_regular(&record_path(&self.path)).is_some_and(|file| is_locked(&file))
     }
 }
 
@@ -332,7 +370,8 @@ mod tests {
         let log_dir = tempfile::tempdir().unwrap();
         let folder = log_dir.path().join("sync_20261124_0315");
         std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join(RECORD_NAME), lines).unwrap();
+        prepare_records(&folder).unwrap();
+        std::fs::write(record_path(&folder), lines).unwrap();
         run_folders(log_dir.path()).unwrap()[0].read_run()
     }
 
@@ -420,11 +459,35 @@ mod tests {
     }
 
     #[test]
+    fn a_record_goes_when_its_run_is_gone_and_nothing_else_does() {
+        let log_dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| log_dir.path().join(name);
+        let records = path(RECORDS);
+        std::fs::create_dir(path("sync_20261124_0315")).unwrap();
+        std::fs::create_dir(&records).unwrap();
+        for name in [
+            "sync_20261124_0315.ndjson",
+            "sync_20261123_0315.ndjson",
+            "notes.ndjson",
+        ] {
+            std::fs::write(records.join(name), "").unwrap();
+        }
+        prepare_records(&path("sync_20261124_0315")).unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(&records)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["notes.ndjson", "sync_20261124_0315.ndjson"]);
+    }
+
+    #[test]
     fn a_run_at_work_holds_its_record() {
         let log_dir = tempfile::tempdir().unwrap();
         let folder = log_dir.path().join("sync_20261124_0315");
         std::fs::create_dir(&folder).unwrap();
-        let path = folder.join(RECORD_NAME);
+        prepare_records(&folder).unwrap();
+        let path = record_path(&folder);
         std::fs::write(&path, format!("{STARTED}\n")).unwrap();
         let found = &run_folders(log_dir.path()).unwrap()[0];
         let writer = File::options().append(true).open(&path).unwrap();

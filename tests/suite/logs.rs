@@ -29,8 +29,18 @@ fn logs(fleet: &Fleet, words: &[&str]) -> Outcome {
 }
 
 fn run_folder(fleet: &Fleet) -> PathBuf {
+    find_run_folder(fleet).expect("the folder of a run")
+}
+
+fn find_run_folder(fleet: &Fleet) -> Option<PathBuf> {
     let mut entries = fs::read_dir(fleet.work_dir()).unwrap();
-    entries.next().unwrap().unwrap().path()
+    let is_run = |path: &PathBuf| name(path).starts_with("sync_");
+    entries.find_map(|entry| Some(entry.unwrap().path()).filter(is_run))
+}
+
+fn record(run_folder: &Path) -> PathBuf {
+    let name = format!("{}.ndjson", name(run_folder));
+    run_folder.with_file_name(".glancesync").join(name)
 }
 
 fn name(folder: &Path) -> &str {
@@ -110,7 +120,7 @@ fn errors_say_what_went_wrong_and_what_to_do() {
     let with_record = logs(&fleet, &json).expect(0).json();
     assert_eq!(with_record["errors"][0]["code"], "region_unreachable");
     // Without its record the logs themselves are searched.
-    fs::remove_file(run_folder(&fleet).join(".run.ndjson")).unwrap();
+    fs::remove_file(record(&run_folder(&fleet))).unwrap();
     let without = logs(&fleet, &json).expect(0).json();
     for field in ["code", "region", "hint"] {
         assert_eq!(without["errors"][0][field], with_record["errors"][0][field]);
@@ -143,12 +153,15 @@ fn a_slip_gets_the_nearest_right_word() {
 fn damage_costs_nothing_but_what_is_damaged() {
     let fleet = after_a_run();
     let folder = run_folder(&fleet);
-    let append = |file: &str, bytes: &[u8]| {
-        let file = fs::File::options().append(true).open(folder.join(file));
+    let append = |file: &Path, bytes: &[u8]| {
+        let file = fs::File::options().append(true).open(file);
         file.unwrap().write_all(bytes).unwrap();
     };
-    append("RegionThree.txt", b"\xff\x1b[2Jforged\r\x00\nhalf");
-    append(".run.ndjson", b"\x00\x00junk\n{\"half");
+    append(
+        &folder.join("RegionThree.txt"),
+        b"\xff\x1b[2Jforged\r\x00\nhalf",
+    );
+    append(&record(&folder), b"\x00\x00junk\n{\"half");
     fs::write(fleet.work_dir().join("notes"), "").unwrap();
     fs::create_dir(fleet.work_dir().join("sync_20991231")).unwrap();
     let log = logs(&fleet, &["RegionThree"]).expect(0).stdout;
@@ -159,8 +172,8 @@ fn damage_costs_nothing_but_what_is_damaged() {
     assert!(list.contains("failed: RegionTwo"), "{list}");
     let one = logs(&fleet, &[name(&folder)]).expect(0).stdout;
     assert!(one.contains("Damaged: 1 line"), "{one}");
-    for file in ["RegionTwo.txt", ".run.ndjson"] {
-        fs::write(folder.join(file), "").unwrap();
+    for file in [folder.join("RegionTwo.txt"), record(&folder)] {
+        fs::write(file, "").unwrap();
     }
     assert_eq!(logs(&fleet, &["RegionTwo"]).expect(0).stdout, "");
     let list = logs(&fleet, &[]).expect(0).stdout;
@@ -192,8 +205,7 @@ fn a_run_that_is_killed_is_told_as_such_and_followed_to_its_end() {
     let words = ["--parallel", "RegionTwo"];
     let running = fleet.glancesync(&words).start();
     let folder = poll(std::time::Duration::from_secs(30), || {
-        let mut entries = fs::read_dir(fleet.work_dir()).unwrap();
-        let folder = entries.next()?.unwrap().path();
+        let folder = find_run_folder(&fleet)?;
         folder.join("RegionTwo.txt").exists().then_some(folder)
     });
     let folder = folder.expect("a log");

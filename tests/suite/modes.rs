@@ -94,12 +94,7 @@ fn a_parallel_run_leaves_one_log_for_each_region() {
         assert!(is_dated(folder, "sync_", 4), "{folder:?}");
         assert_eq!(
             entries(folder),
-            [
-                ".run.ndjson",
-                "RegionThree.txt",
-                "RegionTwo.txt",
-                "other:RegionOne.txt"
-            ]
+            ["RegionThree.txt", "RegionTwo.txt", "other:RegionOne.txt"]
         );
     }
     let log = std::fs::read_to_string(folders[0].join("RegionTwo.txt")).unwrap();
