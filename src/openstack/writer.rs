@@ -22,7 +22,8 @@ use super::{
 };
 use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Secret, Visibility};
 
-/// A store may take minutes to free the space of a large image.
+/// A store may take minutes to free the space of a large image. All tries together have no longer: who
+/// did not answer for that long will not the next time.
 const DELETE_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The rest of an answer that has begun.
@@ -301,7 +302,12 @@ impl GlanceWriter {
         let url = service.endpoint.v2(&["images", id.as_str()]);
         let request = service.request(Operation::Delete, Method::DELETE, url);
         match service
-            .call(&request, Repeat::Freely, DELETE_TIMEOUT, None)
+            .call(
+                &request,
+                Repeat::Freely,
+                DELETE_TIMEOUT,
+                Some(Instant::now() + DELETE_TIMEOUT),
+            )
             .await
         {
             Ok(_) => Ok(()),
