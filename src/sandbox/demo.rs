@@ -135,7 +135,8 @@ impl DemoFleet {
              master_region = {MASTER_REGION}\n\
              preferable_order = West, South\n\
              max_children = 3\n\
-             images_dir = {images_dir}\n\
+             source = glance\n\
+             spool_dir = {log_dir}/spool\n\
              log_dir = {log_dir}\n\
              \n\
              [DEFAULT]\n\
@@ -157,7 +158,6 @@ impl DemoFleet {
              keystone_url = {partner}\n\
              # This target takes the base images only.\n\
              metadata_condition = image.name.startswith('base_')\n",
-            images_dir = self.sandbox.images_dir("master:Central")?.display(),
             log_dir = log_dir.display(),
             rename = self.checksum_in_south("base_debian_12")?,
             replace = self.checksum_in_south("base_ubuntu_22.04")?,
