@@ -185,7 +185,9 @@ fn a_condition_that_does_not_parse_is_shown_where_it_stands() {
 fn a_secret_on_the_command_line_is_warned_about_and_not_repeated() {
     let fixture = Fixture::new(BASE).overrides(&["master.password=hunter2", "main.max_children=2"]);
     insta::assert_snapshot!(fixture.warnings(), @"secret_on_command_line: --config: [master] password stands in the list of processes, where every user of this machine reads it; put it into a file or the environment.");
-    let emptied = Fixture::new(BASE).overrides(&["master.password="]);
+    let emptied = Fixture::new(BASE)
+        .env(&[("OS_PASSWORD", "hunter2")])
+        .overrides(&["master.password="]);
     assert_eq!(emptied.warnings(), "");
 }
 
