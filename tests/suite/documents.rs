@@ -25,7 +25,8 @@ fn pages() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = vec![root.join("README.md")];
     let docs = fs::read_dir(root.join("docs")).unwrap();
-    paths.extend(docs.map(|entry| entry.unwrap().path()));
+    let docs = docs.map(|entry| entry.unwrap().path());
+    paths.extend(docs.filter(|path| path.extension().is_some_and(|end| end == "md")));
     paths.sort();
     let page = |path: &std::path::PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -116,12 +117,15 @@ fn fleet() -> Fleet {
     fleet.run(&config, &["--make-backup"]).expect(0);
     for entry in fs::read_dir(&work).unwrap() {
         let path = entry.unwrap().path();
-        let is_run = path
-            .file_name()
-            .unwrap()
-            .to_string_lossy()
-            .starts_with("sync_");
-        fs::rename(&path, work.join(if is_run { RUN } else { BACKUP })).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with("sync_") {
+            let records = work.join(".glancesync");
+            let record = |run: &str| records.join(format!("{run}.ndjson"));
+            fs::rename(record(&name), record(RUN)).unwrap();
+            fs::rename(&path, work.join(RUN)).unwrap();
+        } else if name.starts_with("backup_") {
+            fs::rename(&path, work.join(BACKUP)).unwrap();
+        }
     }
     let folder = work.join("DIR");
     fs::create_dir(&folder).unwrap();

@@ -388,9 +388,9 @@ async fn a_reading_that_nobody_wants_ends() {
     content.begin().await.unwrap();
     let entry = Arc::clone(spool.stock().entry(&item.id).unwrap());
     drop((content, region));
-    assert!(spool.stock().entry(&item.id).is_none());
+    // The threads let go of it in their own time.
     for _ in 0..500 {
-        if Arc::strong_count(&entry) == 1 {
+        if spool.stock().entry(&item.id).is_none() && Arc::strong_count(&entry) == 1 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
