@@ -56,7 +56,11 @@ pub async fn run(
     let counted = regions_by_image(&tasks, &selections);
     let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
     run.announce(&tasks);
-    for warning in inventory_warnings(&run.fleet, &inventory, &selections) {
+    let mut warnings = inventory_warnings(&run.fleet, &inventory, &selections);
+    if !tasks.is_empty() {
+        warnings.extend(filter_warnings(&options.filter, &selections));
+    }
+    for warning in warnings {
         events.warning(None, warning);
     }
     // With nothing to compare with, a sync is wrong whatever it does.
@@ -164,6 +168,18 @@ fn used_targets(fleet: &Fleet, chosen: &Chosen) -> Vec<Arc<crate::config::Target
         .filter_map(|name| fleet.targets.get(name)?.as_ref().ok())
         .map(|target| Arc::clone(&target.settings))
         .collect()
+}
+
+fn filter_warnings(
+    filter: &ImageFilter,
+    selections: &BTreeMap<TargetName, Arc<Selection>>,
+) -> Vec<Warning> {
+    let unmatched = filter.unmatched(selections.values().map(Arc::as_ref));
+    let warning = |glob: &str| {
+        let message = format!("--image `{glob}` matches no image that is synchronised");
+        Warning::new(WarningCode::NoImageMatches, message)
+    };
+    unmatched.into_iter().map(warning).collect()
 }
 
 fn inventory_warnings(

@@ -52,6 +52,8 @@ pub enum WarningCode {
     NoCredential,
     /// The master has no image at all: nothing is done anywhere.
     EmptyInventory,
+    /// A glob of `--image` matches no image that is wanted.
+    NoImageMatches,
     /// The server's certificate is not verified.
     InsecureConnection,
     /// The state folder could not be written; the run goes on without it.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use glob::Pattern;
 
 use super::ami::selected_parts;
-use super::obsolete::OBSOLETE_SUFFIX;
+use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
 use super::{Action, PartChange, PartReference, Plan, Referrer, Selection};
 
 /// Globs, of which an image's name has to match one. Without any, every image is chosen.
@@ -39,6 +39,24 @@ impl ImageFilter {
 
     fn matches(&self, name: &str) -> bool {
         self.globs.iter().any(|glob| glob.matches(name))
+    }
+
+    /// The globs that match no image which one of these wants, and no obsolete one: slips, mostly.
+    pub fn unmatched<'a>(&self, selections: impl IntoIterator<Item = &'a Selection>) -> Vec<&str> {
+        let mut globs: Vec<&Pattern> = self.globs.iter().collect();
+        for selection in selections {
+            globs.retain(|glob| {
+                let images = selection.images.iter();
+                let obsolete = selection.obsolete.iter();
+                !images
+                    .map(|image| &image.master.name)
+                    .any(|name| glob.matches(name))
+                    && !obsolete
+                        .flat_map(ObsoleteImage::names)
+                        .any(|name| glob.matches(name))
+            });
+        }
+        globs.into_iter().map(Pattern::as_str).collect()
     }
 
     /// Leaves of a plan what is about the chosen images. An image that is chosen chooses its
@@ -231,6 +249,16 @@ mod tests {
         for glob in ["a", "a_obsolete", "?_obs*"] {
             assert_eq!(actions(&filtered(&[glob])), ["mark_obsolete a_obsolete"]);
         }
+    }
+
+    #[test]
+    fn globs_that_match_nothing_are_told() {
+        let master = [image("k").build(), image("gone_obsolete").build()];
+        let rules = SyncRules::default();
+        let selection = selection(&master, &rules);
+        let filter = ImageFilter::new(["k", "gone", "*_obsolete", "K", "x*"]).unwrap();
+        assert_eq!(filter.unmatched([&selection]), ["K", "x*"]);
+        assert!(ImageFilter::default().unmatched([&selection]).is_empty());
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub(super) struct ObsoleteImage {
 }
 
 impl ObsoleteImage {
+    /// Its name, with and without its suffix.
+    pub(super) fn names(&self) -> [&str; 2] {
+        [&self.master.name, &self.base]
+    }
+
     /// Every obsolete image of the inventory, by name.
     pub(super) fn all(
         inventory: &MasterInventory,

@@ -76,7 +76,9 @@ fn the_image_filter_changes_no_status() {
         statuses(&["--image", "d", "--image", "a*"]),
         [all[0], all[3]]
     );
-    assert_eq!(statuses(&["--image", "A"]), [""; 0]);
+    let slip = fleet.status(&fleet.config(), &["--image", "A", "RegionTwo"]);
+    assert_eq!(slip.status_of("RegionTwo"), [""; 0]);
+    slip.assert_warns("no_image_matches");
     fleet
         .glancesync(&["--image", "b", "RegionTwo"])
         .run()
