@@ -1,5 +1,5 @@
 """A Keystone and any number of Glances that cost next to nothing: lists are bytes made before the
-first request, uploads are read and thrown away. Both sides of every comparison talk to it.
+first request, uploads are read and thrown away, and content comes out of a file. Both sides of every comparison talk to it.
 
 Started as a process of its own, so that its time counts for nobody; prints its port. What it has
 seen is asked for at /bench/seen, as JSON, and forgotten then.
@@ -66,6 +66,7 @@ class Cloud:
         self.seen = {}
         self.first = None
         self.flow = []
+        self.bytes_read = 0
         self.scheme = "https" if options.certificate else "http"
         self.port = None
 
@@ -90,8 +91,10 @@ class Cloud:
 
     def take_seen(self):
         with self.lock:
-            seen = {"requests": self.seen, "first": self.first, "flow": self.flow}
+            seen = {"requests": self.seen, "first": self.first, "flow": self.flow,
+                    "bytes_read": self.bytes_read}
             self.seen, self.first, self.flow, self.made = {}, None, [], {}
+            self.bytes_read = 0
         return json.dumps(seen).encode()
 
     def answer(self, method, target, body):
@@ -160,6 +163,10 @@ class Connection(threading.Thread):
                 return False
             self.stream.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
             return True
+        if method == "GET" and target.endswith("/file"):
+            self.cloud.count(f"GET {target.split('/')[1]}")
+            self.give(headers.get("range"))
+            return True
         while len(self.rest) < length:
             more = self.stream.recv(65536)
             if not more:
@@ -172,6 +179,19 @@ class Connection(threading.Thread):
             f"Content-Length: {len(answer)}\r\n\r\n".encode())
         self.stream.sendall(answer)
         return True
+
+    def give(self, part):
+        """Sends the image's content, or what is left of it from the first byte of a range on."""
+        size = self.cloud.options.size
+        first = int(re.match(r"bytes=(\d+)-", part)[1]) if part else 0
+        status = f"206 X\r\nContent-Range: bytes {first}-{size - 1}/{size}" if part else "200 X"
+        self.stream.sendall(
+            f"HTTP/1.1 {status}\r\nContent-Type: application/octet-stream\r\n"
+            f"Content-Length: {size - first}\r\n\r\n".encode())
+        with open(self.cloud.options.content, "rb") as file:
+            count = self.stream.sendfile(file, first)
+        with self.cloud.lock:
+            self.cloud.bytes_read += count
 
     def discard(self, length):
         length -= len(self.rest)
@@ -198,6 +218,7 @@ def main():
     parser.add_argument("--id")
     parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--checksum", default="d41d8cd98f00b204e9800998ecf8427e")
+    parser.add_argument("--content", help="a file with the content of the first image")
     parser.add_argument("--in-step", action="store_true")
     parser.add_argument("--watch-flow", action="store_true")
     parser.add_argument("--certificate")

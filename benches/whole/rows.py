@@ -178,6 +178,50 @@ def drain(terminal):
         pass
 
 
+def fetches(bench):
+    """One image from the master's Glance to several regions."""
+    content, path = bench.content(GIB)
+    source = ["main.source=glance", f"main.spool_dir={bench.folder}/spool"]
+    rounds = min(bench.rounds, 3)
+    for regions in (1, 4, 16):
+        with Server(regions=regions, content=path, **content) as server:
+            words = ["--parallel", "--max-children", str(regions)]
+            side = bench.ours(server, *words, "--config", *source)
+            ours, peer = in_turn(rounds, side, partial(run, tee(bench, server, content, regions)))
+            server.seen()
+            side()
+            seen = server.seen()
+        plural = "region" if regions == 1 else "regions"
+        what = f"1 GiB from Glance to {regions} {plural}"
+        yield Row(f"{what}: wall", seconds(ours.wall), f"`curl`, `tee` {seconds(peer.wall)}",
+                  f"{ours.wall / peer.wall:.2f}", "1.0")
+        yield Row(f"{what}: user + system CPU", seconds(ours.cpu),
+                  f"`curl`, `tee` {seconds(peer.cpu)}", f"{ours.cpu / peer.cpu:.2f}", "–")
+        yield Row(f"{what}: peak memory", f"{ours.peak / MIB:.1f} MiB", "–", "–",
+                  f"{64 + regions} MiB")
+        requests = seen["requests"]["GET Master"] - 1
+        yield Row(f"{what}: read from the master",
+                  f"{seen['bytes_read'] / GIB:.2f} GiB in {requests} request", "–", "–", "1 GiB")
+    path.unlink()
+
+
+def tee(bench, server, content, regions):
+    """curl from the master into as many curls as there are regions."""
+    pipes = []
+    for region in range(regions):
+        pipe = bench.folder / f"pipe-{regions}-{region}"
+        os.mkfifo(pipe)
+        pipes.append(pipe)
+    sends = [
+        f"curl -sSf -o /dev/null -H 'Transfer-Encoding:' -H 'Content-Length: {content['size']}' "
+        f"-T {pipe} {server.url}/Region{region:04}/v2/images/x/file &"
+        for region, pipe in enumerate(pipes)
+    ]
+    fetch = f"curl -sSf {server.url}/Master/v2/images/{content['id']}/file"
+    copy = " ".join(map(str, pipes[:-1]))
+    return ["sh", "-c", "\n".join([*sends, f"{fetch} | tee {copy} > {pipes[-1]}", "wait"])]
+
+
 def statuses(bench):
     """The status of a large fleet, and a run of one that is in step."""
     regions, images = 200, 500
@@ -205,7 +249,8 @@ def statuses(bench):
         of_regions = {count for what, count in requests.items() if "Region" in what}
         kinds = {what.split()[0] for what in requests if "Region" in what}
         yield Row(f"a run of {regions} regions that are in step",
-                  f"{sorted(of_regions)} request a region, {sorted(kinds)}", "–", "–", "1 list")
+                  f"{max(of_regions)} request a region ({', '.join(sorted(kinds))})", "–", "–",
+                  "1 list")
 
 
 def embedded(bench):
@@ -303,5 +348,5 @@ def growth(bench):
                   f"{each:.1f} µs CPU an image", "–", "–")
 
 
-ALL = {"uploads": uploads, "statuses": statuses, "embedded": embedded, "starts": starts, "limits": limits,
-       "growth": growth}
+ALL = {"uploads": uploads, "fetches": fetches, "statuses": statuses, "embedded": embedded,
+       "starts": starts, "limits": limits, "growth": growth}
