@@ -592,6 +592,7 @@ impl<'a> Builder<'a> {
                     image: selected.master.name.clone(),
                     status,
                     reason,
+                    selected_by: selected.by,
                     size: selected.master.bytes(),
                     master_id: selected.master.id.clone(),
                     image_id: found.map(|image| image.id.clone()),

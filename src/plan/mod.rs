@@ -37,7 +37,7 @@ pub use leftover::Stage;
 pub use matching::needs_hidden_images;
 pub use references::Referrer;
 pub use restore::{Attributes, ImageRestore, Kept, KeptBecause, Left, RestorePlan, is_attribute};
-pub use select::{SelectedImage, Selection};
+pub use select::{SelectedBy, SelectedImage, Selection};
 pub use state::{ImageState, PartProblem, Plan, Reason};
 pub use unfinished::Untag;
 

@@ -1,7 +1,10 @@
 //! Which images of the master inventory one target wants: the first rule that answers wins.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use super::ami::{Part, parts_first, resolve_parts};
 use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
@@ -9,11 +12,38 @@ use super::{MasterInventory, metadata};
 use crate::condition::Condition;
 use crate::model::{Image, ImageId, Properties, SyncRules, Warning, WarningCode};
 
+/// The rule by which an image is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelectedBy {
+    /// `forcesyncs` holds its UUID.
+    Forcesyncs,
+    /// `metadata_condition` is true for it.
+    MetadataCondition,
+    /// It is public, and has a property of `metadata_set`.
+    MetadataSet,
+    /// It is public, and no rule asks for more.
+    Public,
+}
+
+impl fmt::Display for SelectedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Forcesyncs => "`forcesyncs` holds its UUID",
+            Self::MetadataCondition => "`metadata_condition` is true for it",
+            Self::MetadataSet => "it is public, with a property of `metadata_set`",
+            Self::Public => "it is public",
+        })
+    }
+}
+
 /// An image of the master inventory that a target wants.
 #[derive(Debug, Clone)]
 pub struct SelectedImage {
     /// The master's image.
     pub master: Arc<Image>,
+    /// Why it is wanted.
+    pub by: SelectedBy,
     /// The user properties that a new copy gets, less kernel and ramdisk.
     pub(super) carried: Properties,
     /// Its kernel and ramdisk.
@@ -47,24 +77,27 @@ impl Selection {
         condition: Option<&Condition>,
     ) -> Self {
         let mut warnings = Vec::new();
-        let chosen: Vec<Arc<Image>> = inventory
+        let chosen: Vec<(Arc<Image>, SelectedBy)> = inventory
             .images
             .iter()
-            .filter(|image| is_selected(image, inventory, rules, condition, &mut warnings))
-            .cloned()
+            .filter_map(|image| {
+                let by = selected_by(image, inventory, rules, condition, &mut warnings)?;
+                Some((Arc::clone(image), by))
+            })
             .collect();
         let by_name: HashMap<String, usize> = chosen
             .iter()
             .enumerate()
-            .map(|(index, image)| (image.name.clone(), index))
+            .map(|(index, (image, _))| (image.name.clone(), index))
             .collect();
         let mut images: Vec<SelectedImage> = chosen
             .into_iter()
-            .map(|master| SelectedImage {
+            .map(|(master, by)| SelectedImage {
                 carried: metadata::carried(&master.properties, rules),
                 parts: resolve_parts(&master, inventory, &by_name),
                 in_circle: false,
                 master,
+                by,
             })
             .collect();
         let parts_first = parts_first(&mut images);
@@ -102,21 +135,21 @@ impl Selection {
     }
 }
 
-fn is_selected(
+fn selected_by(
     image: &Image,
     inventory: &MasterInventory,
     rules: &SyncRules,
     condition: Option<&Condition>,
     warnings: &mut Vec<Warning>,
-) -> bool {
+) -> Option<SelectedBy> {
     if image.name.ends_with(OBSOLETE_SUFFIX) {
-        return false;
+        return None;
     }
     if rules.forcesyncs.contains(&image.id) {
-        return true;
+        return Some(SelectedBy::Forcesyncs);
     }
     if let Some(condition) = condition {
-        return condition
+        let is_true = condition
             .evaluate(image, &inventory.region, &rules.metadata_set)
             .unwrap_or_else(|error| {
                 warnings.push(
@@ -132,13 +165,18 @@ fn is_selected(
                 );
                 false
             });
+        return is_true.then_some(SelectedBy::MetadataCondition);
     }
-    image.visibility.is_public()
-        && (rules.metadata_set.is_empty()
-            || rules
-                .metadata_set
-                .iter()
-                .any(|name| image.properties.contains_key(name)))
+    if !image.visibility.is_public() {
+        return None;
+    }
+    if rules.metadata_set.is_empty() {
+        return Some(SelectedBy::Public);
+    }
+    let mut names = rules.metadata_set.iter();
+    names
+        .any(|name| image.properties.contains_key(name))
+        .then_some(SelectedBy::MetadataSet)
 }
 
 #[cfg(test)]
@@ -154,6 +192,26 @@ mod tests {
             .iter()
             .map(|image| image.master.name.as_str())
             .collect()
+    }
+
+    #[test]
+    fn the_rule_that_selected_an_image_is_remembered() {
+        let forced = image("forced").visibility(Visibility::Private).build();
+        let master = [forced.clone(), image("public").property("nid", "1").build()];
+        let by = |rules: &SyncRules| {
+            let images = selection(&master, rules).images;
+            images.iter().map(|image| image.by).collect::<Vec<_>>()
+        };
+        let mut rules = SyncRules {
+            forcesyncs: [forced.id.clone()].into(),
+            ..SyncRules::default()
+        };
+        assert_eq!(by(&rules), [SelectedBy::Forcesyncs, SelectedBy::Public]);
+        rules.metadata_set = set(&["nid"]);
+        assert_eq!(
+            by(&rules),
+            [SelectedBy::Forcesyncs, SelectedBy::MetadataSet]
+        );
     }
 
     #[test]

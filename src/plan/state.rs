@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Action, PlannedFailure, Untag};
+use super::{Action, PlannedFailure, SelectedBy, Untag};
 use crate::model::{Checksum, ImageId, RegionName, Status, Warning};
 
 /// Why a kernel or ramdisk cannot be had.
@@ -196,6 +196,8 @@ pub struct ImageState {
     pub status: Status,
     /// Why.
     pub reason: Reason,
+    /// Why it is wanted at all.
+    pub selected_by: SelectedBy,
     /// Bytes, at the master.
     pub size: u64,
     /// The master's image.

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::plan::{
     Action, Change, ImageState, MetadataChange, PartChange, PartProblem, PartReference, Plan,
-    PlannedFailure, Reason, Replaced, Upload,
+    PlannedFailure, Reason, Replaced, SelectedBy, Upload,
 };
 
 /// A name that tries everything.
@@ -29,6 +29,7 @@ fn state(image: &str, status: Status, reason: Reason, size: u64) -> ImageState {
         image: image.to_owned(),
         status,
         reason,
+        selected_by: SelectedBy::MetadataSet,
         size,
         master_id: id(0xaa),
         image_id: None,

@@ -204,6 +204,7 @@ fn details(action: &Action, state: Option<&ImageState>) -> Vec<String> {
     {
         let reason = state.reason.to_string();
         lines.push(format!("why: {}", OneLine(&reason)));
+        lines.push(format!("wanted: {}", state.selected_by));
     }
     match action {
         Action::DeleteLeftover { .. } => {
