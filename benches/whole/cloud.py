@@ -189,9 +189,12 @@ class Connection(threading.Thread):
             f"HTTP/1.1 {status}\r\nContent-Type: application/octet-stream\r\n"
             f"Content-Length: {size - first}\r\n\r\n".encode())
         with open(self.cloud.options.content, "rb") as file:
-            count = self.stream.sendfile(file, first)
-        with self.cloud.lock:
-            self.cloud.bytes_read += count
+            try:
+                self.stream.sendfile(file, first)
+            finally:
+                # However far it came.
+                with self.cloud.lock:
+                    self.cloud.bytes_read += file.tell() - first
 
     def discard(self, length):
         length -= len(self.rest)

@@ -214,12 +214,15 @@ def tee(bench, server, content, regions):
         pipes.append(pipe)
     sends = [
         f"curl -sSf -o /dev/null -H 'Transfer-Encoding:' -H 'Content-Length: {content['size']}' "
-        f"-T {pipe} {server.url}/Region{region:04}/v2/images/x/file &"
+        f"-T {pipe} {server.url}/Region{region:04}/v2/images/x/file & all=\"$all $!\""
         for region, pipe in enumerate(pipes)
     ]
     fetch = f"curl -sSf {server.url}/Master/v2/images/{content['id']}/file"
     copy = " ".join(map(str, pipes[:-1]))
-    return ["sh", "-c", "\n".join([*sends, f"{fetch} | tee {copy} > {pipes[-1]}", "wait"])]
+    # The others would wait for what a fetch that broke off did not bring.
+    fetch = f"{{ {fetch} || kill $all; }}"
+    wait = "for one in $all; do wait $one || exit 1; done"
+    return ["sh", "-c", "\n".join([*sends, f"{fetch} | tee {copy} > {pipes[-1]}", wait])]
 
 
 def statuses(bench):
