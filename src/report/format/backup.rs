@@ -5,8 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::json;
-use crate::report::event::Failure;
+use super::{RegionError, json, region_errors};
 use crate::report::summary::RunSummary;
 use crate::report::text::OneLine;
 use crate::state::BackupFile;
@@ -31,26 +30,14 @@ pub fn backup_json(
     struct Document<'a> {
         folder: Option<&'a Path>,
         files: &'a [BackupFile],
-        errors: Vec<Entry<'a>>,
+        errors: Vec<RegionError<'a>>,
     }
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        region: String,
-        #[serde(flatten)]
-        failure: &'a Failure,
-    }
-    let errors = summary.regions.iter().flat_map(|region| {
-        region.errors.iter().map(|failure| Entry {
-            region: region.region.to_string(),
-            failure,
-        })
-    });
     json(
         out,
         &Document {
             folder: (!files.is_empty()).then_some(folder),
             files,
-            errors: errors.collect(),
+            errors: region_errors(summary),
         },
     )
 }

@@ -19,6 +19,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::event::Failure;
+use super::summary::RunSummary;
 use super::text::{OneLine, visible_json};
 use crate::model::RegionName;
 
@@ -35,6 +37,25 @@ pub use restore::{RestoreView, restore_json, restore_text};
 pub use status::{status_csv, status_json};
 pub use summary::{summary_json, summary_text};
 pub use table::status_table;
+
+/// An error of a region, as documents list it.
+#[derive(Serialize)]
+struct RegionError<'a> {
+    region: String,
+    #[serde(flatten)]
+    failure: &'a Failure,
+}
+
+/// What went wrong in all regions, in run order.
+fn region_errors(summary: &RunSummary) -> Vec<RegionError<'_>> {
+    let errors = summary.regions.iter().flat_map(|region| {
+        region.errors.iter().map(|failure| RegionError {
+            region: region.region.to_string(),
+            failure,
+        })
+    });
+    errors.collect()
+}
 
 /// Writes one region a line.
 pub fn regions_text(out: &mut impl Write, regions: &[RegionName]) -> io::Result<()> {

@@ -7,10 +7,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::json;
+use super::{RegionError, json, region_errors};
 use crate::model::ImageId;
 use crate::plan::{Change, ImageRestore, KeptBecause, Left, RestorePlan};
-use crate::report::event::Failure;
 use crate::report::summary::RunSummary;
 use crate::report::text::{OneLine, Paint, count};
 use crate::report::wording::failure_text;
@@ -90,27 +89,15 @@ pub fn restore_json(
         folder: &'a Path,
         apply: bool,
         regions: &'a [RestoreView<'a>],
-        errors: Vec<Entry<'a>>,
+        errors: Vec<RegionError<'a>>,
     }
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        region: String,
-        #[serde(flatten)]
-        failure: &'a Failure,
-    }
-    let errors = summary.regions.iter().flat_map(|region| {
-        region.errors.iter().map(|failure| Entry {
-            region: region.region.to_string(),
-            failure,
-        })
-    });
     json(
         out,
         &Document {
             folder,
             apply,
             regions,
-            errors: errors.collect(),
+            errors: region_errors(summary),
         },
     )
 }
