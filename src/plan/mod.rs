@@ -5,7 +5,7 @@
 //! reads a file or knows the time.
 //!
 //! [`MasterInventory`] holds what counts at the master, once for a run; [`Selection`] what of it one
-//! target wants; [`build`] compares that with the images of one region.
+//! target wants; [`build()`] compares that with the images of one region.
 
 mod action;
 mod ami;
