@@ -116,7 +116,7 @@ fn what_is_not_wanted_any_more_is_deleted() {
 }
 
 #[test]
-fn anothers_is_left_alone_until_it_is_a_day_old() {
+fn what_another_left_is_not_touched_until_it_is_a_day_old() {
     for (hours, expected) in [(23, &["upload a"][..]), (24, &["upload a"])] {
         let left = image("a").incomplete(OTHER).hours_old(hours).build();
         let plan = plan(&master(), std::slice::from_ref(&left), &rules());
