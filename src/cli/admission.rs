@@ -1,15 +1,63 @@
 //! One run at a time: what a sync needs before it may change anything.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use super::session::{CliError, Session};
 use crate::engine::{StartError, StopSignal};
-use crate::model::{Auth, ProjectRef, TargetName, Warning, WarningCode};
+use crate::model::{Auth, ProjectRef, TargetName, TimeSpan, TimeSpanError, Warning, WarningCode};
 use crate::state::{self, LockError, RunLock, StateError};
 
 /// Between two tries to take a lock that another run has.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// How long a run waits for another one to end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum LockWait {
+    /// Not at all.
+    #[default]
+    None,
+    /// Up to so long.
+    UpTo(TimeSpan),
+    /// As long as it takes.
+    Unlimited,
+}
+
+/// What `--wait-lock` says when nothing follows it.
+pub(super) const UNLIMITED: &str = "unlimited";
+
+impl FromStr for LockWait {
+    type Err = TimeSpanError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == UNLIMITED {
+            Ok(Self::Unlimited)
+        } else {
+            text.parse().map(Self::UpTo)
+        }
+    }
+}
+
+impl LockWait {
+    fn is_over(self, since: Instant) -> bool {
+        match self {
+            Self::None => true,
+            Self::UpTo(span) => since.elapsed() >= span.0,
+            Self::Unlimited => false,
+        }
+    }
+}
+
+impl fmt::Display for LockWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UpTo(span) => write!(f, "waiting up to {span} for it to end"),
+            Self::None | Self::Unlimited => f.write_str("waiting for it to end"),
+        }
+    }
+}
 
 /// The right to run, for as long as this lives.
 #[derive(Debug)]
@@ -32,11 +80,11 @@ pub(super) fn state_folder() -> PathBuf {
 pub(super) async fn enter(
     session: &Session,
     state: &Path,
-    wait: Duration,
+    wait: LockWait,
     stop: &StopSignal,
 ) -> Result<Admission, CliError> {
     let folder = master_folder(session, state);
-    let until = Instant::now() + wait;
+    let since = Instant::now();
     let mut is_told = false;
     loop {
         match RunLock::take(&folder) {
@@ -54,14 +102,11 @@ pub(super) async fn enter(
                 });
             }
             Err(_) if stop.is_stopping() => return Err(StartError::Interrupted.into()),
-            Err(held) if Instant::now() >= until => return Err(held.into()),
+            Err(held) if wait.is_over(since) => return Err(held.into()),
             Err(held) => {
                 if !is_told {
                     is_told = true;
-                    let secs = wait.as_secs();
-                    session
-                        .terminal
-                        .say(&format!("{held}: waiting up to {secs} s for it to end"));
+                    session.terminal.say(&format!("{held}: {wait}"));
                 }
                 stop.unless_stopping(tokio::time::sleep(RETRY)).await;
             }

@@ -12,6 +12,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 
 pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArgs};
 
+use super::admission::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
 use crate::model::{ByteSize, RegionName, RegionSelector};
 use crate::report::event::Mode;
@@ -142,9 +143,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) keep_going: bool,
 
-    /// Wait that long for another run to end [default: not at all]
-    #[arg(long, value_name = "SECONDS")]
-    pub(super) wait_lock: Option<u64>,
+    /// Wait for another run to end: that long, such as 90s or 10m; without DURATION
+    /// as long as it takes [default: not at all]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = UNLIMITED)]
+    pub(super) wait_lock: Option<LockWait>,
 
     /// Exit with 1 when an image has such a status [default: never for a status]
     #[arg(long, value_name = "STATUS")]

@@ -1,7 +1,6 @@
 //! `glancesync restore`: a backup against its regions, and, with `--apply`, the metadata put back.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::admission;
 use super::args::{DocumentFormat, RestoreArgs};
@@ -30,7 +29,7 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
     let stop = session.stop_signal();
     let state = admission::state_folder();
     let admission = if args.apply {
-        let wait = Duration::from_secs(args.wait_lock.unwrap_or_default());
+        let wait = args.wait_lock.unwrap_or_default();
         admission::enter(&session, &state, wait, &stop).await?
     } else {
         admission::look(&session, &state)

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chrono::Local;
 
@@ -89,7 +88,7 @@ async fn run_fleet(
         session.check_source()?;
     }
     let stop = session.stop_signal();
-    let wait = Duration::from_secs(args.wait_lock.unwrap_or_default());
+    let wait = args.wait_lock.unwrap_or_default();
     let admission = match mode {
         Mode::Sync => admission::enter(&session, state, wait, &stop).await?,
         _ => admission::look(&session, state),

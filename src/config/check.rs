@@ -13,8 +13,8 @@ use super::parts::Given;
 use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
-    ByteSize, Checksum, ChecksumList, ContentSource, RegionName, SyncRules, TargetName, Warning,
-    WarningCode,
+    ByteSize, Checksum, ChecksumList, ContentSource, RegionName, SyncRules, TargetName, TimeSpan,
+    Warning, WarningCode,
 };
 
 /// What is wrong with a text that is no flag.
@@ -146,10 +146,17 @@ impl<'a> Checker<'a> {
         .unwrap_or(1)
     }
 
-    pub(super) fn seconds(&mut self, layers: &Layers, section: &str, key: &str) -> Duration {
+    /// A length of time, more than none.
+    pub(super) fn duration(&mut self, layers: &Layers, section: &str, key: &str) -> Duration {
         self.read(layers, section, key, |text| {
-            value::seconds(text)
-                .ok_or_else(|| "is no number of seconds; set more than 0".to_owned())
+            match text.parse::<TimeSpan>() {
+                Ok(span) if !span.0.is_zero() => Ok(span.0),
+                Ok(_) | Err(_) => Err(
+                    "is not a duration; set more than 0, in seconds or with a unit \
+                     (`90`, `90s`, `10m`, `2h`)"
+                        .to_owned(),
+                ),
+            }
         })
         .unwrap_or_default()
     }
@@ -157,8 +164,9 @@ impl<'a> Checker<'a> {
     pub(super) fn size(&mut self, layers: &Layers, section: &str, key: &str) -> Option<ByteSize> {
         layers.get(section, key)?;
         self.read(layers, section, key, |text| {
-            text.parse()
-                .map_err(|_| "is no amount of bytes; set one such as `512K` or `20MiB`".to_owned())
+            text.parse().map_err(|_| {
+                "is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`".to_owned()
+            })
         })
     }
 

@@ -286,8 +286,8 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
             .cacert
             .map(|given| value::path(&given.text, checker.environment)),
         insecure: insecure.unwrap_or_default(),
-        list_images_timeout: checker.seconds(layers, name, "list_images_timeout"),
-        upload_stall_timeout: checker.seconds(layers, name, "upload_stall_timeout"),
+        list_images_timeout: checker.duration(layers, name, "list_images_timeout"),
+        upload_stall_timeout: checker.duration(layers, name, "upload_stall_timeout"),
         retries: checker.number(layers, name, "retries"),
         bwlimit: checker.size(layers, name, "bwlimit"),
     }

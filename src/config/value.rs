@@ -1,7 +1,6 @@
 //! How the text of a value is read: flags, lists, numbers, paths. No names of keys here.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::layers::Environment;
 use crate::model::{Checksum, ImageId};
@@ -20,17 +19,6 @@ pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|entry| !entry.is_empty())
-}
-
-/// Seconds, with decimals if need be; more than none.
-pub(super) fn seconds(text: &str) -> Option<Duration> {
-    let digits = text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds: f64 = text.parse().ok().filter(|_| digits)?;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|time| !time.is_zero())
 }
 
 /// A path; `~` at its beginning is the home folder.
@@ -87,15 +75,6 @@ mod tests {
             ["nid", "type", "sdc_aware"]
         );
         assert_eq!(list(" ").count(), 0);
-    }
-
-    #[test]
-    fn seconds_are_positive() {
-        assert_eq!(seconds("30"), Some(Duration::from_secs(30)));
-        assert_eq!(seconds("0.5"), Some(Duration::from_millis(500)));
-        for text in ["0", "-1", "", "inf", "nan", "1e3", "30s", "1.2.3"] {
-            assert_eq!(seconds(text), None, "{text}");
-        }
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl ErrorCode {
                 "Nothing was changed. Every key is explained in the sample configuration, conf/glancesync.conf."
             }
             Self::RunLocked => {
-                "Wait for it, or let this run wait with `--wait-lock SECONDS`. Read-only modes need no lock."
+                "Wait for it, or let this run wait with `--wait-lock 10m`. Read-only modes need no lock."
             }
             Self::Interrupted => "Run again: what was done stays, and the rest is taken up.",
             Self::Internal => "This is a fault of glancesync: please report it with this message.",

@@ -11,6 +11,7 @@ mod region;
 mod rules;
 mod secret;
 mod size;
+mod time_span;
 mod warning;
 
 pub use action::{ActionKind, Status};
@@ -29,4 +30,5 @@ pub use region::{RegionName, RegionNameError, RegionSelector, TargetName};
 pub use rules::{ChecksumList, SyncRules};
 pub use secret::Secret;
 pub use size::{ByteSize, ByteSizeError};
+pub use time_span::{TimeSpan, TimeSpanError};
 pub use warning::{Warning, WarningCode};

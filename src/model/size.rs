@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct ByteSize(pub u64);
 
-/// The text is no amount of bytes.
+/// The text is not an amount of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no amount of bytes (such as `4096`, `512K`, `20M` or `1.5GiB`)")]
+#[error("`{0}` is not an amount of bytes (such as `4096`, `512K`, `20M` or `1.5GiB`)")]
 pub struct ByteSizeError(pub String);
 
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

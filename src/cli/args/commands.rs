@@ -6,6 +6,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use super::{ConfigArgs, DocumentFormat, MessageArgs};
+use crate::cli::admission::{LockWait, UNLIMITED};
 use crate::model::RegionName;
 
 const CHECK_CONFIG_EXAMPLES: &str = "\
@@ -117,10 +118,10 @@ pub(in crate::cli) struct RestoreArgs {
     #[arg(long)]
     pub(in crate::cli) apply: bool,
 
-    /// Wait that long for another run to end, with --apply [default: not at
-    /// all]
-    #[arg(long, value_name = "SECONDS")]
-    pub(in crate::cli) wait_lock: Option<u64>,
+    /// Wait for another run to end, with --apply: that long, such as 90s or
+    /// 10m; without DURATION as long as it takes [default: not at all]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = UNLIMITED)]
+    pub(in crate::cli) wait_lock: Option<LockWait>,
 
     #[command(flatten)]
     pub(in crate::cli) config: ConfigArgs,

@@ -61,14 +61,14 @@ credential = admin,!!,http://keystone:5000,images
     glancesync.conf:4: [main] master_region: missing: set it, or $OS_REGION_NAME, to the name of the region whose images are the reference
     glancesync.conf:5: [main] max_children = 0: must be a whole number from 1 up
     glancesync.conf:6: [main] source = disk: is no source; set `auto`, `directory` or `glance`
-    glancesync.conf:7: [main] spool_limit = 10 bytes: is no amount of bytes; set one such as `512K` or `20MiB`
+    glancesync.conf:7: [main] spool_limit = 10 bytes: is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`
     glancesync.conf:11: [master]: no usable credential: `keystone_url` is wrong: `keystone` is neither `http` nor `https`; write it as `https://keystone.example.org:5000/v3`
     glancesync.conf:13: [master] interface = private: is no interface; set `public`, `internal` or `admin`
     glancesync.conf:14: [master] insecure = perhaps: is neither true nor false; set `true` or `false`
-    glancesync.conf:15: [master] list_images_timeout = 0: is no number of seconds; set more than 0
+    glancesync.conf:15: [master] list_images_timeout = 0: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
     glancesync.conf:17: [master] dontupdate = 9046fd22: `9046fd22` is no md5 checksum (32 hexadecimal digits); correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
     glancesync.conf:18: [master] max_replace = -1: is no whole number; set 0 or more
-    glancesync.conf:19: [master] bwlimit = fast: is no amount of bytes; set one such as `512K` or `20MiB`
+    glancesync.conf:19: [master] bwlimit = fast: is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`
     --config: a word has no `=`; write `section.key=value`, or `key=value` for [DEFAULT]
     --config: a section or key before `=` is empty; write `section.key=value`
     ");
