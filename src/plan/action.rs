@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
-use super::{Referrer, Stage};
 use crate::model::{
     ActionKind, ContentHash, ContentOrigin, ImageId, Properties, Status, Visibility,
 };
@@ -60,6 +59,17 @@ pub struct PartChange {
     pub to: PartReference,
 }
 
+/// An image of the region that refers to another as its kernel or ramdisk.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Referrer {
+    /// Its name.
+    pub image: String,
+    /// Its id.
+    pub image_id: ImageId,
+    /// `kernel_id` or `ramdisk_id`.
+    pub property: &'static str,
+}
+
 /// The image of the region whose name a new image takes over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Replaced {
@@ -81,6 +91,18 @@ impl Replaced {
     pub fn is_kept(&self) -> bool {
         self.keep || self.needed_by.is_some()
     }
+}
+
+/// How far an earlier run got with a new image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It was created, and is without content.
+    Queued,
+    /// Its content is all there, and it is not published.
+    Complete,
+    /// It is published, and its old image was not dealt with.
+    Published,
 }
 
 /// An image that an earlier run had under way, and that is taken up again.
@@ -182,6 +204,17 @@ pub enum Action {
         /// What is re-pointed.
         parts: Vec<PartChange>,
     },
+}
+
+/// A tag of an image that says nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untag {
+    /// Its name.
+    pub image: String,
+    /// Its id.
+    pub image_id: ImageId,
+    /// The tags that stay.
+    pub tags: BTreeSet<String>,
 }
 
 impl Action {

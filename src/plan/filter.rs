@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use glob::Pattern;
 
-use super::ami::selected_parts;
 use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
+use super::parts;
 use super::{Action, PartChange, PartReference, Plan, Referrer, Selection};
 
 /// Globs, of which an image's name has to match one. Without any, every image is chosen.
@@ -106,7 +106,7 @@ impl ImageFilter {
             .collect();
         while let Some(index) = open.pop() {
             if chosen.insert(name(index)) {
-                open.extend(selected_parts(&selection.images[index]));
+                open.extend(parts::selected(&selection.images[index].parts));
             }
         }
         chosen

@@ -7,26 +7,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
-use serde::Serialize;
 
-use super::build::RegionImages;
-use super::{Action, Selection, tags};
+use super::action::{Action, Stage};
+use super::region_images::RegionImages;
+use super::selection::Selection;
+use super::tags;
 use crate::model::{Image, ImageStatus, Warning, WarningCode};
 
 /// What another installation has under way is given up as lost after this time.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::hours(24);
-
-/// How far an earlier run got with a new image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// It was created, and is without content.
-    Queued,
-    /// Its content is all there, and it is not published.
-    Complete,
-    /// It is published, and its old image was not dealt with.
-    Published,
-}
 
 /// Whose an incomplete image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Which image of a region stands for a selected image: by name, less what is passed over.
 
-use super::build::RegionImages;
 use super::leftover::{self, Claim};
-use super::{SelectedImage, Selection, tags, unfinished};
+use super::region_images::RegionImages;
+use super::{SelectedImage, Selection, interrupted_replacement, tags};
 use crate::model::{Image, ImageStatus, SyncRules, Warning, WarningCode};
 
 /// The region's images that count, in the order of the selection, and what was passed over.
@@ -21,7 +21,7 @@ pub fn needs_hidden_images(
     match_images(selection, rules, region)
         .images
         .iter()
-        .any(|image| image.is_none_or(|image| unfinished::misses_old(image, region)))
+        .any(|image| image.is_none_or(|image| interrupted_replacement::misses_old(image, region)))
 }
 
 pub(super) fn match_images<'a>(

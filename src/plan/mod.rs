@@ -8,38 +8,44 @@
 //! target wants; [`build()`] compares that with the images of one region.
 
 mod action;
-mod ami;
+mod actions;
 mod build;
-mod conflict;
+mod checksum_conflict;
 mod failure;
 mod filter;
+mod image_status;
+mod interrupted_replacement;
 mod inventory;
 mod leftover;
 mod matching;
 mod metadata;
 mod obsolete;
 mod order;
+mod parts;
+mod reason;
 mod references;
+mod region_images;
+mod region_plan;
 mod restore;
-mod select;
-mod state;
+mod retention;
+mod selection;
 pub mod tags;
-mod unfinished;
+mod warnings;
 
 pub use action::{
-    Action, Change, Leftover, MetadataChange, PartChange, PartReference, Replaced, Upload,
+    Action, Change, Leftover, MetadataChange, PartChange, PartReference, Referrer, Replaced, Stage,
+    Untag, Upload,
 };
-pub use build::{RegionImages, build};
+pub use build::build;
 pub use failure::{PlannedFailure, drop_dependents};
 pub use filter::{ImageFilter, ImageFilterError};
 pub use inventory::MasterInventory;
-pub use leftover::Stage;
 pub use matching::needs_hidden_images;
-pub use references::Referrer;
+pub use reason::{PartProblem, Reason};
+pub use region_images::RegionImages;
+pub use region_plan::{ImageState, Plan};
 pub use restore::{Attributes, ImageRestore, Kept, KeptBecause, Left, RestorePlan, is_attribute};
-pub use select::{SelectedBy, SelectedImage, Selection};
-pub use state::{ImageState, PartProblem, Plan, Reason};
-pub use unfinished::Untag;
+pub use selection::{SelectedBy, SelectedImage, Selection};
 
 /// What a replaced image's name gets appended.
 pub const OLD_SUFFIX: &str = ".old";

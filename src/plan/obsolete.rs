@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::build::RegionImages;
+use super::region_images::RegionImages;
 use super::{Action, Change, MasterInventory, MetadataChange, metadata, tags};
 use crate::model::{
     Image, ImageId, ImageStatus, SyncRules, Warning, WarningCode, is_user_property,

@@ -3,22 +3,9 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
-use super::build::RegionImages;
+use super::region_images::RegionImages;
 use super::tags;
 use crate::model::{Image, ImageId, KERNEL_ID, RAMDISK_ID};
-
-/// An image of the region that refers to another as its kernel or ramdisk.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Referrer {
-    /// Its name.
-    pub image: String,
-    /// Its id.
-    pub image_id: ImageId,
-    /// `kernel_id` or `ramdisk_id`.
-    pub property: &'static str,
-}
 
 /// The references of a region's images, by what they refer to.
 #[derive(Default)]

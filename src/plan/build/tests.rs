@@ -1,10 +1,11 @@
 //! One rule of the contract after another, each on a region of a few images.
 
 use super::*;
-use crate::model::{KERNEL_ID, RAMDISK_ID, Visibility};
+use crate::model::{ErrorCode, Image, KERNEL_ID, RAMDISK_ID, Status, Visibility, WarningCode};
 use crate::plan::fixture::{
     actions, codes, content, image, list, plan, plan_with_hidden, set, statuses,
 };
+use crate::plan::{Action, Change, Replaced};
 
 fn none() -> SyncRules {
     SyncRules::default()

@@ -3,20 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::build::RegionImages;
-use super::{Reason, conflict, tags};
+use super::reason::Reason;
+use super::region_images::RegionImages;
+use super::{checksum_conflict, tags};
 use crate::model::{Image, ImageId, ImageStatus, Status, SyncRules};
-
-/// A tag of an image that says nothing any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untag {
-    /// Its name.
-    pub image: String,
-    /// Its id.
-    pub image_id: ImageId,
-    /// The tags that stay.
-    pub tags: BTreeSet<String>,
-}
 
 /// What an image's tags say about the image whose place it took.
 #[derive(Debug)]
@@ -89,7 +79,7 @@ fn may_go(old: &Image, rules: &SyncRules, region: &RegionImages<'_>) -> bool {
 /// The status that the published image keeps: the old one is deleted only where today's
 /// configuration says so.
 pub(super) fn decide(old: &Image, rules: &SyncRules) -> (Status, Reason) {
-    let (status, reason) = conflict::decide(old, rules);
+    let (status, reason) = checksum_conflict::decide(old, rules);
     let status = match status {
         Status::PendingReplace => Status::PendingReplace,
         _ => Status::PendingRename,

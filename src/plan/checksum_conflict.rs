@@ -1,6 +1,6 @@
 //! Another checksum than the master's: what the lists of the configuration say is done.
 
-use super::Reason;
+use super::reason::Reason;
 use crate::model::{Image, Status, SyncRules};
 
 /// Looks in the order `dontupdate`, `rename`, `replace`, `any` of `rename`, `any` of `replace` for

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::select::SelectedImage;
-use super::{MasterInventory, PartProblem, order};
+use super::inventory::MasterInventory;
+use super::order;
+use super::reason::PartProblem;
 use crate::model::{Image, ImageId, KERNEL_ID, RAMDISK_ID};
 
 /// A reference of a master image to another.
@@ -68,38 +69,37 @@ fn resolve(
     }
 }
 
-/// Marks the images whose references lead back to themselves, and orders all so that an image
+/// Which images have references that lead back to themselves, and all in an order in which an image
 /// comes after its parts. What an image is can then be said without descending into its parts,
 /// however long their chain is.
-pub(super) fn parts_first(images: &mut [SelectedImage]) -> Vec<usize> {
-    let all: Vec<usize> = (0..images.len()).collect();
-    let mut edges: Vec<Vec<usize>> = images
-        .iter()
-        .map(|image| selected_parts(image).collect())
-        .collect();
+pub(super) fn parts_first(parts: &[Vec<Part>]) -> (Vec<usize>, Vec<bool>) {
+    let all: Vec<usize> = (0..parts.len()).collect();
+    let mut edges: Vec<Vec<usize>> = parts.iter().map(|of| selected(of).collect()).collect();
     let ordered = order::parts_first(&all, |index| edges[index].clone());
+    let mut in_circle = vec![false; parts.len()];
     if ordered.len() == all.len() {
-        return ordered;
+        return (ordered, in_circle);
     }
     // What is left out is in a circle or leads to one.
-    let mut left_out = vec![true; images.len()];
+    let mut left_out = vec![true; parts.len()];
     for index in ordered {
         left_out[index] = false;
     }
-    for (index, image) in images.iter_mut().enumerate() {
-        image.in_circle = left_out[index] && leads_to(&edges, index);
+    for (index, is_in_circle) in in_circle.iter_mut().enumerate() {
+        *is_in_circle = left_out[index] && leads_to(&edges, index);
     }
-    for (image, edges) in images.iter().zip(&mut edges) {
-        if image.in_circle {
+    for (is_in_circle, edges) in in_circle.iter().zip(&mut edges) {
+        if *is_in_circle {
             edges.clear();
         }
     }
-    order::parts_first(&all, |index| edges[index].clone())
+    let ordered = order::parts_first(&all, |index| edges[index].clone());
+    (ordered, in_circle)
 }
 
-/// The selected images that an image refers to.
-pub(super) fn selected_parts(image: &SelectedImage) -> impl Iterator<Item = usize> {
-    image.parts.iter().filter_map(|part| match part.target {
+/// The selected images that these references lead to.
+pub(super) fn selected(parts: &[Part]) -> impl Iterator<Item = usize> {
+    parts.iter().filter_map(|part| match part.target {
         PartTarget::Selected(index) => Some(index),
         PartTarget::Unavailable { .. } => None,
     })

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::ami::{Part, parts_first, resolve_parts};
+use super::inventory::MasterInventory;
+use super::metadata;
 use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
-use super::{MasterInventory, metadata};
+use super::parts::{Part, parts_first, resolve_parts};
 use crate::condition::Condition;
 use crate::model::{Image, ImageId, Properties, SyncRules, Warning, WarningCode};
 
@@ -90,17 +91,23 @@ impl Selection {
             .enumerate()
             .map(|(index, (image, _))| (image.name.clone(), index))
             .collect();
-        let mut images: Vec<SelectedImage> = chosen
+        let parts: Vec<Vec<Part>> = chosen
+            .iter()
+            .map(|(master, _)| resolve_parts(master, inventory, &by_name))
+            .collect();
+        let (parts_first, in_circle) = parts_first(&parts);
+        let images = chosen
             .into_iter()
-            .map(|(master, by)| SelectedImage {
+            .zip(parts)
+            .zip(in_circle)
+            .map(|(((master, by), parts), in_circle)| SelectedImage {
                 carried: metadata::carried(&master.properties, rules),
-                parts: resolve_parts(&master, inventory, &by_name),
-                in_circle: false,
+                parts,
+                in_circle,
                 master,
                 by,
             })
             .collect();
-        let parts_first = parts_first(&mut images);
         let obsolete = if rules.support_obsolete_images {
             // An error in a condition is no reason to mark the image that it is about.
             let failed = |name: &str| warnings.iter().any(|it| it.image.as_deref() == Some(name));

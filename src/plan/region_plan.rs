@@ -1,0 +1,64 @@
+//! The plan of one region: a value that is printed, counted, filtered and carried out elsewhere.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::action::{Action, Untag};
+use super::failure::PlannedFailure;
+use super::reason::Reason;
+use super::selection::SelectedBy;
+use crate::model::{ImageId, RegionName, Status, Warning};
+
+/// What one selected image is in a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageState {
+    /// Its name.
+    pub image: String,
+    /// What it is.
+    pub status: Status,
+    /// Why.
+    pub reason: Reason,
+    /// Why it is wanted at all.
+    pub selected_by: SelectedBy,
+    /// Bytes, at the master.
+    pub size: u64,
+    /// The master's image.
+    pub master_id: ImageId,
+    /// The region's image of that name that counts, if there is one.
+    pub image_id: Option<ImageId>,
+}
+
+/// The whole decision for one region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The region.
+    pub region: RegionName,
+    /// Every selected image, ascending by size, then name.
+    pub images: Vec<ImageState>,
+    /// What is done, in this order.
+    pub actions: Vec<Action>,
+    /// Tags that are taken off without a word.
+    #[serde(skip)]
+    pub untags: Vec<Untag>,
+    /// Actions that are known to fail before anything is sent.
+    pub failures: Vec<PlannedFailure>,
+    /// What somebody should look at.
+    pub warnings: Vec<Warning>,
+}
+
+impl Plan {
+    /// How many images have each status; a status that no image has is left out.
+    pub fn counts(&self) -> BTreeMap<Status, usize> {
+        let mut counts = BTreeMap::new();
+        for image in &self.images {
+            *counts.entry(image.status).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// The bytes of content that its actions send.
+    pub fn bytes_pending(&self) -> u64 {
+        self.actions.iter().map(Action::bytes).sum()
+    }
+}

@@ -1,0 +1,71 @@
+//! What the statuses of a region's images give cause to say.
+
+use super::image_status::ImageStatuses;
+use super::reason::Reason;
+use crate::model::{RegionName, Warning, WarningCode};
+
+/// What the states themselves give cause to say.
+pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: &mut Vec<Warning>) {
+    for (index, state) in statuses.states.iter().enumerate() {
+        let Some((_, reason)) = state else { continue };
+        if matches!(reason, Reason::InStep | Reason::Absent) {
+            continue;
+        }
+        // Of one that is left as it is, nothing is kept under another name.
+        if statuses.is_deactivated(index) && reason.is_protected() {
+            continue;
+        }
+        let name = &statuses.selection.images[index].master.name;
+        let Some((code, what)) = warning_text(reason) else {
+            continue;
+        };
+        let mut warning =
+            Warning::new(code, format!("the image `{name}` of {region} {what}")).image(name);
+        if let Some(found) = statuses.matches[index] {
+            warning = warning
+                .image_id(&found.id)
+                .checksum(found.content.md5.as_ref());
+        }
+        if let Reason::PartUnavailable { part, .. } = reason {
+            warning = warning.missing(part);
+        }
+        warnings.push(warning);
+    }
+}
+
+fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {
+    match reason {
+        Reason::Unlisted { .. } => Some((
+            WarningCode::ChecksumConflict,
+            format!(
+                "has another checksum than the master's: {reason}; add it to one of them, or set `rename` or `replace` to `any`"
+            ),
+        )),
+        Reason::Listed {
+            key: "dontupdate", ..
+        } => Some((
+            WarningCode::StalledChecksum,
+            format!("has another checksum than the master's, and stays as it is: {reason}"),
+        )),
+        _ if reason.is_protected() => Some((
+            WarningCode::ProtectedImage,
+            format!("is kept under another name instead of being deleted: {reason}"),
+        )),
+        Reason::Listed {
+            needed_by: Some(_), ..
+        }
+        | Reason::Unfinished {
+            needed_by: Some(_), ..
+        } => Some((
+            WarningCode::ImageInUse,
+            format!("is kept under another name instead of being deleted: {reason}"),
+        )),
+        Reason::PartUnavailable { .. } => Some((
+            WarningCode::AmiMissing,
+            format!(
+                "is left as it is: {reason}; see to it that the rules of this target select its kernel and ramdisk"
+            ),
+        )),
+        _ => None,
+    }
+}
