@@ -7,6 +7,7 @@ mod credential;
 mod error_code;
 mod image;
 mod nearest;
+mod redact_urls;
 mod region;
 mod rules;
 mod secret;
@@ -26,6 +27,7 @@ pub use image::{
     Image, ImageId, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility, is_user_property,
 };
 pub use nearest::nearest;
+pub use redact_urls::{redact_urls, remove_url_users};
 pub use region::{RegionName, RegionNameError, RegionSelector, TargetName};
 pub use rules::{ChecksumList, SyncRules};
 pub use secret::Secret;

@@ -17,6 +17,7 @@ use tracing_subscriber::util::TryInitError;
 
 use super::terminal::{LogFormat, Terminal, Verbosity};
 use super::text::visible_json;
+use crate::model::redact_urls;
 
 /// Sends tracing to `terminal`, in its format. Shown are: with `-q` errors, by default warnings,
 /// with `-v` also this program's debug messages, with `-vv` its traces and the HTTP client's debug
@@ -52,7 +53,8 @@ pub struct TerminalWriter(Terminal);
 
 impl Write for TerminalWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes);
+        self.0
+            .write(redact_urls(&String::from_utf8_lossy(bytes)).as_bytes());
         Ok(bytes.len())
     }
 

@@ -3,12 +3,14 @@
 use super::event::{Event, EventKind, Failure};
 use super::ndjson::Ndjson;
 use super::terminal::{LogFormat, Terminal, Verbosity};
+use super::text::visible_lines;
+use crate::model::redact_urls;
 
 impl Terminal {
     /// Says something to the person at the terminal; nothing where the messages are for machines.
     pub fn say(&self, text: &str) {
         if self.log_format() == LogFormat::Text && self.verbosity() > Verbosity::Quiet {
-            self.write(format!("{}\n", text.trim_end_matches('\n')));
+            self.write(format!("{}\n", redact_urls(text.trim_end_matches('\n'))));
         }
     }
 
@@ -31,12 +33,16 @@ impl Terminal {
         let mut lines = Vec::new();
         let mut failures = failures.iter().peekable();
         while let Some(failure) = failures.next() {
-            let message = failure.message.replace('\n', "\n  ");
+            let message = visible_lines(&failure.message).replace('\n', "\n  ");
             lines.push(format!("{} {message}\n", paint.red("error:")));
             // What several errors have in common is said once.
             let next_hint = failures.peek().map(|next| &next.hint);
             if !failure.hint.is_empty() && next_hint != Some(&failure.hint) {
-                lines.push(format!("{} {}\n", paint.dim("hint:"), failure.hint));
+                lines.push(format!(
+                    "{} {}\n",
+                    paint.dim("hint:"),
+                    visible_lines(&failure.hint)
+                ));
             }
         }
         lines.concat()

@@ -5,22 +5,24 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use crate::model::ByteSize;
+use crate::model::{ByteSize, redact_urls};
 
 /// Shows foreign text (names, a server's words) on one line that cannot pass for another.
 ///
 /// Line breaks, control characters and characters that reorder or hide text are written as
-/// `\n`, `\t` or `\u{202e}`; everything else, emoji included, stays.
+/// `\n`, `\t` or `\u{202e}`; users and passwords in URLs are hidden; everything else, emoji included,
+/// stays.
 #[derive(Debug, Clone, Copy)]
 pub struct OneLine<'a>(pub &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = redact_urls(self.0);
         // Most names are plain: written at once.
-        if !self.0.contains(is_hidden) {
-            return f.write_str(self.0);
+        if !text.contains(is_hidden) {
+            return f.write_str(&text);
         }
-        for c in self.0.chars() {
+        for c in text.chars() {
             if is_hidden(c) {
                 write!(f, "{}", c.escape_default())?;
             } else {
@@ -45,9 +47,11 @@ pub(super) fn is_hidden(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// JSON with hidden characters written as `\\u202e`, which JSON reads as the same; those of an
+/// A document of JSON as it may be shown: users and passwords in the URLs of its strings are hidden,
+/// and hidden characters are written as `\\u202e`, which JSON reads as the same; those of an
 /// indented document's own line breaks stay.
 pub(super) fn visible_json(json: String) -> String {
+    let json = redact_json(json);
     let is_hidden = |c: char| c != '\n' && is_hidden(c);
     if !json.contains(is_hidden) {
         return json;
@@ -64,6 +68,54 @@ pub(super) fn visible_json(json: String) -> String {
         }
     }
     visible
+}
+
+/// Hides users and passwords in the URLs of a document's strings.
+fn redact_json(json: String) -> String {
+    if !json.contains("://") {
+        return json;
+    }
+    let mut clean = String::with_capacity(json.len());
+    let mut rest = json.as_str();
+    while let Some((before, string, after)) = next_string(rest) {
+        clean.push_str(before);
+        let read = string.contains("://").then(|| serde_json::from_str(string));
+        match read {
+            Some(Ok(text)) => {
+                let text: String = text;
+                clean += &serde_json::Value::from(redact_urls(&text)).to_string();
+            }
+            _ => clean.push_str(string),
+        }
+        rest = after;
+    }
+    clean + rest
+}
+
+/// What is before the next string of a document, the string with its quotes, and what is after it.
+fn next_string(json: &str) -> Option<(&str, &str, &str)> {
+    let start = json.find('"')?;
+    let mut end = start + 1;
+    loop {
+        end += json.get(end..)?.find(['"', '\\'])?;
+        if json.as_bytes()[end] == b'"' {
+            break;
+        }
+        // What is escaped is no end; both characters are ASCII.
+        end += 2;
+    }
+    let (before, rest) = json.split_at(start);
+    let (string, after) = rest.split_at(end + 1 - start);
+    Some((before, string, after))
+}
+
+/// Lines of text, each as [`OneLine`] shows it.
+pub(super) fn visible_lines(text: &str) -> String {
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| OneLine(line).to_string())
+        .collect();
+    lines.join("\n")
 }
 
 /// `1 image`, `2 images`.
@@ -225,6 +277,24 @@ mod tests {
         assert_eq!(
             serde_json::from_str::<[String; 1]>(&visible).unwrap(),
             [text]
+        );
+    }
+
+    #[test]
+    fn nothing_that_is_shown_has_a_password_of_a_url() {
+        let value = "http://u:p\"w\\@h/x and http://1:2\u{202e}3@h";
+        assert_eq!(
+            OneLine("http://u:s3cret@h/x\n").to_string(),
+            "http://***@h/x\\n"
+        );
+        assert_eq!(visible_lines("a://u:p@h\nb\x1b"), "a://***@h\nb\\u{1b}");
+        let document = serde_json::json!({ value: [value, "plain", "c://d"], "\\": "\"://@" });
+        let shown = visible_json(serde_json::to_string_pretty(&document).unwrap());
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let clean = "http://***@h/x and http://***@h";
+        assert_eq!(
+            shown,
+            serde_json::json!({ clean: [clean, "plain", "c://d"], "\\": "\"://***@" })
         );
     }
 

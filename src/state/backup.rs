@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::folder::{FolderError, make_folder};
-use super::{open_regular, userinfo};
-use crate::model::RegionName;
+use super::open_regular;
+use crate::model::{RegionName, remove_url_users};
 
 /// A file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,7 +58,7 @@ impl BackupFolder {
     ///
     /// The disk is full, or the folder is gone.
     pub fn write(&self, stem: &str, mut images: Vec<Value>) -> Result<PathBuf, FolderError> {
-        images.iter_mut().for_each(userinfo::remove);
+        images.iter_mut().for_each(remove_url_users);
         let mut path = self.0.join(format!("{stem}.json"));
         let mut file = self.write_aside(&images).map_err(FolderError::at(&path))?;
         let mut number = 1;

@@ -9,7 +9,6 @@ mod last_time;
 mod lines;
 mod lock;
 mod runs;
-mod userinfo;
 mod whole;
 
 use std::fs::DirBuilder;
@@ -29,7 +28,6 @@ pub use runs::{
     PastError, PastRegion, PastRun, RegionEnd, RunFolder, RunState, open_regular, prepare_records,
     record_path, run_folders,
 };
-pub use userinfo::remove as remove_userinfo;
 pub use whole::write_whole;
 
 /// The state folder cannot be used.

@@ -46,5 +46,6 @@ mod seeded;
 mod selection;
 mod source;
 mod status;
+mod truth;
 mod upload;
 mod wire;

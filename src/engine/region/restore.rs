@@ -13,7 +13,7 @@ use super::actor::RegionWork;
 use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
 use crate::engine::outcome::{RegionOutcome, RegionRestore};
 use crate::engine::shutdown::StopSignal;
-use crate::model::{ActionKind, ErrorCode, RegionName};
+use crate::model::{ActionKind, ErrorCode, RegionName, remove_url_users};
 use crate::openstack::{GlanceWriter, Listing, MasterEndpoints, OpenStackError, PatchOp};
 use crate::plan::{Attributes, ImageRestore, RestorePlan, is_attribute};
 use crate::report::Events;
@@ -104,7 +104,7 @@ impl Restore {
         };
         // A backup has no user names and passwords in its URLs: what differs in them alone is as it
         // was, and none is shown.
-        listed.iter_mut().for_each(state::remove_userinfo);
+        listed.iter_mut().for_each(remove_url_users);
         let present: Vec<Attributes> = listed.into_iter().filter_map(into_object).collect();
         Ok(RestorePlan::compare(
             region,

@@ -1,41 +1,65 @@
-//! URLs without the user names and passwords in them, wherever they stand in what a Glance answers.
+//! URLs without the user names and passwords in them, wherever they stand: in what a Glance answers,
+//! in a property's value, in a message. What is sent to a Glance never goes through here.
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
+/// What stands where a user and a password were, when a text is shown.
+const HIDDEN: &str = "***@";
+
+/// What a URL ends at where it stands in a text; what is stored keeps what stands between quotes apart.
+type UrlEnd = fn(char) -> bool;
+
+/// The text as it may be shown: `http://user:password@host/` becomes `http://***@host/`. Whoever shows
+/// it twice changes nothing.
+pub fn redact_urls(text: &str) -> Cow<'_, str> {
+    // Rather too much is hidden than a part of a password shown.
+    replaced(text, HIDDEN, char::is_whitespace)
+}
+
 /// Takes `user:password@` out of every URL in every string of `value`: `locations` and `direct_url`
 /// may hold those of the store (Image API v2, "Show image").
-pub fn remove(value: &mut Value) {
+pub fn remove_url_users(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if let Some(clean) = without_userinfo(text) {
+            let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>');
+            if let Cow::Owned(clean) = replaced(text, "", is_end) {
                 *text = clean;
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(remove),
-        Value::Object(fields) => fields.values_mut().for_each(remove),
+        Value::Array(values) => values.iter_mut().for_each(remove_url_users),
+        Value::Object(fields) => fields.values_mut().for_each(remove_url_users),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// The text with clean URLs; none where they are clean already.
-fn without_userinfo(text: &str) -> Option<String> {
+/// The text with something else in the place of each user and password; borrowed where there is none.
+fn replaced<'a>(text: &'a str, replacement: &str, is_end: UrlEnd) -> Cow<'a, str> {
     const AUTHORITY: &str = "://";
     let mut clean = String::new();
     let mut rest = text;
+    let mut is_changed = false;
     while let Some(at) = rest.find(AUTHORITY) {
         let (before, after) = rest.split_at(at + AUTHORITY.len());
         clean.push_str(before);
-        rest = &after[userinfo_len(after)..];
+        let length = userinfo_len(after, is_end);
+        if length > 0 {
+            is_changed = true;
+            clean.push_str(replacement);
+        }
+        rest = &after[length..];
+    }
+    if !is_changed {
+        return Cow::Borrowed(text);
     }
     clean.push_str(rest);
-    (clean.len() < text.len()).then_some(clean)
+    Cow::Owned(clean)
 }
 
 /// The length of `user:password@` at the beginning of what follows `://`; 0 where there is none.
-fn userinfo_len(after: &str) -> usize {
-    let url_end = after
-        .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>'))
-        .unwrap_or(after.len());
+fn userinfo_len(after: &str, is_end: UrlEnd) -> usize {
+    let url_end = after.find(is_end).unwrap_or(after.len());
     let url = &after[..url_end];
     let authority_end = url.find(['/', '?', '#', '\\']).unwrap_or(url.len());
     let authority = &url[..authority_end];
@@ -72,13 +96,26 @@ mod tests {
             ("http://u:p@q@h/", "http://h/"),
             ("ssh://git@h/r", "ssh://h/r"),
             ("cinder://u:p@", "cinder://"),
+            ("http://u:p'w!$&()*+,;=@h/x", "http://h/x"),
+            ("http://u:1234\u{202e}5@h/x", "http://h/x"),
             (
                 "see http://a:b@c/ and ftp://d:e@f, or \"g://h:i@j\"",
                 "see http://c/ and ftp://f, or \"g://j\"",
             ),
         ] {
-            assert_eq!(without_userinfo(text).as_deref(), Some(clean), "{text}");
+            let mut value = json!(text);
+            remove_url_users(&mut value);
+            assert_eq!(value, clean, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_hidden_is_marked_and_stays_hidden() {
+        let text = "from http://u:p@h/x and `ftp://only-user@h`, not http://h/y";
+        let shown = "from http://***@h/x and `ftp://***@h`, not http://h/y";
+        assert_eq!(redact_urls(text), shown);
+        assert_eq!(redact_urls(shown), shown);
+        assert_eq!(redact_urls("http://u:p\"<w`>@h"), "http://***@h");
     }
 
     #[test]
@@ -94,7 +131,7 @@ mod tests {
             "a: //b@c",
             "://",
         ] {
-            assert_eq!(without_userinfo(text), None, "{text}");
+            assert!(matches!(redact_urls(text), Cow::Borrowed(_)), "{text}");
         }
     }
 
@@ -106,7 +143,7 @@ mod tests {
             "size": 7,
             "nid": "http://u:p@h/4",
         });
-        remove(&mut image);
+        remove_url_users(&mut image);
         assert_eq!(
             image,
             json!({
