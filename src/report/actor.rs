@@ -4,7 +4,6 @@
 //! terminal must not stop an upload. Every room sends it [`Report`]s through [`Events`]; the command
 //! line asks it to [`Finish`].
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use actix::{
@@ -12,22 +11,13 @@ use actix::{
 };
 
 use super::events::{Events, Report};
-use super::state::ReporterState;
+use super::options::ReportOptions;
+use super::reporter::ReporterState;
 use super::summary::RunSummary;
 use super::terminal::Terminal;
 
 /// Between two looks at the counters of uploads, and two drawings of the bars.
 const TICK: Duration = Duration::from_millis(150);
-
-/// Where reports go.
-#[derive(Clone)]
-pub struct ReportOptions {
-    /// Standard error.
-    pub terminal: Terminal,
-    /// Where the folder of region logs is made, for a parallel sync or dry run. It is made when
-    /// [`RunStarted`](super::event::EventKind::RunStarted) comes.
-    pub log_dir: PathBuf,
-}
 
 /// Receives every report and fans it out.
 pub struct Reporter {

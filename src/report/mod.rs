@@ -6,7 +6,6 @@
 //! line calls once the run is over.
 
 mod actor;
-mod bars;
 pub mod event;
 mod events;
 #[cfg(test)]
@@ -14,18 +13,17 @@ mod events_page;
 #[cfg(test)]
 mod fixtures;
 pub mod format;
-mod layout;
 mod lines;
 mod logging;
 mod ndjson;
 mod open_actions;
+mod options;
 mod outside;
 mod past_log;
+mod progress;
 mod region_log;
+mod reporter;
 mod run_record;
-mod screen;
-mod speed;
-mod state;
 mod summary;
 mod terminal;
 #[cfg(test)]
@@ -33,9 +31,10 @@ mod tests;
 mod text;
 mod wording;
 
-pub use actor::{Finish, ReportOptions, Reporter, ReporterHandle, ReporterLost};
+pub use actor::{Finish, Reporter, ReporterHandle, ReporterLost};
 pub use events::{Collected, Events, Report, TransferGuard};
 pub use logging::{TerminalWriter, init_tracing};
+pub use options::ReportOptions;
 pub use past_log::{LogLevel, LogLine, LogReader, LoggedRegion, log_files, logged_regions};
 pub use region_log::file_stem;
 pub use summary::{RegionSummary, RunSummary, SlowestRegion};

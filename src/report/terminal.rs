@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
-use super::bars::Bars;
+use super::progress::Bars;
 use super::text::Paint;
 
 /// What messages and events look like on standard error.

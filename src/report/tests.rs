@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
-use super::actor::ReportOptions;
 use super::event::{ActionFacts, EventKind, Mode, RegionResult};
 use super::events::Report;
 use super::fixtures::{
     NASTY, at, failure, full_plan, quiet_plan, region, region_finished, run_finished, run_started,
 };
-use super::state::ReporterState;
+use super::options::ReportOptions;
+use super::reporter::ReporterState;
 use super::summary::RunSummary;
 use super::terminal::tests::Kept;
 use super::terminal::{LogFormat, TerminalOptions, Verbosity};

@@ -1,51 +1,27 @@
 //! What the reporter knows and does, without actix: each report goes to every sink in turn.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, Local, Utc};
 
-use super::actor::ReportOptions;
 use super::event::{ActionFacts, Event, EventKind, Mode};
 use super::events::Report;
 use super::format::{PlanLine, region_lines};
 use super::lines::Lines;
 use super::ndjson::Ndjson;
 use super::open_actions::OpenActions;
+use super::options::ReportOptions;
+use super::progress::{Screen, Transfer};
 use super::region_log::{LogError, RegionLogs};
 use super::run_record::RunRecord;
-use super::screen::Screen;
 use super::summary::{RunSummary, SummaryBuilder};
 use super::terminal::{LogFormat, Terminal};
 use super::text::OneLine;
 use super::wording::{self, Line, Weight};
-use crate::model::{ActionKind, RegionName, Warning, WarningCode};
+use crate::model::{RegionName, Warning, WarningCode};
 use crate::plan::{Plan, Reason};
 use crate::state::{FolderError, record_path};
-
-/// Between two `progress` events of one upload.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Content on its way.
-pub(super) struct Transfer {
-    pub(super) region: RegionName,
-    pub(super) image: String,
-    pub(super) action: ActionKind,
-    pub(super) bytes_total: u64,
-    bytes_sent: Arc<AtomicU64>,
-    told: Instant,
-}
-
-impl Transfer {
-    /// Never more than there is, whatever the counter says.
-    pub(super) fn bytes_sent(&self) -> u64 {
-        self.bytes_sent
-            .load(Ordering::Relaxed)
-            .min(self.bytes_total)
-    }
-}
 
 enum Messages {
     Text(Lines),
@@ -102,14 +78,14 @@ impl ReporterState {
                 action,
                 bytes_total,
                 bytes_sent,
-            } => self.transfers.push(Transfer {
+            } => self.transfers.push(Transfer::new(
                 region,
                 image,
                 action,
                 bytes_total,
                 bytes_sent,
-                told: now,
-            }),
+                now,
+            )),
             Report::TransferFinished { region, image } => self.transfer_finished(&region, &image),
         }
     }
@@ -280,8 +256,7 @@ impl ReporterState {
     pub(super) fn tick(&mut self, now: Instant) {
         let mut events = Vec::new();
         for transfer in &mut self.transfers {
-            if now.duration_since(transfer.told) >= PROGRESS_INTERVAL {
-                transfer.told = now;
+            if transfer.is_due(now) {
                 let kind = EventKind::Progress {
                     image: transfer.image.clone(),
                     action: transfer.action,

@@ -3,16 +3,16 @@
 //! The reporter's state feeds it events and asks it several times a second to draw; `layout` makes
 //! lines of it, which the terminal shows. Ended regions are lines above, written by `lines`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::event::{Event, EventKind, RegionResult};
 use super::layout::{self, FleetRow, Row, Sent, Size};
 use super::speed::{Speed, time_left};
-use super::state::Transfer;
-use super::terminal::Terminal;
-use super::text::OneLine;
-use super::wording;
+use super::transfers::Transfer;
 use crate::model::RegionName;
+use crate::report::event::{Event, EventKind, RegionResult};
+use crate::report::terminal::Terminal;
+use crate::report::text::OneLine;
+use crate::report::wording;
 
 /// All was sent; the server still reads, hashes and answers.
 const FINISHING: &str = "finishing";
@@ -33,7 +33,7 @@ struct Working {
 }
 
 /// The state of the bars.
-pub(super) struct Screen {
+pub(in crate::report) struct Screen {
     terminal: Terminal,
     started: Instant,
     regions_total: usize,
@@ -48,7 +48,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(terminal: Terminal, now: Instant) -> Self {
+    pub(in crate::report) fn new(terminal: Terminal, now: Instant) -> Self {
         Self {
             terminal,
             started: now,
@@ -62,7 +62,7 @@ impl Screen {
         }
     }
 
-    pub(super) fn event(&mut self, event: &Event, now: Instant) {
+    pub(in crate::report) fn event(&mut self, event: &Event, now: Instant) {
         match (&event.kind, &event.region) {
             (EventKind::RunStarted { regions, .. }, _) => {
                 self.started = now;
@@ -102,7 +102,7 @@ impl Screen {
         }
     }
 
-    pub(super) fn note(&mut self, region: &RegionName, message: &str) {
+    pub(in crate::report) fn note(&mut self, region: &RegionName, message: &str) {
         if let Some(place) = self.place(region) {
             self.working[place].doing(message, "");
         }
@@ -110,7 +110,7 @@ impl Screen {
 
     /// No more content flows. Its bytes count on until the action is over, or the fleet's line would
     /// jump back and forth.
-    pub(super) fn transfer_finished(&mut self, transfer: &Transfer) {
+    pub(in crate::report) fn transfer_finished(&mut self, transfer: &Transfer) {
         if let Some(place) = self.place(&transfer.region) {
             let working = &mut self.working[place];
             working.bytes_settling = transfer.bytes_sent();
@@ -125,7 +125,7 @@ impl Screen {
     }
 
     /// Draws what there is now.
-    pub(super) fn draw(&mut self, transfers: &[Transfer], now: Instant) {
+    pub(in crate::report) fn draw(&mut self, transfers: &[Transfer], now: Instant) {
         // Before the first region and after the last there is nothing to show.
         if self.working.is_empty() && self.regions_done == 0 {
             return;
@@ -255,16 +255,5 @@ impl Working {
             sent,
             elapsed: now.duration_since(self.since),
         }
-    }
-}
-
-/// `0:07`, `12:03`, `1:02:03`.
-pub(super) fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
     }
 }

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::screen::clock;
-use super::text::{Paint, count, pad, shorten};
 use crate::model::ByteSize;
+use crate::report::text::{Paint, count, pad, shorten};
 
 /// How much was sent, and how fast.
 #[derive(Debug, Clone)]
@@ -192,6 +191,17 @@ fn bar(bytes: u64, total: u64, width: usize) -> String {
     let percent = usize::try_from(percent(bytes, total)).unwrap_or(100);
     let filled = width * percent / 100;
     format!("{}{}", "━".repeat(filled), "╌".repeat(width - filled))
+}
+
+/// `0:07`, `12:03`, `1:02:03`.
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
 }
 
 #[cfg(test)]

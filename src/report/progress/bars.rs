@@ -13,7 +13,7 @@ const END: &str = "\x1b[?2026l";
 
 /// What stands on the screen.
 #[derive(Debug, Default)]
-pub(super) struct Bars {
+pub(in crate::report) struct Bars {
     lines: Vec<String>,
     /// Nothing is drawn any more.
     closed: bool,
@@ -21,7 +21,7 @@ pub(super) struct Bars {
 
 impl Bars {
     /// Replaces the lines by others, on a screen of so many columns.
-    pub(super) fn draw(&mut self, lines: &[String], width: usize) -> String {
+    pub(in crate::report) fn draw(&mut self, lines: &[String], width: usize) -> String {
         if self.closed {
             return String::new();
         }
@@ -36,7 +36,7 @@ impl Bars {
     }
 
     /// Writes whole lines above them.
-    pub(super) fn above(&self, written: &[u8], width: usize) -> Vec<u8> {
+    pub(in crate::report) fn above(&self, written: &[u8], width: usize) -> Vec<u8> {
         if self.lines.is_empty() {
             return written.to_vec();
         }
@@ -50,7 +50,7 @@ impl Bars {
     }
 
     /// Takes them off the screen for good.
-    pub(super) fn close(&mut self, width: usize) -> String {
+    pub(in crate::report) fn close(&mut self, width: usize) -> String {
         self.closed = true;
         if self.lines.is_empty() {
             return String::new();
