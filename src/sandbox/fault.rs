@@ -1,11 +1,12 @@
 //! Faults as data: which request goes wrong, and how.
 //!
 //! A [`Fault`] is matched by the service's front (`http`) before a request reaches Keystone's or
-//! Glance's own code; the effects that belong to an upload are handed on to `glance::upload`.
+//! Glance's own code. What an [`Effect`] does is in `effect`.
 
-use std::collections::BTreeMap;
-
+use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
+
+use super::effect::Effect;
 
 /// One thing that goes wrong, and for which requests.
 ///
@@ -23,6 +24,9 @@ pub struct Fault {
     /// A part of the query string that must be there, as in `marker=`.
     #[serde(default)]
     pub query: Option<String>,
+    /// A header that must be there, as in `range`.
+    #[serde(default)]
+    pub header: Option<String>,
     /// Which of the matching requests, in the order of their arrival.
     #[serde(default)]
     pub calls: Calls,
@@ -37,6 +41,7 @@ impl Fault {
             method: Some(method.to_owned()),
             path: Some(path.to_owned()),
             query: None,
+            header: None,
             calls: Calls::default(),
             effect,
         }
@@ -48,6 +53,7 @@ impl Fault {
             method: None,
             path: None,
             query: None,
+            header: None,
             calls: Calls::default(),
             effect,
         }
@@ -63,7 +69,14 @@ impl Fault {
         self
     }
 
-    fn matches(&self, method: &str, path: &str, query: &str) -> bool {
+    /// Limits the fault to requests that have that header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str) -> Self {
+        self.header = Some(name.to_owned());
+        self
+    }
+
+    fn matches(&self, method: &str, path: &str, query: &str, headers: &HeaderMap) -> bool {
         self.method
             .as_deref()
             .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
@@ -75,6 +88,10 @@ impl Fault {
                 .query
                 .as_deref()
                 .is_none_or(|part| query.contains(part))
+            && self
+                .header
+                .as_deref()
+                .is_none_or(|name| headers.contains_key(name))
     }
 }
 
@@ -103,139 +120,6 @@ impl Calls {
     }
 }
 
-/// Whether a fault strikes before the service did what was asked of it, or afterwards.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum When {
-    /// Nothing was done.
-    #[default]
-    Before,
-    /// It was done, and only the answer is lost or wrong.
-    After,
-}
-
-/// What a fault does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
-pub enum Effect {
-    /// Answers with this status. The request's body is read first, unless `early` is set: then
-    /// the answer comes at once and the connection is closed over the unread body.
-    Answer {
-        /// HTTP status code.
-        status: u16,
-        /// Headers of the answer, such as `Retry-After`.
-        #[serde(default)]
-        headers: BTreeMap<String, String>,
-        /// The body; none gives the service's own error body of that status.
-        #[serde(default)]
-        body: Option<String>,
-        /// Before or after the request took effect.
-        #[serde(default)]
-        when: When,
-        /// Whether the request's body is left unread.
-        #[serde(default)]
-        early: bool,
-    },
-    /// Waits, then goes on as usual.
-    Delay {
-        /// Milliseconds.
-        millis: u64,
-    },
-    /// Never answers; the connection stays open.
-    Hang {
-        /// Before or after the request took effect.
-        #[serde(default)]
-        when: When,
-    },
-    /// Closes the connection without an answer.
-    Drop {
-        /// Before or after the request took effect.
-        #[serde(default)]
-        when: When,
-    },
-    /// Closes the connection after so many bytes of an upload were read.
-    DropUpload {
-        /// Bytes of the request's body.
-        bytes: u64,
-    },
-    /// The service dies after so many bytes of an upload were read, as if killed, and is back at
-    /// once: every connection to it is closed, and the image stays `saving` for ever.
-    Crash {
-        /// Bytes of the request's body.
-        bytes: u64,
-    },
-    /// Sends only so many bytes of the answer's body, then closes the connection.
-    CutBody {
-        /// Bytes of the answer's body.
-        bytes: u64,
-    },
-    /// Answers with the usual status and a body that breaks off, though it claims to be JSON.
-    WrongJson,
-    /// Reads an upload, or sends a body, at that rate only.
-    Slow {
-        /// Bytes a second.
-        bytes_per_sec: u64,
-    },
-    /// An upload is stored damaged, so that its checksums are others; a download is sent with its
-    /// first byte changed.
-    WrongContent,
-    /// The token turns out to be expired: it is revoked, and the answer is 401.
-    ExpireToken,
-    /// An upload is read to its end and then refused with 415, as if its content were not what
-    /// `disk_format` says.
-    WrongFormat,
-    /// Answers with this status, and with all that the request held, secrets included, in its body
-    /// and its headers: what a proxy does that was left in debugging.
-    Echo {
-        /// HTTP status code.
-        status: u16,
-    },
-    /// Answers with this status and a body that never ends.
-    Endless {
-        /// HTTP status code.
-        status: u16,
-        /// How the body begins.
-        start: String,
-        /// What comes after that, again and again.
-        piece: String,
-    },
-}
-
-impl Effect {
-    /// An answer of that status instead of the usual one, nothing having been done.
-    pub fn status(status: u16) -> Self {
-        Self::Answer {
-            status,
-            headers: BTreeMap::new(),
-            body: None,
-            when: When::Before,
-            early: false,
-        }
-    }
-
-    /// An answer of that status without reading the request's body; the connection is closed.
-    pub fn early(status: u16) -> Self {
-        Self::Answer {
-            status,
-            headers: BTreeMap::new(),
-            body: None,
-            when: When::Before,
-            early: true,
-        }
-    }
-
-    /// An answer of that status with a `Retry-After` header of that many seconds.
-    pub fn retry_after(status: u16, secs: u64) -> Self {
-        Self::Answer {
-            status,
-            headers: BTreeMap::from([("Retry-After".to_owned(), secs.to_string())]),
-            body: None,
-            when: When::Before,
-            early: false,
-        }
-    }
-}
-
 /// The faults of one service and how often each was met.
 #[derive(Debug, Default)]
 pub(super) struct FaultBook {
@@ -250,10 +134,16 @@ impl FaultBook {
     }
 
     /// Counts the request and gives the effect that it suffers, if any.
-    pub(super) fn strike(&mut self, method: &str, path: &str, query: &str) -> Option<Effect> {
+    pub(super) fn strike(
+        &mut self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+    ) -> Option<Effect> {
         let mut struck = None;
         for (fault, met) in &mut self.faults {
-            if fault.matches(method, path, query) {
+            if fault.matches(method, path, query, headers) {
                 *met += 1;
                 if struck.is_none() && fault.calls.holds(*met) {
                     struck = Some(fault.effect.clone());
@@ -281,6 +171,7 @@ fn path_matches(pattern: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::effect::When;
     use super::*;
 
     #[test]
@@ -294,14 +185,15 @@ mod tests {
 
     #[test]
     fn calls_are_counted_from_one() {
+        let none = HeaderMap::new();
         let mut book = FaultBook::new(vec![
             Fault::new("get", "/v2/images", Effect::status(503)).on(2, 2),
         ]);
         let struck: Vec<bool> = (0..5)
-            .map(|_| book.strike("GET", "/v2/images", "").is_some())
+            .map(|_| book.strike("GET", "/v2/images", "", &none).is_some())
             .collect();
         assert_eq!(struck, [false, true, true, false, false]);
-        assert!(book.strike("POST", "/v2/images", "").is_none());
+        assert!(book.strike("POST", "/v2/images", "", &none).is_none());
     }
 
     #[test]

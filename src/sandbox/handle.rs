@@ -12,7 +12,7 @@ use super::http::{Front, Service};
 use super::keystone::{Identity, Keystone};
 use super::ports::{Bound, endpoints, port_of};
 use super::running::Running;
-use super::spec::{KeystoneSpec, RegionSpec, SandboxSpec};
+use super::spec::{DateHeader, KeystoneSpec, RegionSpec, SandboxSpec};
 use super::threads::Threads;
 
 /// A running fleet. Dropping it closes every connection and deletes every image.
@@ -65,7 +65,7 @@ impl Sandbox {
             let endpoints = endpoints(keystone, &bound.regions)?;
             let identity = Arc::new(Identity::new(keystone, url.clone(), endpoints)?);
             let service = Arc::new(Keystone {
-                front: Front::new(&keystone.faults),
+                front: Front::new(&keystone.faults, DateHeader::Sent),
                 identity,
             });
             let running = sandbox.run(&keystone.name, &keystone.name, url, listener, service)?;
@@ -109,7 +109,7 @@ impl Sandbox {
         let url = format!("http://127.0.0.1:{}", port_of(&listener));
         let identity = Arc::clone(&self.keystone(&keystone.name)?.service.identity);
         let service = Arc::new(Glance {
-            front: Front::new(&region.faults),
+            front: Front::new(&region.faults, region.date),
             identity,
             region: Arc::new(Region::new(region.clone(), images_dir)),
             url: url.clone(),

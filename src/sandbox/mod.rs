@@ -9,6 +9,7 @@
 
 mod control;
 pub mod demo;
+mod effect;
 mod error;
 mod fault;
 mod glance;
@@ -23,12 +24,13 @@ mod seed;
 mod spec;
 mod threads;
 
+pub use effect::{Effect, Reply, SaveEnd, When};
 pub use error::SandboxError;
-pub use fault::{Calls, Effect, Fault, When};
+pub use fault::{Calls, Fault};
 pub use handle::Sandbox;
 pub use record::{MAX_REQUESTS, RecordedRequest, RegionState};
 pub use seed::{Content, Generated, ImageSeed};
 pub use spec::{
-    ApplicationCredentialSpec, ContentMode, KeystoneSpec, ProjectSpec, RegionSpec, RoleAssignment,
-    SandboxSpec, StoreLimits, UserSpec,
+    ApplicationCredentialSpec, ContentMode, DateHeader, HashAlgorithm, HashSpec, KeystoneSpec,
+    Letters, ProjectSpec, RegionSpec, RoleAssignment, SandboxSpec, StoreLimits, UserSpec,
 };

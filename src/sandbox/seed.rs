@@ -49,8 +49,11 @@ pub struct ImageSeed {
     pub content: Content,
     /// The md5 to claim instead of the content's own; an empty string means none at all.
     pub checksum: Option<String>,
-    /// The sha512 to claim instead of the content's own; an empty string means none at all.
+    /// The `os_hash_value` to claim instead of the content's own; an empty string means none at
+    /// all.
     pub os_hash_value: Option<String>,
+    /// The `os_hash_algo` to claim instead of the region's own.
+    pub os_hash_algo: Option<String>,
 }
 
 impl Default for ImageSeed {
@@ -75,6 +78,7 @@ impl Default for ImageSeed {
             content: Content::Bytes { bytes: Vec::new() },
             checksum: None,
             os_hash_value: None,
+            os_hash_algo: None,
         }
     }
 }

@@ -201,6 +201,13 @@ pub struct RegionSpec {
     pub limits: StoreLimits,
     /// Whether and how content is kept.
     pub content: ContentMode,
+    /// Which hashes images get.
+    pub hashes: HashSpec,
+    /// How the ids are written that Glance itself gives to images. An id that is asked for is
+    /// kept as it was written.
+    pub ids: Letters,
+    /// Whether answers have a `Date`.
+    pub date: DateHeader,
     /// Whether the deployment ships Glance's `schema-image.json`, which takes `kernel_id` and
     /// `ramdisk_id` as a UUID or null only.
     pub schema_image_json: bool,
@@ -230,6 +237,9 @@ impl Default for RegionSpec {
             endpoint_suffix: String::new(),
             limits: StoreLimits::default(),
             content: ContentMode::default(),
+            hashes: HashSpec::default(),
+            ids: Letters::default(),
+            date: DateHeader::default(),
             schema_image_json: true,
             inspect_format: true,
 
@@ -302,6 +312,71 @@ impl Default for StoreLimits {
             members: 128,
             page_default: 25,
             page_max: 1000,
+        }
+    }
+}
+
+/// Which hashes the images of a region get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HashSpec {
+    /// Whether they get an md5 as their `checksum`; on a host in FIPS mode they have none.
+    pub md5: bool,
+    /// What `os_hash_value` is made with (`hashing_algorithm`); none gives images neither
+    /// `os_hash_algo` nor `os_hash_value`.
+    pub algorithm: Option<HashAlgorithm>,
+}
+
+impl Default for HashSpec {
+    fn default() -> Self {
+        Self {
+            md5: true,
+            algorithm: Some(HashAlgorithm::Sha512),
+        }
+    }
+}
+
+/// How hexadecimal digits are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Letters {
+    /// As Glance writes them.
+    #[default]
+    Small,
+    /// In capitals.
+    Capital,
+}
+
+/// Whether answers say what time it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateHeader {
+    /// They have a `Date`.
+    #[default]
+    Sent,
+    /// They have none.
+    Missing,
+}
+
+/// How a region makes `os_hash_value`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HashAlgorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512, which is Glance's default.
+    Sha512,
+}
+
+impl HashAlgorithm {
+    /// Its name in `os_hash_algo`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
         }
     }
 }

@@ -9,4 +9,5 @@ mod cloud;
 mod faults;
 mod handling;
 mod images;
+mod late;
 mod uploads;

@@ -1,13 +1,13 @@
 //! `POST /v2/images` and `DELETE /v2/images/{id}`.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::http::header::{HeaderName, HeaderValue, LOCATION};
 use axum::http::{Response, StatusCode};
 use chrono::Utc;
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use super::fail::Fail;
 use super::image::{Image, Visibility};
@@ -15,7 +15,7 @@ use super::policy::Caller;
 use super::region::Region;
 use super::service::{no_content, reply};
 use super::{schema, store};
-use crate::sandbox::http::locked;
+use crate::sandbox::http::{Tampering, locked};
 
 const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-import-methods");
 const STORE_IDS: HeaderName = HeaderName::from_static("openstack-image-store-ids");
@@ -25,6 +25,7 @@ pub(super) fn create(
     region: &Region,
     caller: &Caller,
     base_url: &str,
+    tampering: Tampering,
     body: &Value,
 ) -> Result<Response<Body>, Fail> {
     let fields = body
@@ -60,7 +61,10 @@ pub(super) fn create(
         None => caller.project.clone(),
     };
     caller.check_create(owner.as_deref())?;
-    let image = assemble(region, caller, fields, owner)?;
+    let mut image = assemble(region, caller, fields, owner)?;
+    if let Tampering::Unseen(time) = tampering {
+        image.unseen_until = Some(Instant::now() + time);
+    }
     let view = image.view(caller.is_admin(), region.nullable_properties());
     let id = image.id.clone();
     if !locked(&region.images).add(image) {
@@ -89,7 +93,7 @@ fn assemble(
     let id = fields
         .get("id")
         .and_then(Value::as_str)
-        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+        .map_or_else(|| region.fresh_id(), str::to_owned);
     let mut image = Image::new(id, owner.filter(|owner| !owner.is_empty()), Utc::now());
     if let Some(visibility) = fields.get("visibility").and_then(Value::as_str) {
         let visibility = Visibility::parse(visibility).unwrap_or(Visibility::Shared);

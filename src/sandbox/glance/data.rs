@@ -59,7 +59,7 @@ pub(super) fn download(
         return Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR));
     }
     let (sender, receiver) = channel(4);
-    let spoil = call.tampering.wrong_content;
+    let spoil = call.tampering.damages();
     spawn_blocking(move || read(file, length, spoil, &sender));
     let mut answer = Response::new(streamed(receiver));
     let headers = answer.headers_mut();

@@ -1,5 +1,5 @@
-//! The end of an upload: what becomes of the image, decided on the thread that stores it, so that
-//! it happens whether or not the client is still there to hear of it.
+//! The end of an upload: what becomes of the image, decided by a task of its own, so that it
+//! happens whether or not the client is still there to hear of it.
 
 use std::io;
 use std::sync::Arc;
@@ -8,12 +8,14 @@ use std::sync::atomic::Ordering;
 use axum::http::StatusCode;
 use chrono::Utc;
 use tokio::sync::mpsc::Receiver;
+use tokio::task::spawn_blocking;
 
 use super::fail::Fail;
 use super::image::{Image, Status};
 use super::region::Region;
 use super::store::{self, Chunk, Stored};
 use super::upload::{check_quota, internal};
+use crate::sandbox::effect::SaveEnd;
 use crate::sandbox::http::{Tampering, locked};
 use crate::sandbox::keystone::Identity;
 
@@ -56,10 +58,23 @@ impl Refused {
 }
 
 impl Ending {
-    /// Stores the chunks, and makes the image active or queued again.
-    pub(super) fn run(self, mut chunks: Receiver<Chunk>) -> Result<(), Fail> {
+    /// Stores the chunks, on a thread that may block, and makes the image active or queued again,
+    /// at once or when a fault has it so.
+    pub(super) async fn run(self, mut chunks: Receiver<Chunk>) -> Result<(), Fail> {
         let path = self.region.path_of(&self.before.id);
-        let stored = store::receive(&path, self.region.spec.content, &mut chunks);
+        let mode = self.region.spec.content;
+        let hashing = self.region.spec.hashes;
+        let stored =
+            spawn_blocking(move || store::receive(&path, mode, hashing, &mut chunks)).await;
+        let stored = stored.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        if let Tampering::SaveLater { wait, .. } = self.tampering {
+            tokio::time::sleep(wait).await;
+        }
+        self.conclude(stored)
+    }
+
+    fn conclude(self, stored: io::Result<Option<Stored>>) -> Result<(), Fail> {
+        let path = self.region.path_of(&self.before.id);
         // A killed Glance tidies nothing up.
         if self.region.lives.load(Ordering::SeqCst) != self.life {
             return Err(internal());
@@ -102,6 +117,13 @@ impl Ending {
                 stored.size
             ))));
         }
+        if let Tampering::SaveLater {
+            end: SaveEnd::Queued,
+            ..
+        } = self.tampering
+        {
+            return Err(Refused::again(internal()));
+        }
         let quota = self.region.spec.limits.user_storage_quota;
         let used = locked(&self.region.images).usage(image.owner.as_deref(), &image.id);
         check_quota(quota, used, Some(stored.size)).map_err(Refused::for_good)?;
@@ -117,16 +139,11 @@ impl Ending {
                 ),
             )));
         }
-        let (md5, sha512) = stored
-            .hashes
-            .clone()
-            .or_else(|| {
-                self.region
-                    .checksums_elsewhere(image.name.as_deref(), stored.size)
-            })
-            .unwrap_or_else(store::hashes_of_nothing);
-        image.checksum = Some(md5);
-        image.os_hash_value = Some(sha512);
+        let hashes = stored.hashes.clone().or_else(|| {
+            self.region
+                .hashes_elsewhere(image.name.as_deref(), stored.size)
+        });
+        image.set_hashes(hashes.unwrap_or_else(|| self.region.spec.hashes.of_nothing()));
         // Also after a refusal of the format, which is why such an image can take no other content.
         image.located = true;
         image.virtual_size = self
@@ -149,7 +166,7 @@ impl Ending {
 
     fn inspect(&self, image: &Image, stored: &Stored) -> Result<Option<u64>, String> {
         let disk_format = image.disk_format.as_deref().unwrap_or_default();
-        if self.tampering.wrong_format {
+        if self.tampering == Tampering::WrongFormat {
             return Err(format!(
                 "Image disk_format {disk_format} does not match stream data raw"
             ));

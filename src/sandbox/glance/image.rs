@@ -1,9 +1,12 @@
 //! An image as a region's database has it, and as clients see it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
+
+use super::hashes::Hashes;
 
 /// Where an image is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +99,7 @@ pub(super) struct Image {
     pub(super) protected: bool,
     pub(super) os_hidden: bool,
     pub(super) checksum: Option<String>,
+    pub(super) os_hash_algo: Option<String>,
     pub(super) os_hash_value: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) size: Option<u64>,
@@ -113,6 +117,8 @@ pub(super) struct Image {
     pub(super) located: bool,
     /// Whether the store refuses to delete it.
     pub(super) in_use: bool,
+    /// Until when no request finds it.
+    pub(super) unseen_until: Option<Instant>,
 }
 
 impl Image {
@@ -126,6 +132,7 @@ impl Image {
             protected: false,
             os_hidden: false,
             checksum: None,
+            os_hash_algo: None,
             os_hash_value: None,
             owner,
             size: None,
@@ -141,7 +148,19 @@ impl Image {
             members: BTreeMap::new(),
             located: false,
             in_use: false,
+            unseen_until: None,
         }
+    }
+
+    /// Whether requests do not find it yet.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.unseen_until.is_some_and(|end| Instant::now() < end)
+    }
+
+    /// Gives it the hashes of its content.
+    pub(super) fn set_hashes(&mut self, hashes: Hashes) {
+        self.checksum = hashes.md5;
+        (self.os_hash_algo, self.os_hash_value) = hashes.multi.unzip();
     }
 
     /// What `GET /v2/images/{id}` answers; `schema_properties` are those that may be null.
@@ -156,7 +175,6 @@ impl Image {
             view.insert(name.clone(), value);
         }
         let path = format!("/v2/images/{}", self.id);
-        let algorithm = self.os_hash_value.as_ref().map(|_| "sha512");
         for (name, value) in [
             ("name", json!(self.name)),
             ("disk_format", json!(self.disk_format)),
@@ -171,7 +189,7 @@ impl Image {
             ("min_disk", json!(self.min_disk)),
             ("owner", json!(self.owner)),
             ("os_hidden", json!(self.os_hidden)),
-            ("os_hash_algo", json!(algorithm)),
+            ("os_hash_algo", json!(self.os_hash_algo)),
             ("os_hash_value", json!(self.os_hash_value)),
             ("id", json!(self.id)),
             ("created_at", json!(stamp(self.created_at))),

@@ -4,12 +4,14 @@ use std::cmp::Ordering;
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use chrono::Utc;
 use serde_json::{Value, json};
 use url::form_urlencoded::{Serializer, parse};
+use uuid::Uuid;
 
 use super::fail::Fail;
 use super::filter::{Filter, last_of_each};
-use super::image::Image;
+use super::image::{Image, Status};
 use super::policy::Caller;
 use super::region::Region;
 use super::service::{reply, unescaped};
@@ -73,6 +75,36 @@ pub(super) fn list(region: &Region, caller: &Caller, query: &str) -> Result<Resp
     if let Some(last) = rows.last().filter(|_| rows.len() == limit) {
         document["next"] = json!(path(&kept, Some(&last.id)));
     }
+    Ok(reply(StatusCode::OK, &document))
+}
+
+/// A page of images that do not exist, which leads to another one like it.
+pub(super) fn endless(
+    region: &Region,
+    caller: &Caller,
+    query: &str,
+) -> Result<Response<Body>, Fail> {
+    let parameters: Vec<(String, String)> = parse(query.as_bytes()).into_owned().collect();
+    let limits = &region.spec.limits;
+    let limit = limit(&parameters, limits.page_default)?.min(limits.page_max);
+    let rows: Vec<Value> = (0..limit)
+        .map(|_| {
+            let id = Uuid::new_v4();
+            let mut image = Image::new(id.to_string(), caller.project.clone(), Utc::now());
+            image.name = Some(format!("image {id}"));
+            image.status = Status::Active;
+            image.size = Some(1);
+            image.checksum = Some(id.simple().to_string());
+            image.view(false, &[])
+        })
+        .collect();
+    let marker = Uuid::new_v4().to_string();
+    let document = json!({
+        "images": rows,
+        "first": path(&[], None),
+        "next": path(&[("limit", &limit.to_string())], Some(&marker)),
+        "schema": "/v2/schemas/images",
+    });
     Ok(reply(StatusCode::OK, &document))
 }
 

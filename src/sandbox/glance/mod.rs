@@ -9,6 +9,7 @@ mod documents;
 mod ending;
 mod fail;
 mod filter;
+mod hashes;
 mod header;
 mod image;
 mod inspect;

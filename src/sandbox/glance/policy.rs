@@ -42,6 +42,9 @@ impl Caller {
 
     /// Whether the caller may see the image at all.
     pub(super) fn sees(&self, image: &Image) -> bool {
+        if image.is_unseen() {
+            return false;
+        }
         if self.is_admin() {
             return true;
         }

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use chrono::Utc;
+use uuid::Uuid;
 
 use super::fail::Fail;
+use super::hashes::Hashes;
 use super::image::{Image, Status};
 use super::policy::Caller;
 use super::schema;
 use crate::sandbox::http::locked;
 use crate::sandbox::record::RegionState;
-use crate::sandbox::spec::RegionSpec;
+use crate::sandbox::spec::{Letters, RegionSpec};
 
 /// One region's images, store and settings.
 #[derive(Debug)]
@@ -146,6 +148,16 @@ impl Region {
         self.images_dir.join(id)
     }
 
+    /// An id for a new image.
+    pub(super) fn fresh_id(&self) -> String {
+        let id = Uuid::new_v4().to_string();
+        if self.spec.ids == Letters::Capital {
+            id.to_uppercase()
+        } else {
+            id
+        }
+    }
+
     /// Whether `schema-image.json` describes a property as possibly null.
     pub(super) fn nullable_properties(&self) -> &'static [&'static str] {
         if self.spec.schema_image_json {
@@ -155,12 +167,8 @@ impl Region {
         }
     }
 
-    /// The checksums of an image of that name and size anywhere else in the sandbox.
-    pub(super) fn checksums_elsewhere(
-        &self,
-        name: Option<&str>,
-        size: u64,
-    ) -> Option<(String, String)> {
+    /// The hashes of an image of that name and size anywhere else in the sandbox.
+    pub(super) fn hashes_elsewhere(&self, name: Option<&str>, size: u64) -> Option<Hashes> {
         let siblings = self.siblings.get()?;
         siblings
             .iter()
@@ -173,7 +181,11 @@ impl Region {
                         && image.name.as_deref() == name
                         && image.size == Some(size)
                 })?;
-                Some((twin.checksum.clone()?, twin.os_hash_value.clone()?))
+                let algorithm = twin.os_hash_algo.clone();
+                Some(Hashes {
+                    md5: twin.checksum.clone(),
+                    multi: algorithm.zip(twin.os_hash_value.clone()),
+                })
             })
     }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use super::image::{Image, Member, Status, Visibility};
 use super::region::Region;
@@ -12,6 +11,7 @@ use super::{header, store};
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::http::locked;
 use crate::sandbox::seed::{Content, Generated, ImageSeed};
+use crate::sandbox::spec::{ContentMode, HashAlgorithm};
 
 impl Region {
     /// Puts an image into the region and gives its UUID. Whatever the region's settings, the
@@ -38,10 +38,7 @@ impl Region {
                 .parse::<DateTime<Utc>>()
                 .map_err(|_| wrong("created_at"))?,
         };
-        let id = seed
-            .id
-            .clone()
-            .unwrap_or_else(|| Uuid::new_v4().to_string());
+        let id = seed.id.clone().unwrap_or_else(|| self.fresh_id());
         let owner = match seed.owner.as_deref() {
             Some("") => None,
             Some(owner) => Some(owner.to_owned()),
@@ -74,6 +71,16 @@ impl Region {
         };
         image.checksum = claimed(&seed.checksum, image.checksum.take());
         image.os_hash_value = claimed(&seed.os_hash_value, image.os_hash_value.take());
+        let algorithm = self
+            .spec
+            .hashes
+            .algorithm
+            .unwrap_or(HashAlgorithm::Sha512)
+            .as_str();
+        image.os_hash_algo = seed
+            .os_hash_algo
+            .clone()
+            .or_else(|| image.os_hash_value.is_some().then(|| algorithm.to_owned()));
         if locked(&self.images).add(image) {
             Ok(id)
         } else {
@@ -84,15 +91,20 @@ impl Region {
     fn put_content(&self, image: &mut Image, content: &Content) -> Result<(), SandboxError> {
         const PIECE: usize = 1 << 20;
         let path = self.path_of(&image.id);
-        let mode = crate::sandbox::ContentMode::Store;
+        let mode = ContentMode::Store;
+        let hashing = self.spec.hashes;
         let stored = match content {
             Content::None => return Ok(()),
-            Content::Bytes { bytes } => {
-                store::write(&path, mode, bytes.chunks(PIECE).map(Bytes::copy_from_slice))
-            }
+            Content::Bytes { bytes } => store::write(
+                &path,
+                mode,
+                hashing,
+                bytes.chunks(PIECE).map(Bytes::copy_from_slice),
+            ),
             Content::Text { text } => store::write(
                 &path,
                 mode,
+                hashing,
                 text.as_bytes().chunks(PIECE).map(Bytes::copy_from_slice),
             ),
             Content::Generated { size, seed } => {
@@ -103,7 +115,7 @@ impl Region {
                     block
                 });
                 let pieces = first.into_iter().chain(blocks).map(Bytes::from);
-                store::write(&path, mode, pieces)
+                store::write(&path, mode, hashing, pieces)
             }
         };
         let stored = stored.map_err(|source| SandboxError::Store {
@@ -116,9 +128,8 @@ impl Region {
             let format = image.disk_format.as_deref().unwrap_or_default();
             image.virtual_size = stored.inspector.verdict(format).unwrap_or_default();
         }
-        if let Some((md5, sha512)) = stored.hashes {
-            image.checksum = Some(md5);
-            image.os_hash_value = Some(sha512);
+        if let Some(hashes) = stored.hashes {
+            image.set_hashes(hashes);
         }
         Ok(())
     }

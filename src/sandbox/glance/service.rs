@@ -13,7 +13,7 @@ use super::fail::Fail;
 use super::policy::Caller;
 use super::region::Region;
 use super::{create, data, documents, list, patch, sharing, upload};
-use crate::sandbox::http::{Call, Front, Refusal, Service, locked};
+use crate::sandbox::http::{Call, Front, Refusal, Service, Tampering, locked};
 use crate::sandbox::keystone::Identity;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
@@ -142,10 +142,13 @@ impl Glance {
             (segments, _) if segments.last().is_some_and(|last| last.is_empty()) => {
                 Err(Fail::bare(StatusCode::NOT_FOUND))
             }
+            (["images"], "GET") if call.tampering == Tampering::EndlessList => {
+                list::endless(region, caller, &call.query)
+            }
             (["images"], "GET") => list::list(region, caller, &call.query),
             (["images"], "POST") => {
                 let body = document(call).await?;
-                create::create(region, caller, &self.url, &body)
+                create::create(region, caller, &self.url, call.tampering, &body)
             }
             (["images", id], "GET") => {
                 let images = locked(&region.images);
@@ -248,7 +251,7 @@ impl Glance {
 
     fn caller(&self, call: &Call) -> Result<Caller, Fail> {
         let id = call.header("x-auth-token").unwrap_or_default();
-        if call.tampering.expire_token {
+        if call.tampering == Tampering::ExpireToken {
             self.identity.revoke(id);
         }
         let mut confirmed = locked(&self.confirmed);

@@ -6,17 +6,14 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use axum::body::Bytes;
-use md5::{Digest, Md5};
-use sha2::Sha512;
 use tokio::sync::mpsc::Receiver;
 
+use super::hashes::Hashes;
 use super::inspect::Inspector;
-use crate::sandbox::hex::hexadecimal;
-use crate::sandbox::spec::ContentMode;
+use crate::sandbox::spec::{ContentMode, HashSpec};
 
 /// What an upload sends to the thread that stores it.
 #[derive(Debug)]
@@ -31,8 +28,8 @@ pub(super) enum Chunk {
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) size: u64,
-    /// md5 and sha512, unless nothing was hashed.
-    pub(super) hashes: Option<(String, String)>,
+    /// None where nothing was hashed.
+    pub(super) hashes: Option<Hashes>,
     pub(super) inspector: Inspector,
 }
 
@@ -42,6 +39,7 @@ pub(super) struct Stored {
 pub(super) fn receive(
     path: &Path,
     mode: ContentMode,
+    hashing: HashSpec,
     chunks: &mut Receiver<Chunk>,
 ) -> io::Result<Option<Stored>> {
     let mut complete = false;
@@ -52,7 +50,7 @@ pub(super) fn receive(
             None
         }
     });
-    let stored = write(path, mode, pieces);
+    let stored = write(path, mode, hashing, pieces);
     if complete && stored.is_ok() {
         return stored.map(Some);
     }
@@ -64,6 +62,7 @@ pub(super) fn receive(
 pub(super) fn write(
     path: &Path,
     mode: ContentMode,
+    hashing: HashSpec,
     pieces: impl Iterator<Item = Bytes>,
 ) -> io::Result<Stored> {
     let mut file = if mode == ContentMode::Store {
@@ -84,35 +83,23 @@ pub(super) fn write(
             inspector,
         });
     }
-    let mut sha512 = Sha512::new();
-    let md5 = thread::scope(|scope| -> io::Result<String> {
-        // The two hashes take about as long as each other, so each has a thread.
-        let (sender, receiver) = sync_channel::<Bytes>(8);
-        let hasher = scope.spawn(move || {
-            let mut md5 = Md5::new();
-            for piece in receiver {
-                md5.update(&piece);
-            }
-            hexadecimal(&md5.finalize())
-        });
+    let hashes = thread::scope(|scope| -> io::Result<Hashes> {
+        let mut hasher = hashing.begin(scope);
         for piece in pieces {
             size += piece.len() as u64;
             inspector.feed(&piece);
-            // The receiver lives until the sender is dropped.
-            let _ = sender.send(piece.clone());
+            hasher.update(&piece);
             if let Some(file) = &mut file {
                 file.write_all(&piece)?;
             }
-            sha512.update(&piece);
         }
-        drop(sender);
         hasher
-            .join()
-            .map_err(|_| io::Error::other("the md5 thread panicked"))
+            .finish()
+            .ok_or_else(|| io::Error::other("the md5 thread panicked"))
     })?;
     Ok(Stored {
         size,
-        hashes: Some((md5, hexadecimal(&sha512.finalize()))),
+        hashes: Some(hashes),
         inspector,
     })
 }
@@ -120,14 +107,6 @@ pub(super) fn write(
 /// Removes a file of the store, which may be gone already.
 pub(super) fn discard(path: &Path) {
     let _ = fs::remove_file(path);
-}
-
-/// md5 and sha512 of no bytes at all.
-pub(super) fn hashes_of_nothing() -> (String, String) {
-    (
-        hexadecimal(&Md5::digest(b"")),
-        hexadecimal(&Sha512::digest(b"")),
-    )
 }
 
 #[cfg(test)]
@@ -139,10 +118,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image");
         let pieces = ["ab", "c"].map(|text| Bytes::from_static(text.as_bytes()));
-        let stored = write(&path, ContentMode::Store, pieces.into_iter()).unwrap();
+        let stored = write(
+            &path,
+            ContentMode::Store,
+            HashSpec::default(),
+            pieces.into_iter(),
+        )
+        .unwrap();
         assert_eq!(stored.size, 3);
-        let (md5, sha512) = stored.hashes.unwrap();
-        assert_eq!(md5, "900150983cd24fb0d6963f7d28e17f72");
+        let hashes = stored.hashes.unwrap();
+        assert_eq!(
+            hashes.md5.as_deref(),
+            Some("900150983cd24fb0d6963f7d28e17f72")
+        );
+        let (algorithm, sha512) = hashes.multi.unwrap();
+        assert_eq!(algorithm, "sha512");
         assert!(sha512.starts_with("ddaf35a193617aba"));
         assert_eq!(fs::read(&path).unwrap(), b"abc");
     }
@@ -157,9 +147,14 @@ mod tests {
             .unwrap();
         drop(sender);
         assert!(
-            receive(&path, ContentMode::Store, &mut receiver)
-                .unwrap()
-                .is_none()
+            receive(
+                &path,
+                ContentMode::Store,
+                HashSpec::default(),
+                &mut receiver
+            )
+            .unwrap()
+            .is_none()
         );
         assert!(!path.exists());
     }

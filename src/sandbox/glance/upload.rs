@@ -9,7 +9,6 @@ use axum::http::header::HeaderMap;
 use axum::http::{Response, StatusCode};
 use chrono::Utc;
 use tokio::sync::mpsc::{Sender, channel};
-use tokio::task::spawn_blocking;
 
 use super::ending::Ending;
 use super::fail::Fail;
@@ -18,7 +17,7 @@ use super::policy::Caller;
 use super::region::Region;
 use super::service::no_content;
 use super::store::Chunk;
-use crate::sandbox::http::{Call, locked};
+use crate::sandbox::http::{Call, Tampering, locked};
 use crate::sandbox::keystone::Identity;
 
 /// Chunks on their way from the socket to the disk.
@@ -54,8 +53,16 @@ pub(super) async fn upload(
             )
         }),
     };
-    let writer = spawn_blocking(move || ending.run(receiver));
+    let (upload, remembering) = (call.number(), Arc::clone(region));
+    let writer = tokio::spawn(async move {
+        let ended = ending.run(receiver).await;
+        remembering.remember(upload);
+        ended
+    });
     let pumped = pump(region, call, announced, room, sender).await;
+    if pumped.is_ok() && matches!(call.tampering, Tampering::SaveLater { .. }) {
+        return Ok(no_content());
+    }
     // Until the writer is done the image is still `saving`, and its partial file may be there.
     let ended = writer.await.unwrap_or_else(|_| Err(internal()));
     pumped?;
@@ -183,7 +190,7 @@ async fn pump(
             }
             Ok(Some(Err(_))) | Err(_) => return Err(internal()),
         };
-        let chunk = if received == 0 && call.tampering.wrong_content {
+        let chunk = if received == 0 && call.tampering.damages() {
             damaged(&chunk)
         } else {
             chunk

@@ -1,12 +1,16 @@
 //! Bodies on the wire: requests as they are read, answers as they are sent, at a fault's pace.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
+use axum::http::Response;
+use axum::http::header::CONTENT_LENGTH;
 use futures_util::StreamExt;
+use serde_json::Value;
 
 use super::conn::Switch;
 
@@ -146,6 +150,33 @@ pub(super) fn endless(start: String, piece: &str) -> Body {
     let start = futures_util::stream::iter([Bytes::from(start)]);
     let rest = futures_util::stream::repeat(pieces);
     Body::from_stream(start.chain(rest).map(Ok::<_, io::Error>))
+}
+
+/// An answer whose JSON has these values at those pointers; one that is no JSON stays as it is.
+pub(super) async fn rewritten(
+    answer: Response<Body>,
+    values: &BTreeMap<String, Value>,
+) -> Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    let bytes = to_bytes(body, MAX_DOCUMENT_BYTES).await.unwrap_or_default();
+    let Ok(mut document) = serde_json::from_slice::<Value>(&bytes) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    for (pointer, value) in values {
+        let (parent, name) = pointer.rsplit_once('/').unwrap_or_default();
+        match document.pointer_mut(parent) {
+            Some(Value::Object(members)) => {
+                members.insert(name.replace("~1", "/").replace("~0", "~"), value.clone());
+            }
+            _ => {
+                if let Some(place) = document.pointer_mut(pointer) {
+                    *place = value.clone();
+                }
+            }
+        }
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(document.to_string()))
 }
 
 fn pause(bytes: u64, bytes_per_sec: u64) -> Duration {

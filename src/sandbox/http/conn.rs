@@ -1,6 +1,6 @@
 //! Connections that can be cut: the listener that accepts them and the switch that ends one.
 //!
-//! `axum::serve` drives the [`Gate`]; the front cuts single connections for faults, and the
+//! The front takes them from the [`Gate`]; it cuts single connections for faults, and the
 //! sandbox cuts all of a service's when it is stopped.
 
 use std::io;
@@ -10,8 +10,6 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -65,16 +63,6 @@ impl Switchboard {
     }
 }
 
-/// What a handler knows of the connection that its request came by.
-#[derive(Debug, Clone)]
-pub(in crate::sandbox) struct Peer(pub(in crate::sandbox) Arc<Switch>);
-
-impl Connected<IncomingStream<'_, Gate>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Gate>) -> Self {
-        stream.remote_addr().clone()
-    }
-}
-
 /// A listener whose connections carry a switch.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Gate {
@@ -94,13 +82,9 @@ impl Gate {
             board,
         })
     }
-}
 
-impl Listener for Gate {
-    type Io = Wire;
-    type Addr = Peer;
-
-    async fn accept(&mut self) -> (Wire, Peer) {
+    /// The next connection and its switch.
+    pub(in crate::sandbox) async fn accept(&self) -> (Wire, Arc<Switch>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
@@ -109,22 +93,16 @@ impl Listener for Gate {
                     let _ = stream.set_nodelay(true);
                     let switch = Arc::new(Switch::default());
                     self.board.plug(&switch);
-                    return (
-                        Wire {
-                            stream,
-                            switch: Arc::clone(&switch),
-                        },
-                        Peer(switch),
-                    );
+                    let wire = Wire {
+                        stream,
+                        switch: Arc::clone(&switch),
+                    };
+                    return (wire, switch);
                 }
                 // Out of descriptors, most likely: others must end first.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer(Arc::default()))
     }
 }
 

@@ -1,20 +1,25 @@
 //! One request's way in and out: log entry, fault, service, answer.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 
-use super::conn::Peer;
-use super::{Gate, Incoming, Switchboard, body, locked};
-use crate::sandbox::fault::{Effect, Fault, FaultBook, When};
+use super::conn::Switch;
+use super::strike::strike;
+use super::{Gate, Incoming, Switchboard, locked};
+use crate::sandbox::effect::SaveEnd;
+use crate::sandbox::fault::{Fault, FaultBook};
 use crate::sandbox::record::{RecordedRequest, RequestLog};
+use crate::sandbox::spec::DateHeader;
 
 /// What every service has: its log, its faults, its connections.
 #[derive(Debug, Default)]
@@ -22,13 +27,15 @@ pub(in crate::sandbox) struct Front {
     pub(in crate::sandbox) log: Mutex<RequestLog>,
     pub(in crate::sandbox) faults: Mutex<FaultBook>,
     pub(in crate::sandbox) board: Arc<Switchboard>,
+    date: DateHeader,
 }
 
 impl Front {
     /// The front of a service that has these faults from its start.
-    pub(in crate::sandbox) fn new(faults: &[Fault]) -> Arc<Self> {
+    pub(in crate::sandbox) fn new(faults: &[Fault], date: DateHeader) -> Arc<Self> {
         Arc::new(Self {
             faults: Mutex::new(FaultBook::new(faults.to_vec())),
+            date,
             ..Self::default()
         })
     }
@@ -44,7 +51,7 @@ pub(in crate::sandbox) struct Call {
     pub(in crate::sandbox) headers: HeaderMap,
     pub(in crate::sandbox) body: Incoming,
     pub(in crate::sandbox) tampering: Tampering,
-    front: Arc<Front>,
+    pub(super) front: Arc<Front>,
     number: u64,
 }
 
@@ -59,6 +66,11 @@ impl Call {
         self.front.board.cut_all();
     }
 
+    /// The request's number in the log.
+    pub(in crate::sandbox) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Enters the request's text into the log.
     pub(in crate::sandbox) fn note_body(&self, text: &str) {
         locked(&self.front.log).amend(self.number, |request| request.body = Some(text.to_owned()));
@@ -66,14 +78,36 @@ impl Call {
 }
 
 /// What a fault asks of the service itself.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::sandbox) struct Tampering {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::sandbox) enum Tampering {
+    #[default]
+    None,
     /// Store or send damaged content.
-    pub(in crate::sandbox) wrong_content: bool,
+    WrongContent,
     /// Refuse an upload's content at its end.
-    pub(in crate::sandbox) wrong_format: bool,
+    WrongFormat,
     /// Treat the token as expired.
-    pub(in crate::sandbox) expire_token: bool,
+    ExpireToken,
+    /// Answer an upload before it is stored, which it is after that time.
+    SaveLater { wait: Duration, end: SaveEnd },
+    /// Do not find a new image for that long.
+    Unseen(Duration),
+    /// List images that do not exist, for ever.
+    EndlessList,
+}
+
+impl Tampering {
+    /// Whether content is to be damaged.
+    pub(in crate::sandbox) fn damages(self) -> bool {
+        matches!(
+            self,
+            Self::WrongContent
+                | Self::SaveLater {
+                    end: SaveEnd::Damaged,
+                    ..
+                }
+        )
+    }
 }
 
 /// An error answer that a fault asks for, to be written in the service's own words.
@@ -98,10 +132,21 @@ pub(in crate::sandbox) trait Service: Send + Sync + 'static {
     fn refuse(&self, refusal: &Refusal<'_>) -> Response<Body>;
 }
 
-/// Serves connections until the future is dropped.
+/// Accepts connections until the future is dropped; those that are open then go on.
 pub(in crate::sandbox) async fn serve<S: Service>(gate: Gate, service: Arc<S>) {
-    let router = Router::new().fallback(handle::<S>).with_state(service);
-    let _ = axum::serve(gate, router.into_make_service_with_connect_info::<Peer>()).await;
+    let mut server = http1::Builder::new();
+    server.auto_date_header(service.front().date == DateHeader::Sent);
+    loop {
+        let (wire, switch) = gate.accept().await;
+        let service = Arc::clone(&service);
+        let answered = service_fn(move |request: Request<hyper::body::Incoming>| {
+            let answer = handle(Arc::clone(&service), Arc::clone(&switch), request);
+            async { Ok::<_, Infallible>(answer.await) }
+        });
+        // An error is the client's to notice: its connection is closed.
+        let connection = server.serve_connection(TokioIo::new(wire), answered);
+        tokio::spawn(async { drop(connection.await) });
+    }
 }
 
 /// A log entry that is completed when the request is over, however it ends.
@@ -132,16 +177,16 @@ impl<S: Service> Drop for Entry<S> {
 }
 
 async fn handle<S: Service>(
-    State(service): State<Arc<S>>,
-    ConnectInfo(Peer(switch)): ConnectInfo<Peer>,
-    request: Request<Body>,
+    service: Arc<S>,
+    switch: Arc<Switch>,
+    request: Request<hyper::body::Incoming>,
 ) -> Response<Body> {
     let front = Arc::clone(service.front());
     let (parts, body) = request.into_parts();
     let method = parts.method;
     let path = parts.uri.path().to_owned();
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let effect = locked(&front.faults).strike(method.as_str(), &path, &query);
+    let effect = locked(&front.faults).strike(method.as_str(), &path, &query, &parts.headers);
     let recorded = RecordedRequest {
         number: 0,
         method: method.to_string(),
@@ -171,7 +216,7 @@ async fn handle<S: Service>(
         path,
         query,
         headers: parts.headers,
-        body: Incoming::new(body, received, Arc::clone(&switch)),
+        body: Incoming::new(Body::new(body), received, Arc::clone(&switch)),
         tampering: Tampering::default(),
         front,
         number,
@@ -186,130 +231,6 @@ async fn handle<S: Service>(
     };
     entry.status = Some(answer.status().as_u16());
     answer
-}
-
-/// The answer of a request under a fault; none when the connection is to be dropped.
-async fn strike<S: Service>(
-    service: Arc<S>,
-    mut call: Call,
-    effect: Effect,
-) -> Option<Response<Body>> {
-    match effect {
-        Effect::Answer {
-            status,
-            headers,
-            body,
-            when,
-            early,
-        } => {
-            let status = status_of(status);
-            let accept = call.header("accept").map(str::to_owned);
-            match when {
-                When::Before if early => {}
-                When::Before => call.body.drain().await,
-                When::After => drop(Arc::clone(&service).answer(call).await),
-            }
-            let mut answer = match body {
-                Some(body) => Response::new(Body::from(body)),
-                None => service.refuse(&Refusal {
-                    status,
-                    accept: accept.as_deref(),
-                }),
-            };
-            *answer.status_mut() = status;
-            for (name, value) in headers {
-                if let (Ok(name), Ok(value)) =
-                    (HeaderName::try_from(name), HeaderValue::try_from(value))
-                {
-                    answer.headers_mut().insert(name, value);
-                }
-            }
-            Some(answer)
-        }
-        Effect::Delay { millis } => {
-            tokio::time::sleep(Duration::from_millis(millis)).await;
-            Some(service.answer(call).await)
-        }
-        Effect::Hang { when } => {
-            let (front, number) = (Arc::clone(&call.front), call.number);
-            match when {
-                When::Before => call.body.drain().await,
-                When::After => drop(service.answer(call).await),
-            }
-            locked(&front.log).amend(number, |request| request.held = true);
-            std::future::pending().await
-        }
-        Effect::Drop { when } => {
-            if when == When::After {
-                drop(service.answer(call).await);
-            }
-            None
-        }
-        Effect::DropUpload { bytes } => {
-            call.body.set_drop_after(bytes);
-            Some(service.answer(call).await)
-        }
-        Effect::Crash { bytes } => {
-            call.body.set_crash_after(bytes);
-            Some(service.answer(call).await)
-        }
-        Effect::CutBody { bytes } => Some(
-            service
-                .answer(call)
-                .await
-                .map(|body| body::cut(body, bytes)),
-        ),
-        Effect::WrongJson => {
-            let mut answer = service.answer(call).await;
-            answer.headers_mut().remove("content-length");
-            Some(answer.map(|_| Body::from("{\"images\": [{\"id\": \"")))
-        }
-        Effect::Slow { bytes_per_sec } => {
-            call.body.set_pace(bytes_per_sec);
-            let answer = service.answer(call).await;
-            Some(answer.map(|body| body::slowed(body, bytes_per_sec)))
-        }
-        Effect::WrongContent => {
-            call.tampering.wrong_content = true;
-            Some(service.answer(call).await)
-        }
-        Effect::WrongFormat => {
-            call.tampering.wrong_format = true;
-            Some(service.answer(call).await)
-        }
-        Effect::Echo { status } => Some(echo(call, status).await),
-        Effect::Endless {
-            status,
-            start,
-            piece,
-        } => {
-            let mut answer = Response::new(body::endless(start, &piece));
-            *answer.status_mut() = status_of(status);
-            Some(answer)
-        }
-        Effect::ExpireToken => {
-            call.tampering.expire_token = true;
-            Some(service.answer(call).await)
-        }
-    }
-}
-
-/// An answer with all that the request held.
-async fn echo(mut call: Call, status: u16) -> Response<Body> {
-    let head = format!("{} {} {:?} ", call.method, call.path, call.headers);
-    let sent = call.body.document().await.unwrap_or_default();
-    let mut answer = Response::new(Body::from([head.as_bytes(), sent.as_slice()].concat()));
-    *answer.status_mut() = status_of(status);
-    if let Some(token) = call.headers.get("x-auth-token") {
-        let headers = answer.headers_mut();
-        headers.insert("x-openstack-request-id", token.clone());
-        headers.insert("location", token.clone());
-    }
-    answer
-}
-
-fn status_of(number: u16) -> StatusCode {
-    StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_GATEWAY)
 }
 
 fn loggable(headers: &HeaderMap) -> BTreeMap<String, String> {

@@ -4,6 +4,7 @@
 mod body;
 mod conn;
 mod front;
+mod strike;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -14,7 +14,7 @@ use super::documents::describe;
 use super::identity::{Identity, Token};
 use super::lists;
 use super::login::{LoginError, login};
-use crate::sandbox::http::{Call, Front, Refusal, Service};
+use crate::sandbox::http::{Call, Front, Refusal, Service, Tampering};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
@@ -33,7 +33,7 @@ impl Service for Keystone {
 
     async fn answer(self: Arc<Self>, mut call: Call) -> Response<Body> {
         let document = call.body.document().await.unwrap_or_default();
-        if call.tampering.expire_token {
+        if call.tampering == Tampering::ExpireToken {
             self.identity.revoke_all();
         }
         let answer = self.route(&call, &document);
