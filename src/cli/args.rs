@@ -2,6 +2,7 @@
 //! `commands`.
 
 mod commands;
+mod mistake;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -291,9 +292,22 @@ impl MessageArgs {
 }
 
 impl Cli {
-    /// Reads the command line, or ends the process with what is wrong with it.
-    pub(super) fn read() -> Self {
-        Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    /// Reads the command line, or says what is wrong with it and gives the exit code.
+    pub(super) fn read() -> Result<Self, u8> {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        Self::try_read(&words).map_err(|error| mistake::tell(&error, &words))
+    }
+
+    /// True where standard output is to hold a document of JSON.
+    pub(super) fn wants_document(&self) -> bool {
+        match &self.command {
+            None => self.run.format == Some(Format::Json),
+            Some(Command::Demo(args)) => args.format == Some(Format::Json),
+            Some(Command::Logs(args)) => args.format == DocumentFormat::Json,
+            Some(Command::Restore(args)) => args.format == DocumentFormat::Json,
+            Some(Command::CheckConfig(args)) => args.format == DocumentFormat::Json,
+            Some(Command::Sandbox | Command::Completions(_)) => false,
+        }
     }
 
     fn try_read(

@@ -7,8 +7,7 @@ use chrono::Local;
 use super::args::{Format, RunArgs};
 use super::metrics::MetricsFile;
 use super::output;
-use super::run::say_summary;
-use super::session::{CliError, Session};
+use super::session::{self, CliError, Session};
 use crate::engine::{self, Scope};
 use crate::report::format;
 use crate::state::{BackupFile, BackupFolder};
@@ -39,11 +38,14 @@ pub(super) async fn run(
     }
     let regions = outcome.regions.into_iter();
     let files: Vec<BackupFile> = regions.filter_map(|region| region.backup).collect();
-    output::print(|out| match wanted {
+    let printed = output::print(|out| match wanted {
         Format::Json => format::backup_json(out, folder.path(), &files, &summary),
         _ => format::backup_text(out, &files),
-    })
-    .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
-    say_summary(&terminal, &summary);
+    });
+    if let Err(error) = printed {
+        let exit_code = outcome.exit_code;
+        return Ok(session::output_lost(&terminal, &summary, error, exit_code));
+    }
+    session::say_summary(&terminal, &summary);
     Ok(outcome.exit_code)
 }

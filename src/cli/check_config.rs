@@ -47,8 +47,7 @@ async fn check(args: &CheckConfigArgs, session: Session) -> Result<u8, CliError>
     output::print(|out| match args.format {
         DocumentFormat::Json => format::json(out, &document),
         DocumentFormat::Text => document.write(out, paint),
-    })
-    .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
+    })?;
     Ok(if is_failed { EXIT_FAILED } else { EXIT_OK })
 }
 

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
 use super::run::{self, Embedded};
+use super::session;
 use crate::engine::EXIT_FAILED;
-use crate::model::{RegionSelector, TargetName};
+use crate::model::{ErrorCode, RegionSelector, TargetName};
+use crate::report::event::Failure;
 use crate::report::{Terminal, TerminalOptions};
 use crate::sandbox::SandboxError;
 use crate::sandbox::demo::DemoFleet;
@@ -67,8 +69,10 @@ pub(super) fn run(mut args: Box<RunArgs>) -> u8 {
     let demo = match Demo::start() {
         Ok(demo) => demo,
         Err(error) => {
-            terminal.write(format!("error: {error}\n"));
-            return EXIT_FAILED;
+            let code = ErrorCode::Internal;
+            let hint = "Nothing was begun: make room in the temporary folder, or set TMPDIR.";
+            let failure = Failure::new(code, error.to_string(), hint);
+            return session::end_with(&terminal, &[failure], EXIT_FAILED);
         }
     };
     terminal.say(

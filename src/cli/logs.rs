@@ -38,10 +38,7 @@ pub(super) fn run(args: &LogsArgs) -> u8 {
     let terminal = Terminal::stderr(args.messages.terminal_options());
     match show(args, &terminal) {
         Ok(()) => EXIT_OK,
-        Err(error) => {
-            terminal.errors(error.failures());
-            error.exit_code()
-        }
+        Err(error) => session::end_with(&terminal, &error.failures(), error.exit_code()),
     }
 }
 
@@ -366,5 +363,5 @@ fn unreadable(path: &Path) -> impl Fn(io::Error) -> CliError {
 fn print(
     write: impl FnOnce(&mut io::BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
 ) -> Result<(), CliError> {
-    output::print(write).map_err(|error| CliError::Machine(format!("standard output: {error}")))
+    Ok(output::print(write)?)
 }

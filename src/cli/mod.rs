@@ -23,7 +23,13 @@ use args::Command;
 
 /// Runs the program as the command line says, and gives its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::read();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(exit_code) => return ExitCode::from(exit_code),
+    };
+    if cli.wants_document() {
+        output::promise_document();
+    }
     let code = match cli.command {
         None => run::run(&cli.run, None),
         Some(Command::Demo(args)) => demo::run(args),

@@ -23,7 +23,6 @@ pub(super) async fn print(session: Session, wanted: Format) -> Result<u8, CliErr
     output::print(|out| match wanted {
         Format::Json => format::regions_json(out, &fleet.regions),
         _ => format::regions_text(out, &fleet.regions),
-    })
-    .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
+    })?;
     Ok(exit_code)
 }

@@ -42,6 +42,7 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
     let outcome = engine::restore(&session.settings, options, &session.events, &stop).await?;
     drop(admission);
     let paint = ColorChoice::from(args.messages.color).for_stdout();
+    let terminal = session.terminal.clone();
     let summary = session.finish().await?;
     let regions: Vec<_> = outcome
         .regions
@@ -52,12 +53,17 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
             restored: &done.restored,
         })
         .collect();
-    output::print(|out| match args.format {
+    let printed = output::print(|out| match args.format {
         DocumentFormat::Json => format::restore_json(out, &folder, args.apply, &regions, &summary),
         DocumentFormat::Text => format::restore_text(out, args.apply, &regions, &summary, paint),
-    })
-    .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
-    Ok(outcome.exit_code)
+    });
+    match printed {
+        Ok(()) => Ok(outcome.exit_code),
+        Err(error) => {
+            let exit_code = outcome.exit_code;
+            Ok(session::output_lost(&terminal, &summary, error, exit_code))
+        }
+    }
 }
 
 /// The folder of a backup: as it was written, or its name within `log_dir`.

@@ -8,6 +8,7 @@ use chrono::Local;
 
 use super::args::{Format, RunArgs};
 use super::metrics::MetricsFile;
+use super::output::OutputError;
 use super::session::{CliError, Session};
 use super::{admission, backup, output, regions, session};
 use crate::config::Sources;
@@ -110,20 +111,14 @@ async fn run_fleet(
         metrics.ended(&summary, &outcome);
     }
     let paint = ColorChoice::from(args.messages.color).for_stdout();
-    print(mode, format, &outcome, &summary, &log_dir, paint)
-        .map_err(|error| CliError::Machine(format!("standard output: {error}")))?;
-    if mode == Mode::Status {
-        say_summary(&terminal, &summary);
+    let exit_code = outcome.exit_code;
+    if let Err(error) = print(mode, format, &outcome, &summary, &log_dir, paint) {
+        return Ok(session::output_lost(&terminal, &summary, error, exit_code));
     }
-    Ok(outcome.exit_code)
-}
-
-/// Puts the summary on standard error, where standard output holds something else.
-pub(super) fn say_summary(terminal: &Terminal, summary: &RunSummary) {
-    let mut text = Vec::new();
-    // Writing into memory does not fail.
-    let _ = format::summary_text(&mut text, summary, terminal.paint());
-    terminal.say(&String::from_utf8_lossy(&text));
+    if mode == Mode::Status {
+        session::say_summary(&terminal, &summary);
+    }
+    Ok(exit_code)
 }
 
 fn print(
@@ -133,7 +128,7 @@ fn print(
     summary: &RunSummary,
     log_dir: &Path,
     paint: Paint,
-) -> std::io::Result<()> {
+) -> Result<(), OutputError> {
     let times = match mode {
         Mode::DryRun => {
             let regions = outcome.regions.iter();

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use super::args::{ConfigArgs, MessageArgs};
+use super::output::{self, OutputError};
 use super::signals::Signals;
 use crate::config::{ConfigErrors, Settings, Sources};
 use crate::engine::{
@@ -13,7 +14,8 @@ use crate::engine::{
 use crate::model::{ContentSource, ErrorCode};
 use crate::report::event::Failure;
 use crate::report::{
-    Events, ReportOptions, Reporter, ReporterHandle, RunSummary, Terminal, init_tracing,
+    Events, ReportOptions, Reporter, ReporterHandle, ReporterLost, RunSummary, Terminal, format,
+    init_tracing,
 };
 use crate::state::{FolderError, LockError};
 
@@ -44,20 +46,20 @@ pub(super) enum CliError {
     /// No backup can be written.
     #[error("the folder of the backup cannot be made: {0}")]
     Backup(#[from] FolderError),
-    /// Something of this machine.
+    /// Standard output is full, or broken.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The reporter is gone, and with it what a run came to.
+    #[error(transparent)]
+    Reporter(#[from] ReporterLost),
+    /// Something of this machine, before anything was begun.
     #[error("{0}")]
     Machine(String),
 }
 
 impl CliError {
     pub(super) fn failures(&self) -> Vec<Failure> {
-        let failure = |code: ErrorCode, message: String, hint: &str| Failure {
-            code,
-            message,
-            hint: hint.to_owned(),
-            image: None,
-            action: None,
-        };
+        let failure = Failure::new;
         let config = |errors: &ConfigErrors| {
             errors
                 .0
@@ -84,6 +86,14 @@ impl CliError {
                 let code = ErrorCode::BackupFailed;
                 vec![failure(code, self.to_string(), code.hint())]
             }
+            Self::Output(_) => {
+                let code = ErrorCode::OutputUnwritable;
+                vec![failure(code, self.to_string(), code.hint())]
+            }
+            Self::Reporter(_) => {
+                let code = ErrorCode::Internal;
+                vec![failure(code, self.to_string(), code.hint())]
+            }
             Self::Machine(what) => vec![failure(
                 ErrorCode::Internal,
                 what.clone(),
@@ -97,6 +107,8 @@ impl CliError {
             Self::Locked(_) => EXIT_LOCKED,
             Self::Start(StartError::Interrupted) => EXIT_INTERRUPTED,
             Self::Machine(_)
+            | Self::Output(_)
+            | Self::Reporter(_)
             | Self::Start(StartError::SelectionLost | StartError::CoordinatorLost) => EXIT_FAILED,
             _ => EXIT_USAGE,
         }
@@ -139,24 +151,46 @@ where
             }
             Err(error) => Err(error),
         };
-        result.unwrap_or_else(|error| {
-            terminal.errors(error.failures());
-            error.exit_code()
-        })
+        result.unwrap_or_else(|error| end_with(&terminal, &error.failures(), error.exit_code()))
     });
     terminal.clear();
     code
 }
 
+/// Says why the program ends, where it was asked to be said too, and gives the exit code.
+pub(super) fn end_with(terminal: &Terminal, failures: &[Failure], exit_code: u8) -> u8 {
+    terminal.errors(failures);
+    output::print_errors(failures, exit_code);
+    exit_code
+}
+
+/// Says that what a finished run came to could not be printed, and gives the exit code.
+pub(super) fn output_lost(
+    terminal: &Terminal,
+    summary: &RunSummary,
+    error: OutputError,
+    exit_code: u8,
+) -> u8 {
+    terminal.errors(&CliError::from(error).failures());
+    say_summary(terminal, summary);
+    exit_code.max(EXIT_FAILED)
+}
+
+/// Puts the summary on standard error, where standard output does not hold it.
+pub(super) fn say_summary(terminal: &Terminal, summary: &RunSummary) {
+    let mut text = Vec::new();
+    // Writing into memory does not fail.
+    let _ = format::summary_text(&mut text, summary, terminal.paint());
+    terminal.say(&String::from_utf8_lossy(&text));
+}
+
 /// Says that what the run came to could not be written for the monitoring system.
 pub(super) fn metrics_lost(terminal: &Terminal, error: &std::io::Error) {
-    terminal.errors(vec![Failure {
-        code: ErrorCode::Internal,
-        message: format!("the file of --metrics-file could not be written: {error}"),
-        hint: "The run itself is over; make room on the disk, or the folder writable.".to_owned(),
-        image: None,
-        action: None,
-    }]);
+    terminal.errors(&[Failure::new(
+        ErrorCode::Internal,
+        format!("the file of --metrics-file could not be written: {error}"),
+        "The rest of the run is as it was said; make room on the disk, or the folder writable.",
+    )]);
 }
 
 /// What the command line and the environment say about the configuration.
@@ -182,10 +216,7 @@ impl Session {
 
     /// Waits until everything that was reported is written.
     pub(super) async fn finish(self) -> Result<RunSummary, CliError> {
-        self.reporter
-            .finish()
-            .await
-            .map_err(|error| CliError::Machine(error.to_string()))
+        Ok(self.reporter.finish().await?)
     }
 
     /// Refuses a source that is not there before anything is changed.

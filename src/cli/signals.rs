@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::output;
 use crate::engine::{EXIT_INTERRUPTED, Stop, StopSignal, Stopper};
+use crate::model::ErrorCode;
+use crate::report::event::Failure;
 use crate::report::{OneLine, Terminal};
 
 /// Of what is under way, no more is named.
@@ -42,6 +45,10 @@ impl Signals {
                 };
                 let Some(reached) = reached else {
                     terminal.clear();
+                    let code = ErrorCode::Interrupted;
+                    let message = "the program was interrupted".to_owned();
+                    let failure = Failure::new(code, message, code.hint());
+                    output::print_errors(&[failure], EXIT_INTERRUPTED);
                     std::process::exit(i32::from(EXIT_INTERRUPTED));
                 };
                 terminal.say(&words(reached, &stopper.waits_for()));

@@ -64,6 +64,8 @@ pub enum ErrorCode {
     ConfigInvalid,
     /// Another run for the same master is under way.
     RunLocked,
+    /// Standard output takes no more.
+    OutputUnwritable,
     /// The run was interrupted.
     Interrupted,
     /// A fault of this program.
@@ -72,7 +74,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::AuthFailed,
         Self::KeystoneUnreachable,
         Self::KeystoneFailed,
@@ -101,6 +103,7 @@ impl ErrorCode {
         Self::BackupUnreadable,
         Self::ConfigInvalid,
         Self::RunLocked,
+        Self::OutputUnwritable,
         Self::Interrupted,
         Self::Internal,
     ];
@@ -182,6 +185,9 @@ impl ErrorCode {
             }
             Self::RunLocked => {
                 "Wait for it, or let this run wait with `--wait-lock 10m`. Read-only modes need no lock."
+            }
+            Self::OutputUnwritable => {
+                "What it was to hold is lost, and whatever else this run did stays done. Make room where standard output goes to; `glancesync logs` tells of a run with logs."
             }
             Self::Interrupted => "Run again: what was done stays, and the rest is taken up.",
             Self::Internal => "This is a fault of glancesync: please report it with this message.",

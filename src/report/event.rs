@@ -111,6 +111,19 @@ pub struct Failure {
     pub action: Option<ActionKind>,
 }
 
+impl Failure {
+    /// An error that is about no image.
+    pub fn new(code: ErrorCode, message: String, hint: &str) -> Self {
+        Self {
+            code,
+            message,
+            hint: hint.to_owned(),
+            image: None,
+            action: None,
+        }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

@@ -16,15 +16,15 @@ impl Terminal {
 
     /// Says why a run does not begin: everything that is wrong at once, each in as many lines as it
     /// needs, or one event each.
-    pub fn errors(&self, failures: Vec<Failure>) {
+    pub fn errors(&self, failures: &[Failure]) {
         match self.log_format() {
             LogFormat::Json => {
                 let mut ndjson = Ndjson::new(self.clone());
                 for failure in failures {
-                    ndjson.event(&Event::now(None, EventKind::Error(failure)));
+                    ndjson.event(&Event::now(None, EventKind::Error(failure.clone())));
                 }
             }
-            LogFormat::Text => self.write(self.error_text(&failures)),
+            LogFormat::Text => self.write(self.error_text(failures)),
         }
     }
 

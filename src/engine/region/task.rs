@@ -70,11 +70,5 @@ pub(crate) fn interrupted(region: &RegionName, when: &str) -> Failure {
 
 /// A failure that is about no image.
 pub(crate) fn failure(code: ErrorCode, message: String, hint: &str) -> Failure {
-    Failure {
-        code,
-        message,
-        hint: hint.to_owned(),
-        image: None,
-        action: None,
-    }
+    Failure::new(code, message, hint)
 }

@@ -71,6 +71,16 @@ pub fn regions_json(out: &mut impl Write, regions: &[RegionName]) -> io::Result<
     json(out, &regions)
 }
 
+/// Writes the document of a program that ends without any other: its exit code, and why.
+pub fn errors_document(out: &mut impl Write, errors: &[Failure], exit_code: u8) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        exit_code: u8,
+        errors: &'a [Failure],
+    }
+    json(out, &Document { exit_code, errors })
+}
+
 /// Writes one document, indented, with a line break at its end.
 pub fn json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     let document = serde_json::to_string_pretty(value)?;
