@@ -33,7 +33,7 @@ fn image(number: usize, md5_of: usize) -> Image {
         owner: Some(PROJECT.to_owned()),
         content: ContentHash {
             md5: Some(format!("{md5_of:032x}").parse().unwrap()),
-            multihash: None,
+            ..ContentHash::default()
         },
         size: Some(number as u64 + 1),
         disk_format: Some("qcow2".to_owned()),

@@ -13,7 +13,7 @@ use super::parts::Given;
 use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
-    ByteSize, Checksum, ChecksumList, ContentSource, RegionName, SyncRules, TargetName, TimeSpan,
+    ByteSize, ChecksumList, ContentSource, ListedHash, RegionName, SyncRules, TargetName, TimeSpan,
     Warning, WarningCode,
 };
 
@@ -256,7 +256,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A bad entry would cost the image that it was to protect, where all others are replaced.
-    fn dontupdate(&mut self, layers: &Layers, section: &str, any: bool) -> BTreeSet<Checksum> {
+    fn dontupdate(&mut self, layers: &Layers, section: &str, any: bool) -> BTreeSet<ListedHash> {
         const KEY: &str = "dontupdate";
         if any && let Some(value) = layers.get(section, KEY) {
             for entry in value::list(&value.text) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::layers::Environment;
-use crate::model::{Checksum, ImageId};
+use crate::model::{ImageId, ListedHash};
 
 /// A flag, in the words of Python's `ConfigParser.getboolean`, in any case.
 pub(super) fn boolean(text: &str) -> Option<bool> {
@@ -33,16 +33,17 @@ pub(super) fn path(text: &str, environment: &Environment) -> PathBuf {
     }
 }
 
-/// The UUID of an image, with or without its hyphens.
+/// The UUID of an image, with or without its hyphens, as it is written.
 pub(super) fn image_id(text: &str) -> Result<ImageId, String> {
     uuid::Uuid::try_parse(text)
-        .map(|id| ImageId::new(&id.hyphenated().to_string()))
+        .map(|_| ImageId::new(text))
         .map_err(|_| format!("`{text}` is no UUID of an image"))
 }
 
-/// An md5 checksum.
-pub(super) fn checksum(text: &str) -> Result<Checksum, String> {
-    text.parse::<Checksum>().map_err(|error| error.to_string())
+/// An md5 checksum, or `<algorithm>:<hash>`.
+pub(super) fn checksum(text: &str) -> Result<ListedHash, String> {
+    text.parse::<ListedHash>()
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -95,8 +96,9 @@ mod tests {
     #[test]
     fn image_ids_are_uuids() {
         let id = image_id("6E240DD4-E304-4599-B7D8-E38E13CEF058").unwrap();
-        assert_eq!(id.as_str(), "6e240dd4-e304-4599-b7d8-e38e13cef058");
-        assert_eq!(image_id("6e240dd4e3044599b7d8e38e13cef058").unwrap(), id);
+        assert_eq!(id.as_str(), "6E240DD4-E304-4599-B7D8-E38E13CEF058");
+        let other = image_id("6e240dd4e3044599b7d8e38e13cef058").unwrap();
+        assert!(other.is_same_uuid(&id));
         assert!(image_id("centos").is_err());
     }
 }

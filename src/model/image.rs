@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::ContentHash;
 
@@ -16,26 +18,56 @@ pub const RAMDISK_ID: &str = "ramdisk_id";
 /// Name and value of custom properties.
 pub type Properties = BTreeMap<String, String>;
 
-/// The id of an image within one Glance, a UUID in lower case.
+/// The id of an image within one Glance. It is opaque: kept and sent as Glance gave it, and compared
+/// exactly. Mostly it is a UUID, in whichever case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "String")]
+#[serde(transparent)]
 pub struct ImageId(String);
 
+/// The longest id that is taken, in bytes; Glance's own have 36.
+const MAX_ID_BYTES: usize = 255;
+
+/// The text cannot be part of the URL of an image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a valid id of an image")]
+pub struct ImageIdError(pub String);
+
 impl ImageId {
-    /// Takes the id as Glance or a list in the configuration has it; letters are lowered.
+    /// Takes the id as it is, unchecked: for what is only compared with other ids.
     pub fn new(id: &str) -> Self {
-        Self(id.to_ascii_lowercase())
+        Self(id.to_owned())
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// True for the same UUID in whichever spelling, and for the same text.
+    pub fn is_same_uuid(&self, other: &Self) -> bool {
+        self == other
+            || matches!(
+                (Uuid::try_parse(&self.0), Uuid::try_parse(&other.0)),
+                (Ok(mine), Ok(theirs)) if mine == theirs
+            )
+    }
 }
 
-impl From<String> for ImageId {
-    fn from(id: String) -> Self {
-        Self::new(&id)
+/// Checks an id that a server gave. A path loses segments that are empty, `.` or `..` (also where
+/// they are percent-encoded), and characters that no URL has.
+impl FromStr for ImageId {
+    type Err = ImageIdError;
+
+    fn from_str(id: &str) -> Result<Self, Self::Err> {
+        let decoded = id.replace("%2e", ".").replace("%2E", ".");
+        let is_usable = !matches!(&*decoded, "" | "." | "..")
+            && id.len() <= MAX_ID_BYTES
+            && !id.chars().any(char::is_control);
+        if is_usable {
+            Ok(Self(id.to_owned()))
+        } else {
+            Err(ImageIdError(id.chars().take(MAX_ID_BYTES).collect()))
+        }
     }
 }
 
@@ -264,7 +296,32 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_compared_without_regard_to_case() {
-        assert_eq!(ImageId::new("6E240DD4"), ImageId::new("6e240dd4"));
+    fn ids_are_kept_and_compared_as_they_are() {
+        assert_eq!("6E240DD4".parse(), Ok(ImageId::new("6E240DD4")));
+        assert_ne!(ImageId::new("6E240DD4"), ImageId::new("6e240dd4"));
+        let [upper, lower, other] = ["C", "c", "d"]
+            .map(|last| ImageId::new(&format!("3e2b1a9c-0000-4000-8000-00000000000{last}")));
+        assert!(upper.is_same_uuid(&lower) && !upper.is_same_uuid(&other));
+        assert!(!ImageId::new("a").is_same_uuid(&ImageId::new("A")));
+    }
+
+    #[test]
+    fn what_a_path_would_lose_is_not_an_id() {
+        for odd in [
+            "",
+            ".",
+            "..",
+            "%2e",
+            "%2E.",
+            ".%2e",
+            "a\tb",
+            "\n",
+            &"x".repeat(256),
+        ] {
+            assert!(odd.parse::<ImageId>().is_err(), "{odd:?}");
+        }
+        for odd in ["...", "a/b", "a b", "%2f", "ä", "%2e%2ex"] {
+            assert!(odd.parse::<ImageId>().is_ok(), "{odd:?}");
+        }
     }
 }

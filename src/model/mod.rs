@@ -16,7 +16,7 @@ mod time_span;
 mod warning;
 
 pub use action::{ActionKind, Status};
-pub use checksum::{Checksum, ChecksumError, ContentHash, MultiHash};
+pub use checksum::{Checksum, ChecksumError, ContentHash, ListedHash, ListedHashError, MultiHash};
 pub use content_source::{ContentOrigin, ContentSource};
 pub use credential::{
     ApplicationCredentialRef, Auth, Credential, DomainRef, Interface, InterfaceError, KeystoneUrl,
@@ -24,7 +24,8 @@ pub use credential::{
 };
 pub use error_code::ErrorCode;
 pub use image::{
-    Image, ImageId, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility, is_user_property,
+    Image, ImageId, ImageIdError, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility,
+    is_user_property,
 };
 pub use nearest::nearest;
 pub use redact_urls::{redact_urls, remove_url_users};

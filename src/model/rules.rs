@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checksum, ImageId};
+use super::{ImageId, ListedHash};
 
 /// A list of checksums which may also hold the word `any`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct ChecksumList {
     /// The list holds `any`.
     pub any: bool,
     /// The checksums that it names.
-    pub checksums: BTreeSet<Checksum>,
+    pub checksums: BTreeSet<ListedHash>,
 }
 
 /// What decides, for one target, which images are selected and what is done when they differ.
@@ -25,7 +25,7 @@ pub struct SyncRules {
     /// Checksums of a region's images that are replaced, the old image kept.
     pub rename: ChecksumList,
     /// Checksums of a region's images that stay as they are.
-    pub dontupdate: BTreeSet<Checksum>,
+    pub dontupdate: BTreeSet<ListedHash>,
     /// Names of the properties that are synchronised; when empty, all are.
     pub metadata_set: BTreeSet<String>,
     /// Names of the properties that an obsolete image takes over.

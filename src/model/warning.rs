@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checksum, ImageId};
+use super::{ImageId, ListedHash};
 
 /// The public code of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,9 +89,9 @@ pub struct Warning {
     /// The project that owns it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// The checksum that was found.
+    /// The checksum that was found, as the lists of the configuration take it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<Checksum>,
+    pub checksum: Option<ListedHash>,
     /// The name of the missing part or, where it has none, its UUID at the master.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
@@ -134,8 +134,8 @@ impl Warning {
 
     /// The same, with the checksum.
     #[must_use]
-    pub fn checksum(mut self, checksum: Option<&Checksum>) -> Self {
-        self.checksum = checksum.cloned();
+    pub fn checksum(mut self, checksum: Option<ListedHash>) -> Self {
+        self.checksum = checksum;
         self
     }
 

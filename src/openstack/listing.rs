@@ -16,6 +16,7 @@ use super::page::{Page, PageReader};
 use super::retry::{Repeat, Tries};
 use super::service::Service;
 use super::wire::Listed;
+use crate::model::Image;
 
 /// The most that Glance gives in one page.
 const PAGE_LIMIT: &str = "1000";
@@ -74,11 +75,11 @@ pub(super) trait Row: DeserializeOwned {
 /// What the rules look at.
 impl Row for Listed {
     fn id(&self) -> Option<&str> {
-        Some(self.0.as_ref()?.id.as_str())
+        Some(self.0.as_ref()?.as_ref().ok()?.id.as_str())
     }
 
     fn name(&self) -> Option<&str> {
-        Some(self.0.as_ref()?.name.as_str())
+        Some(self.0.as_ref()?.as_ref().ok()?.name.as_str())
     }
 }
 
@@ -99,6 +100,25 @@ pub(super) struct Rows<R> {
     pub(super) rows: Vec<R>,
     /// The server's own time when it gave the first page; none where it does not tell.
     pub(super) date: Option<DateTime<Utc>>,
+}
+
+/// Reads the images of a list and the server's time, as [`read`] does.
+///
+/// An image whose id cannot be part of a URL makes the list an error: passed over, its name would be
+/// taken for absent.
+pub(super) async fn images(
+    service: &Service,
+    listing: &Listing,
+) -> Result<(Vec<Image>, Option<DateTime<Utc>>), OpenStackError> {
+    let list: Rows<Listed> = read(service, listing).await?;
+    let mut images = Vec::with_capacity(list.rows.len());
+    for image in list.rows.into_iter().filter_map(|row| row.0) {
+        images.push(image.map_err(|error| {
+            let request = list_request(service, Vec::new());
+            service.bad_answer(&request, format!("in the list, {error}"))
+        })?);
+    }
+    Ok((images, list.date))
 }
 
 /// Reads the whole list within its time; no image is in it twice.

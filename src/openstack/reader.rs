@@ -11,8 +11,7 @@ use super::error::Operation;
 use super::exchange::{self, AUTH_TOKEN, Failure, Request};
 use super::retry::{Notes, Repeat, RetryPolicy, Tries};
 use super::service::{CALL_TIMEOUT, GlanceOptions, Service};
-use super::wire::Listed;
-use super::{Download, EndpointUrl, Listing, OpenStackError, Session, listing, wire};
+use super::{Download, EndpointUrl, Listing, OpenStackError, Session, listing};
 use crate::model::{Image, ImageId, Interface, RegionName};
 
 /// Reads images of one region. It has no call that changes anything, and nothing turns it into a
@@ -69,12 +68,11 @@ impl GlanceReader {
         &self.0
     }
 
-    /// Lists images in Glance's own order, newest first, with all pages within `list_timeout`. What
-    /// has no id is passed over.
+    /// Lists images in Glance's own order, newest first, with all pages within `list_timeout`.
     ///
     /// # Errors
     ///
-    /// Codes `list_timeout`, `list_failed`, `region_unreachable` and those of a log-in.
+    /// Codes `list_timeout`, `list_failed` (also for an id that cannot be part of a URL), `region_unreachable` and those of a log-in.
     pub async fn list(&self, listing: &Listing) -> Result<Vec<Image>, OpenStackError> {
         Ok(self.list_dated(listing).await?.0)
     }
@@ -85,10 +83,9 @@ impl GlanceReader {
         &self,
         listing: &Listing,
     ) -> Result<(Vec<Image>, Option<DateTime<Utc>>), OpenStackError> {
-        let listed = listing::read::<Listed>(self.service(), listing).await?;
-        let images: Vec<Image> = listed.rows.into_iter().filter_map(|row| row.0).collect();
+        let (images, date) = listing::images(self.service(), listing).await?;
         let newest = || images.iter().flat_map(|it| [it.created_at, it.updated_at]);
-        let now = listed.date.or_else(|| newest().max().flatten());
+        let now = date.or_else(|| newest().max().flatten());
         Ok((images, now))
     }
 
@@ -123,10 +120,8 @@ impl GlanceReader {
     /// [`OpenStackError::is_gone`] where there is none of that id.
     pub async fn show(&self, id: &ImageId) -> Result<Image, OpenStackError> {
         let json = self.show_raw(id).await?;
-        wire::read_image(&json).ok_or_else(|| {
-            let service = self.service();
-            service.bad_answer(&self.show_request(id), "the answer is no image")
-        })
+        self.service()
+            .image_of(&self.show_request(id), id, Some(&json))
     }
 
     /// The same, with every attribute as Glance gave it.

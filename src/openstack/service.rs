@@ -11,8 +11,8 @@ use url::Url;
 use super::error::Operation;
 use super::exchange::{self, Answer, Failure, Request};
 use super::retry::{Notes, Repeat, Tries};
-use super::{EndpointUrl, OpenStackError, RetryPolicy, Session};
-use crate::model::{Interface, RegionName};
+use super::{EndpointUrl, OpenStackError, RetryPolicy, Session, wire};
+use crate::model::{Image, ImageId, Interface, RegionName};
 
 /// The limit of one try of a short call.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_mins(1);
@@ -141,6 +141,28 @@ impl Service {
     pub(super) fn json(&self, request: &Request, answer: &Answer) -> Result<Value, OpenStackError> {
         serde_json::from_slice(&answer.body)
             .map_err(|_| self.bad_answer(request, "the answer is not JSON"))
+    }
+
+    /// The image in an answer, which must be the one that was asked for.
+    ///
+    /// Some servers spell a UUID their own way; the image has the id as they spell it.
+    pub(super) fn image_of(
+        &self,
+        request: &Request,
+        id: &ImageId,
+        json: Option<&Value>,
+    ) -> Result<Image, OpenStackError> {
+        let image = json
+            .and_then(wire::read_image)
+            .ok_or_else(|| self.bad_answer(request, "the answer is not an image"))?;
+        if image.id.is_same_uuid(id) {
+            return Ok(image);
+        }
+        let what = format!(
+            "asked for the image {id}, the server answers with {}",
+            image.id
+        );
+        Err(self.bad_answer(request, what))
     }
 
     /// The error for an answer that is not what the API promises.

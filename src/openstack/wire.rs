@@ -10,23 +10,24 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::Value;
 
 use crate::model::{
-    Checksum, ContentHash, Image, ImageId, ImageStatus, KERNEL_ID, MultiHash, Properties,
-    RAMDISK_ID, Visibility, is_user_property,
+    Checksum, ContentHash, Image, ImageId, ImageIdError, ImageStatus, KERNEL_ID, MultiHash,
+    Properties, RAMDISK_ID, Visibility, is_user_property,
 };
 
-/// Reads one image; none where it has no id.
+/// Reads one image; none where it has no valid id.
 ///
 /// Null is absent; numbers and booleans become text, objects JSON text. A visibility that is not
 /// known counts as private, a checksum that is no md5 as none, an empty `kernel_id` as absent.
 pub(super) fn read_image(json: &Value) -> Option<Image> {
     // Of a value that is there nothing fails.
-    Listed::deserialize(json).ok()?.0
+    Listed::deserialize(json).ok()?.0?.ok()
 }
 
-/// What stands in a list: an image, or what is none and passed over. Reads straight from the text
-/// of the answer, without a tree of values in between.
+/// An entry of a list: an image, or one that nothing can be asked about since its id cannot be part
+/// of a URL; or something else, which is passed over. Reads straight from the text of the answer,
+/// without a tree of values in between.
 #[derive(Debug)]
-pub(super) struct Listed(pub(super) Option<Image>);
+pub(super) struct Listed(pub(super) Option<Result<Image, ImageIdError>>);
 
 impl<'de> Deserialize<'de> for Listed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -37,7 +38,7 @@ impl<'de> Deserialize<'de> for Listed {
 struct ImageVisitor;
 
 impl<'de> Visitor<'de> for ImageVisitor {
-    type Value = Option<Image>;
+    type Value = Option<Result<Image, ImageIdError>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an image")
@@ -257,14 +258,14 @@ struct Draft {
 impl Draft {
     fn set(&mut self, name: Cow<'_, str>, value: Attribute<'_>) {
         match &*name {
-            "id" => self.id = value.into_word(),
+            "id" => self.id = value.into_text(),
             "name" => self.name = value.into_text(),
             "status" => self.status = value.into_text(),
             "visibility" => self.visibility = Some(value.visibility()),
             "owner" => self.owner = value.into_text().filter(|owner| !owner.is_empty()),
             "checksum" => self.md5 = value.as_str().and_then(|digits| digits.parse().ok()),
-            "os_hash_algo" => self.hash_algorithm = lowered(value),
-            "os_hash_value" => self.hash_value = lowered(value),
+            "os_hash_algo" => self.hash_algorithm = value.into_word(),
+            "os_hash_value" => self.hash_value = value.into_word(),
             "size" => self.size = value.number(),
             "disk_format" => self.disk_format = value.into_text(),
             "container_format" => self.container_format = value.into_text(),
@@ -288,20 +289,24 @@ impl Draft {
         }
     }
 
-    fn finish(self) -> Option<Image> {
-        Some(Image {
-            id: ImageId::new(&self.id?),
+    fn finish(self) -> Option<Result<Image, ImageIdError>> {
+        let id = self.id.as_ref()?.parse();
+        Some(id.map(|id| self.image(id)))
+    }
+
+    fn image(self, id: ImageId) -> Image {
+        Image {
+            id,
             name: self.name.unwrap_or_default(),
             status: ImageStatus::from(self.status.unwrap_or_default()),
             visibility: self.visibility.unwrap_or(Visibility::Private),
             owner: self.owner,
-            content: ContentHash {
-                md5: self.md5,
-                multihash: self
-                    .hash_algorithm
+            content: ContentHash::new(
+                self.md5,
+                self.hash_algorithm
                     .zip(self.hash_value)
-                    .map(|(algorithm, value)| MultiHash { algorithm, value }),
-            },
+                    .and_then(|(algorithm, value)| MultiHash::new(&algorithm, &value)),
+            ),
             size: self.size,
             disk_format: self.disk_format,
             container_format: self.container_format,
@@ -313,7 +318,7 @@ impl Draft {
             created_at: self.created_at,
             updated_at: self.updated_at,
             properties: self.properties,
-        })
+        }
     }
 }
 
@@ -341,12 +346,6 @@ fn is_attribute(name: &str) -> bool {
     )
 }
 
-fn lowered(value: Attribute<'_>) -> Option<String> {
-    let mut word = value.into_word()?;
-    word.make_ascii_lowercase();
-    Some(word)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -369,7 +368,7 @@ mod tests {
             "nid": "7", "kernel_id": null, "ramdisk_id": "",
         }))
         .unwrap();
-        assert_eq!(image.id.as_str(), "3e2b1a9c-0000-4000-8000-000000000001");
+        assert_eq!(image.id.as_str(), "3E2B1A9C-0000-4000-8000-000000000001");
         assert_eq!(image.visibility, Visibility::Public);
         assert_eq!(
             image.content.md5.unwrap().as_str(),
@@ -421,15 +420,16 @@ mod tests {
         );
         let text = r#"[{"id": "a\u0041", "na\u006de": "x", "q": "\u00e4"}, [{}], 1, -1, 1.5, true, "s", null]"#;
         let listed: Vec<Listed> = serde_json::from_str(text).unwrap();
-        let images: Vec<_> = listed.into_iter().filter_map(|listed| listed.0).collect();
+        let images: Vec<_> = listed.into_iter().filter_map(|it| it.0?.ok()).collect();
         assert_eq!((images.len(), images[0].name.as_str()), (1, "x"));
         assert_eq!(images[0].properties["q"], "ä");
         for nothing in [
             json!(null),
             json!([]),
-            json!({"id": 5}),
+            json!({"id": null}),
             json!("x"),
             json!({"id": ""}),
+            json!({"id": ".."}),
         ] {
             assert!(read_image(&nothing).is_none());
         }
@@ -470,7 +470,7 @@ mod tests {
             let of_value = read_image(&serde_json::from_str(&text).unwrap());
             prop_assert!(of_value.is_some());
             let of_text: Listed = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(of_text.0, of_value);
+            prop_assert_eq!(of_text.0.and_then(Result::ok), of_value);
         }
     }
 }

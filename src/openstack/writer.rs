@@ -18,7 +18,7 @@ use super::retry::{Notes, Repeat, Tries};
 use super::service::{CALL_TIMEOUT, GlanceOptions};
 use super::{
     ContentSocket, GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session,
-    direct, patch, wire,
+    direct, patch,
 };
 use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Secret, Visibility};
 
@@ -132,7 +132,14 @@ impl GlanceWriter {
             .call(&request, Repeat::Freely, CALL_TIMEOUT, None)
             .await;
         match result {
-            Ok((answer, _)) => self.read_image(&request, &answer.body),
+            Ok((answer, _)) => {
+                let created = self.read_image(&request, id, &answer.body);
+                if created.is_err() {
+                    // Whatever was created under the id that was asked for is not filled.
+                    let _ = self.delete(id).await;
+                }
+                created
+            }
             // Of an id that nobody else can know, 409 says that an earlier try has made it.
             Err(error) if error.status() == Some(409) && was_repeated(&error) => {
                 match self.show(id).await {
@@ -259,7 +266,7 @@ impl GlanceWriter {
                 .call(&request, Repeat::IfNotReceived, CALL_TIMEOUT, None)
                 .await;
             let error = match called {
-                Ok((answer, _)) => return self.read_image(&request, &answer.body),
+                Ok((answer, _)) => return self.read_image(&request, id, &answer.body),
                 Err(error) => error,
             };
             tries += error.call().map_or(1, |call| call.tries);
@@ -281,8 +288,7 @@ impl GlanceWriter {
             // Nobody knows what became of it but the server.
             match self.show_raw(id).await {
                 Ok(image) if patch::is_done(ops, &image) => {
-                    return wire::read_image(&image)
-                        .ok_or_else(|| service.bad_answer(&request, "the answer is no image"));
+                    return service.image_of(&request, id, Some(&image));
                 }
                 Ok(_) => {}
                 Err(_) => return Err(error.after(tries, started.elapsed())),
@@ -316,11 +322,14 @@ impl GlanceWriter {
         }
     }
 
-    fn read_image(&self, request: &Request, body: &[u8]) -> Result<Image, OpenStackError> {
-        serde_json::from_slice(body)
-            .ok()
-            .and_then(|json| wire::read_image(&json))
-            .ok_or_else(|| self.service().bad_answer(request, "the answer is no image"))
+    fn read_image(
+        &self,
+        request: &Request,
+        id: &ImageId,
+        body: &[u8],
+    ) -> Result<Image, OpenStackError> {
+        let json: Option<Value> = serde_json::from_slice(body).ok();
+        self.service().image_of(request, id, json.as_ref())
     }
 }
 

@@ -1,22 +1,20 @@
 //! Another checksum than the master's: what the lists of the configuration say is done.
 
 use super::reason::Reason;
-use crate::model::{Image, Status, SyncRules};
+use crate::model::{Image, ListedHash, Status, SyncRules};
 
 /// Looks in the order `dontupdate`, `rename`, `replace`, `any` of `rename`, `any` of `replace` for
 /// the checksum of the region's image. Where both lists apply, rename goes first: it loses nothing.
 ///
 /// A protected image is never deleted: `replace` becomes `pending_rename` for it.
 pub(super) fn decide(region: &Image, rules: &SyncRules) -> (Status, Reason) {
-    let checksum = region.content.md5.as_ref();
-    let listed =
-        |list: &std::collections::BTreeSet<_>| checksum.is_some_and(|md5| list.contains(md5));
-    let by = |status, key, entry: Option<&crate::model::Checksum>, protected| {
-        let entry = entry.map_or_else(|| "any".to_owned(), ToString::to_string);
+    let checksum = || region.content.listed();
+    let by = |status, key, entry: Option<ListedHash>, protected| {
+        let entry = entry.map_or_else(|| "any".to_owned(), |entry| entry.to_string());
         let reason = Reason::Listed {
             key,
             entry,
-            checksum: checksum.cloned(),
+            checksum: checksum(),
             protected,
             needed_by: None,
         };
@@ -29,19 +27,20 @@ pub(super) fn decide(region: &Image, rules: &SyncRules) -> (Status, Reason) {
             by(Status::PendingReplace, "replace", entry, false)
         }
     };
-    if listed(&rules.dontupdate) {
-        by(Status::OkStalledChecksum, "dontupdate", checksum, false)
-    } else if listed(&rules.rename.checksums) {
-        by(Status::PendingRename, "rename", checksum, false)
-    } else if listed(&rules.replace.checksums) {
-        replace(checksum)
+    let entry_of = |list| region.content.entry_of(list);
+    if let Some(entry) = entry_of(&rules.dontupdate) {
+        by(Status::OkStalledChecksum, "dontupdate", Some(entry), false)
+    } else if let Some(entry) = entry_of(&rules.rename.checksums) {
+        by(Status::PendingRename, "rename", Some(entry), false)
+    } else if let Some(entry) = entry_of(&rules.replace.checksums) {
+        replace(Some(entry))
     } else if rules.rename.any {
         by(Status::PendingRename, "rename", None, false)
     } else if rules.replace.any {
         replace(None)
     } else {
         let reason = Reason::Unlisted {
-            checksum: checksum.cloned(),
+            checksum: checksum(),
         };
         (Status::ErrorChecksum, reason)
     }
@@ -51,7 +50,7 @@ pub(super) fn decide(region: &Image, rules: &SyncRules) -> (Status, Reason) {
 mod tests {
     use super::*;
     use crate::model::ContentHash;
-    use crate::plan::fixture::{checksum, content, image, list};
+    use crate::plan::fixture::{content, image, list, listed};
 
     fn status(rules: &SyncRules) -> Status {
         decide(&image("a").content(content("old")).build(), rules).0
@@ -64,7 +63,7 @@ mod tests {
             let has = |bit: u8| bits & (1 << bit) != 0;
             let old = |listed: bool| if listed { &["old"][..] } else { &["else"][..] };
             let rules = SyncRules {
-                dontupdate: old(has(0)).iter().map(|text| checksum(text)).collect(),
+                dontupdate: old(has(0)).iter().map(|text| listed(text)).collect(),
                 rename: list(has(3), old(has(1))),
                 replace: list(has(4), old(has(2))),
                 ..SyncRules::default()
@@ -85,7 +84,7 @@ mod tests {
     fn without_a_checksum_only_any_matches() {
         let bare = image("a").content(ContentHash::default()).build();
         let mut rules = SyncRules {
-            dontupdate: [checksum("a")].into(),
+            dontupdate: [listed("a")].into(),
             ..SyncRules::default()
         };
         assert_eq!(decide(&bare, &rules).0, Status::ErrorChecksum);

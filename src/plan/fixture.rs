@@ -8,8 +8,8 @@ use md5::{Digest, Md5};
 
 use super::{MasterInventory, Plan, RegionImages, Selection, build, tags};
 use crate::model::{
-    Checksum, ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, Properties, RegionName,
-    SyncRules, Visibility, Warning, WarningCode,
+    Checksum, ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, ListedHash, Properties,
+    RegionName, SyncRules, Visibility, Warning, WarningCode,
 };
 
 pub(crate) const INSTALLATION: &str = "this-installation";
@@ -18,16 +18,18 @@ pub(crate) const PROJECT: &str = "our-project";
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
+/// The md5 of a text, as a list holds it.
+pub(crate) fn listed(text: &str) -> ListedHash {
+    ListedHash::Md5(checksum(text))
+}
+
 /// The md5 of a text.
 pub(crate) fn checksum(text: &str) -> Checksum {
     Checksum::from_digest(Md5::digest(text.as_bytes()).into())
 }
 
 pub(crate) fn content(text: &str) -> ContentHash {
-    ContentHash {
-        md5: Some(checksum(text)),
-        multihash: None,
-    }
+    ContentHash::new(Some(checksum(text)), None)
 }
 
 /// Builds an image: own, active and public unless told otherwise; its content is told by its name.
@@ -136,7 +138,7 @@ impl ImageBuilder {
 pub(crate) fn list(any: bool, contents: &[&str]) -> ChecksumList {
     ChecksumList {
         any,
-        checksums: contents.iter().map(|text| checksum(text)).collect(),
+        checksums: contents.iter().map(|text| listed(text)).collect(),
     }
 }
 

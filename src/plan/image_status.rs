@@ -158,9 +158,9 @@ impl<'a> ImageStatuses<'a> {
             let from = found.properties.get(part.property);
             let is_right = from.is_some_and(|value| match part.target {
                 PartTarget::Unavailable { .. } => true,
-                PartTarget::Selected(target) => self
-                    .part_id(target)
-                    .is_some_and(|id| id.as_str().eq_ignore_ascii_case(value)),
+                PartTarget::Selected(target) => {
+                    self.part_id(target).is_some_and(|id| id.as_str() == value)
+                }
             });
             if is_right {
                 return None;

@@ -80,6 +80,21 @@ impl MasterInventory {
         self.by_id.get(id).map(|index| &*self.images[*index])
     }
 
+    /// The ids of the master's images that an operator means by those of a list: the same text or,
+    /// where the master has none of that text, the same UUID in another spelling.
+    pub fn meant_by(&self, ids: &BTreeSet<ImageId>) -> BTreeSet<ImageId> {
+        let mut meant = BTreeSet::new();
+        for id in ids {
+            if self.names.contains_key(id) {
+                meant.insert(id.clone());
+            } else {
+                let listed = self.names.keys();
+                meant.extend(listed.filter(|other| other.is_same_uuid(id)).cloned());
+            }
+        }
+        meant
+    }
+
     /// The name under which the master lists an image, whether it counts or not; none where the
     /// image is unknown or nameless.
     pub fn listed_name(&self, id: &ImageId) -> Option<&str> {

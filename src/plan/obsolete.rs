@@ -151,7 +151,7 @@ pub(super) fn mark(
                     entry
                         .warning(region, &why)
                         .image_id(&image.id)
-                        .checksum(image.content.md5.as_ref()),
+                        .checksum(image.content.listed()),
                 );
             }
         }

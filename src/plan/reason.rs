@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{Checksum, ImageId};
+use crate::model::{ImageId, ListedHash};
 
 /// Why a kernel or ramdisk cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -37,7 +37,7 @@ pub enum Reason {
         /// The entry that matched: `any` or the region's checksum.
         entry: String,
         /// The region's checksum.
-        checksum: Option<Checksum>,
+        checksum: Option<ListedHash>,
         /// `replace` applies, but a protected image is kept.
         protected: bool,
         /// `replace` applies, but an image that stays as it is refers to the old one as its kernel
@@ -59,7 +59,7 @@ pub enum Reason {
     /// Another checksum, and no list says what is done.
     Unlisted {
         /// The region's checksum.
-        checksum: Option<Checksum>,
+        checksum: Option<ListedHash>,
     },
     /// Visibility, these properties, or references to parts differ.
     MetadataDiffers {
@@ -84,7 +84,7 @@ pub enum Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = |checksum: &Option<Checksum>| {
+        let found = |checksum: &Option<ListedHash>| {
             checksum
                 .as_ref()
                 .map_or_else(|| "none".to_owned(), ToString::to_string)

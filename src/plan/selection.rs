@@ -78,11 +78,16 @@ impl Selection {
         condition: Option<&Condition>,
     ) -> Self {
         let mut warnings = Vec::new();
+        let forced = inventory.meant_by(&rules.forcesyncs);
         let chosen: Vec<(Arc<Image>, SelectedBy)> = inventory
             .images
             .iter()
             .filter_map(|image| {
-                let by = selected_by(image, inventory, rules, condition, &mut warnings)?;
+                let by = if forced.contains(&image.id) && !is_obsolete(image) {
+                    SelectedBy::Forcesyncs
+                } else {
+                    selected_by(image, inventory, rules, condition, &mut warnings)?
+                };
                 Some((Arc::clone(image), by))
             })
             .collect();
@@ -142,6 +147,11 @@ impl Selection {
     }
 }
 
+fn is_obsolete(image: &Image) -> bool {
+    image.name.ends_with(OBSOLETE_SUFFIX)
+}
+
+/// The rule, other than `forcesyncs`, by which an image is wanted.
 fn selected_by(
     image: &Image,
     inventory: &MasterInventory,
@@ -149,11 +159,8 @@ fn selected_by(
     condition: Option<&Condition>,
     warnings: &mut Vec<Warning>,
 ) -> Option<SelectedBy> {
-    if image.name.ends_with(OBSOLETE_SUFFIX) {
+    if is_obsolete(image) {
         return None;
-    }
-    if rules.forcesyncs.contains(&image.id) {
-        return Some(SelectedBy::Forcesyncs);
     }
     if let Some(condition) = condition {
         let is_true = condition
@@ -269,6 +276,25 @@ mod tests {
             ..SyncRules::default()
         };
         assert_eq!(names(&selection(&master, &rules)), ["forced"]);
+    }
+
+    #[test]
+    fn forcesyncs_means_the_same_text_before_the_same_uuid() {
+        let lower = "6e240dd4-e304-4599-b7d8-e38e13cef058";
+        let upper = lower.to_uppercase();
+        let private = |id: &str| image(id).id(id).visibility(Visibility::Private).build();
+        let chosen = |ids: [&str; 2], entry: &str| {
+            let rules = SyncRules {
+                forcesyncs: [ImageId::new(entry)].into(),
+                ..SyncRules::default()
+            };
+            let selection = selection(&ids.map(private), &rules);
+            let names = selection.images.iter().map(|it| it.master.name.clone());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(chosen([lower, &upper], &upper), [upper.as_str()]);
+        assert_eq!(chosen([lower, "other"], &upper), [lower]);
+        assert_eq!(chosen(["other", &upper], &lower.replace('-', "")), [upper]);
     }
 
     #[test]

@@ -22,9 +22,7 @@ pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: 
         let mut warning =
             Warning::new(code, format!("the image `{name}` of {region} {what}")).image(name);
         if let Some(found) = statuses.matches[index] {
-            warning = warning
-                .image_id(&found.id)
-                .checksum(found.content.md5.as_ref());
+            warning = warning.image_id(&found.id).checksum(found.content.listed());
         }
         if let Reason::PartUnavailable { part, .. } = reason {
             warning = warning.missing(part);

@@ -45,7 +45,7 @@ fn upload(image: &str, bytes: u64, replaces: Option<Replaced>) -> Upload {
         bytes,
         content: ContentHash {
             md5: Some("9046fd22131a96502cb0d85b4a406a5a".parse().unwrap()),
-            multihash: None,
+            ..ContentHash::default()
         },
         source: None,
         streamed: false,

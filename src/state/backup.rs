@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::folder::{FolderError, make_folder};
 use super::open_regular;
-use crate::model::{RegionName, remove_url_users};
+use crate::model::{ImageId, RegionName, remove_url_users};
 
 /// A file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,9 +142,12 @@ pub fn read_backup(path: &Path) -> Result<Vec<Map<String, Value>>, BackupReadErr
         open_regular(path).ok_or_else(|| wrong("it is no file, or may not be read".to_owned()))?;
     let images: Vec<Map<String, Value>> = serde_json::from_reader(BufReader::new(file))
         .map_err(|error| wrong(format!("it is no array of images ({error})")))?;
-    let has_id = |image: &Map<String, Value>| image.get("id").is_some_and(Value::is_string);
+    let has_id = |image: &Map<String, Value>| {
+        let id = image.get("id").and_then(Value::as_str);
+        id.is_some_and(|id| id.parse::<ImageId>().is_ok())
+    };
     match images.iter().position(|image| !has_id(image)) {
-        Some(place) => Err(wrong(format!("image {} in it has no id", place + 1))),
+        Some(place) => Err(wrong(format!("image {} in it has no valid id", place + 1))),
         None => Ok(images),
     }
 }

@@ -138,6 +138,7 @@ mod tests {
                 algorithm: "sha256".to_owned(),
                 value: value.to_owned(),
             }),
+            ..ContentHash::default()
         }
     }
 

@@ -39,6 +39,25 @@ fn assert_in_step(region: &Region<'_>, name: &str) -> Value {
 }
 
 #[test]
+fn ids_are_used_as_glance_gave_them() {
+    let fleet = Fleet::start();
+    let upper = || uuid::Uuid::new_v4().to_string().to_uppercase();
+    let (of_master, old) = (upper(), upper());
+    let master = NewImage::new("a", "master").with("nid", "1");
+    fleet.master().create(master.with("id", of_master.clone()));
+    let region = fleet.region("RegionTwo");
+    region.create(NewImage::new("a", "other").with("id", old.clone()));
+    let config = fleet
+        .config()
+        .set("main", "source", "glance")
+        .master("replace", "any")
+        .master("forcesyncs", &of_master.to_lowercase());
+    fleet.run(&config, &["RegionTwo"]).expect(0);
+    assert_in_step(&region, "a");
+    assert_eq!(region.get(&old), None);
+}
+
+#[test]
 fn replace_deletes_the_old_image_after_the_new_one_is_there() {
     let fleet = Fleet::start();
     let (region, old) = conflict(&fleet);

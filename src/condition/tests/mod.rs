@@ -22,7 +22,7 @@ fn image() -> Image {
         owner: Some("project".to_owned()),
         content: ContentHash {
             md5: Some("d41d8cd98f00b204e9800998ecf8427e".parse().unwrap()),
-            multihash: None,
+            ..ContentHash::default()
         },
         size: Some(12_345),
         disk_format: Some("qcow2".to_owned()),

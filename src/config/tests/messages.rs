@@ -66,7 +66,7 @@ credential = admin,!!,http://keystone:5000,images
     glancesync.conf:13: [master] interface = private: is no interface; set `public`, `internal` or `admin`
     glancesync.conf:14: [master] insecure = perhaps: is neither true nor false; set `true` or `false`
     glancesync.conf:15: [master] list_images_timeout = 0: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
-    glancesync.conf:17: [master] dontupdate = 9046fd22: `9046fd22` is no md5 checksum (32 hexadecimal digits); correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
+    glancesync.conf:17: [master] dontupdate = 9046fd22: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
     glancesync.conf:18: [master] max_replace = -1: is no whole number; set 0 or more
     glancesync.conf:19: [master] bwlimit = fast: is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`
     --config: a word has no `=`; write `section.key=value`, or `key=value` for [DEFAULT]
@@ -100,7 +100,7 @@ user = u
     unknown_key: glancesync.conf:11: [master] max_repalce is no known key; did you mean `max_replace`?
     duplicate_key: glancesync.conf:16: [master] retries is set again, after glancesync.conf:15; the last one counts.
     unknown_key: glancesync.conf:17: [master] xyzzy is no known key; it counts for nothing.
-    bad_value: glancesync.conf:13: [master] dontupdate: `9046fd22` is no md5 checksum (32 hexadecimal digits); the entry counts for nothing.
+    bad_value: glancesync.conf:13: [master] dontupdate: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; the entry counts for nothing.
     bad_value: glancesync.conf:12: [master] forcesyncs: `centos` is no UUID of an image; the entry counts for nothing.
     bad_value: glancesync.conf:14: [master] ignore_regions: `other:` names no region (a region is written `Region` or `target:Region`); the entry counts for nothing.
     bad_value: glancesync.conf:14: [master] ignore_regions: `:x` names no region (a region is written `Region` or `target:Region`); the entry counts for nothing.

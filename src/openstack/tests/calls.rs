@@ -34,23 +34,57 @@ async fn a_new_image_is_private_and_unprotected_whatever_its_properties() {
             .then(|| Script::json(201, &json!({"id": "x", "name": "base", "status": "queued"})))
     })
     .await;
-    let made = cloud
-        .writer()
-        .await
-        .create(&new_id(), &image())
-        .await
-        .unwrap();
-    assert_eq!(made.id.as_str(), "x");
-    let mut sent = cloud.last().json();
-    assert_eq!(sent["id"].take().as_str().unwrap().len(), 36);
+    let id = ImageId::new("x");
+    let made = cloud.writer().await.create(&id, &image()).await.unwrap();
+    assert_eq!(made.id, id);
     assert_eq!(
-        sent,
+        cloud.last().json(),
         json!({
-            "id": null, "name": "base", "visibility": "private", "protected": false,
+            "id": "x", "name": "base", "visibility": "private", "protected": false,
             "disk_format": "raw", "container_format": "bare", "min_disk": 0, "min_ram": 0,
             "tags": ["t"], "nid": "7",
         })
     );
+}
+
+#[tokio::test]
+async fn an_answer_about_another_image_is_not_believed() {
+    let cloud = FakeCloud::start(|seen| match seen.method.as_str() {
+        "POST" if seen.target == "/v2/images" => Some(Script::json(
+            201,
+            &json!({"id": "other", "status": "queued"}),
+        )),
+        "GET" if seen.target == "/v2/images/x" => Some(Script::json(200, &json!({"id": "."}))),
+        "PATCH" => Some(Script::json(200, &json!({"id": "other"}))),
+        "DELETE" => Some(Script::status(204)),
+        _ => None,
+    })
+    .await;
+    let writer = cloud.writer().await;
+    let id = ImageId::new("x");
+    let error = writer.create(&id, &image()).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::CreateFailed);
+    assert!(error.to_string().contains("other"), "{error}");
+    assert_eq!(cloud.count("DELETE", "/v2/images/x"), 1);
+    assert_eq!(cloud.count("DELETE", "/v2/images/other"), 0);
+    writer.show(&id).await.unwrap_err();
+    let ops = [PatchOp::remove("p")];
+    let error = writer.patch(&id, &ops).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::UpdateFailed);
+}
+
+#[tokio::test]
+async fn a_server_may_spell_a_uuid_its_own_way() {
+    let id = new_id();
+    let upper = id.as_str().to_uppercase();
+    let answer = json!({"id": upper, "status": "queued"});
+    let cloud = FakeCloud::start(move |seen| {
+        seen.is("POST", "/v2/images")
+            .then(|| Script::json(201, &answer))
+    })
+    .await;
+    let made = cloud.writer().await.create(&id, &image()).await.unwrap();
+    assert_eq!(made.id.as_str(), upper);
 }
 
 #[tokio::test]

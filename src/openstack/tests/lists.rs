@@ -50,6 +50,16 @@ async fn pages_are_followed_to_the_end_without_doubles() {
 }
 
 #[tokio::test]
+async fn an_image_whose_id_a_path_would_lose_makes_the_list_an_error() {
+    for id in ["", ".", "..", "%2e%2E", "a\nb"] {
+        let (_cloud, reader) = reader(LONG, move |_| page(&["a", id], None)).await;
+        let error = reader.list(&Listing::Visible).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::ListFailed);
+        assert!(error.to_string().contains(&format!("{id:?}")), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn hidden_and_named_lists_are_filters() {
     let (cloud, reader) = reader(LONG, |seen| {
         if seen.target.contains("os_hidden=true") {

@@ -60,7 +60,7 @@ fn a_stalled_checksum_costs_neither_content_nor_metadata() {
     let master = [image("a").property("nid", "1").build()];
     let region = [image("a").content(content("old")).build()];
     let rules = SyncRules {
-        dontupdate: [crate::plan::fixture::checksum("old")].into(),
+        dontupdate: [crate::plan::fixture::listed("old")].into(),
         replace: list(true, &[]),
         ..none()
     };
@@ -77,7 +77,7 @@ fn an_unlisted_checksum_is_an_error_with_its_warning() {
     assert_eq!(statuses(&plan), ["error_checksum a"]);
     assert!(plan.actions.is_empty());
     assert_eq!(codes(&plan.warnings), [WarningCode::ChecksumConflict]);
-    assert_eq!(plan.warnings[0].checksum, content("old").md5);
+    assert_eq!(plan.warnings[0].checksum, content("old").listed());
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn an_old_kernel_that_is_still_needed_is_kept_under_another_name() {
     let needing = |name: &str| image(name).property(KERNEL_ID, old.id.as_str());
     let rules = SyncRules {
         replace: list(true, &[]),
-        dontupdate: [crate::plan::fixture::checksum("stalled")].into(),
+        dontupdate: [crate::plan::fixture::listed("stalled")].into(),
         ..none()
     };
     for needed_by in [

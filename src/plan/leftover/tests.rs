@@ -229,7 +229,7 @@ fn of_a_published_image_only_the_rest_is_done() {
         ),
         (
             SyncRules {
-                dontupdate: [crate::plan::fixture::checksum("old")].into(),
+                dontupdate: [crate::plan::fixture::listed("old")].into(),
                 ..replace_all()
             },
             "pending_rename a",

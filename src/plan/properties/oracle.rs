@@ -193,17 +193,18 @@ impl<'a> Oracle<'a> {
 
     fn conflict(&self, image: &Image) -> Status {
         let rules = &self.fleet.rules;
-        let md5 = image.content.md5.as_ref();
+        let hash = image.content.listed();
+        let hash = hash.as_ref();
         let replace = if image.protected {
             Status::PendingRename
         } else {
             Status::PendingReplace
         };
-        if md5.is_some_and(|md5| rules.dontupdate.contains(md5)) {
+        if hash.is_some_and(|hash| rules.dontupdate.contains(hash)) {
             Status::OkStalledChecksum
-        } else if md5.is_some_and(|md5| rules.rename.checksums.contains(md5)) {
+        } else if hash.is_some_and(|hash| rules.rename.checksums.contains(hash)) {
             Status::PendingRename
-        } else if md5.is_some_and(|md5| rules.replace.checksums.contains(md5)) {
+        } else if hash.is_some_and(|hash| rules.replace.checksums.contains(hash)) {
             replace
         } else if rules.rename.any {
             Status::PendingRename

@@ -70,11 +70,12 @@ fn about_statuses(fleet: &Fleet) -> Vec<(WarningCode, String)> {
                 let Some(old) = found.filter(|old| !is_deactivated(old)) else {
                     continue;
                 };
-                let md5 = old.content.md5.as_ref();
+                let hash = old.content.listed();
+                let hash = hash.as_ref();
                 let holds = |list: &crate::model::ChecksumList| {
-                    md5.is_some_and(|md5| list.checksums.contains(md5))
+                    hash.is_some_and(|hash| list.checksums.contains(hash))
                 };
-                let is_stalled = md5.is_some_and(|md5| rules.dontupdate.contains(md5));
+                let is_stalled = hash.is_some_and(|hash| rules.dontupdate.contains(hash));
                 let says_replace =
                     holds(&rules.replace) || (!rules.rename.any && rules.replace.any);
                 if says_replace && !is_stalled && !holds(&rules.rename) {
