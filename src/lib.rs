@@ -7,6 +7,7 @@ pub mod cli;
 pub mod condition;
 pub mod config;
 pub mod engine;
+pub mod host;
 pub mod model;
 pub mod openstack;
 pub mod plan;

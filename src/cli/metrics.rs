@@ -9,6 +9,7 @@ use std::time::Instant;
 use chrono::Utc;
 
 use crate::engine::RunOutcome;
+use crate::host::{FILE_BYTES_MAX, Links, check_replaceable, read_regular};
 use crate::model::{RegionName, Status};
 use crate::report::RunSummary;
 use crate::report::event::Mode;
@@ -50,13 +51,23 @@ impl MetricsFile {
             _ => Path::new("."),
         };
         let path = self.path.display();
-        if self.path.file_name().is_none() || self.path.is_dir() {
+        if self.path.file_name().is_none() {
             return Err(format!("--metrics-file: {path} is a folder, not a file"));
         }
         if !folder.is_dir() {
             let folder = folder.display();
             return Err(format!(
                 "--metrics-file {path}: the folder {folder} is not there"
+            ));
+        }
+        // It is put in the place of what is there: that may be a device of this machine.
+        check_replaceable(&self.path)
+            .map_err(|error| format!("--metrics-file {path} would be replaced, and {error}"))?;
+        // What is that long was never written here.
+        if std::fs::metadata(&self.path).is_ok_and(|facts| facts.len() > FILE_BYTES_MAX) {
+            return Err(format!(
+                "--metrics-file {path} would be replaced, and it has more than {} MiB: it is no such file",
+                FILE_BYTES_MAX >> 20
             ));
         }
         // The only test that counts everything in: permissions, a read-only disk, a full one.
@@ -99,7 +110,7 @@ impl MetricsFile {
     ///
     /// The folder cannot be written to: the old file stays.
     pub(super) fn write(&self, exit_code: u8) -> io::Result<()> {
-        let old = std::fs::read(&self.path).unwrap_or_default();
+        let old = read_regular(&self.path, Links::Refuse, FILE_BYTES_MAX).unwrap_or_default();
         let master = self.master.get().map(String::as_str);
         let ended = self.ended.get();
         let run = RunMetrics {

@@ -17,7 +17,7 @@ use crate::model::RegionSelector;
 use crate::plan::{ImageFilter, Plan};
 use crate::report::event::Mode;
 use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
-use crate::state::last_times;
+use crate::state::{check_records, last_times};
 
 /// What is different where a fleet of this program's own is run.
 pub(super) struct Embedded {
@@ -87,6 +87,10 @@ async fn run_fleet(
     let mode = args.mode();
     if mode != Mode::Status {
         session.check_source()?;
+        if args.parallel {
+            check_records(&session.settings.log_dir)
+                .map_err(|error| CliError::Usage(format!("`log_dir`: {error}")))?;
+        }
     }
     let stop = session.stop_signal();
     let wait = args.wait_lock.unwrap_or_default();

@@ -4,9 +4,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::Origin;
 use super::layers::Sources;
+use crate::host::{FILE_BYTES_MAX, Patience, read_input};
 use crate::model::{Warning, WarningCode};
 
 /// The file to read and, when it must exist, what names it.
@@ -42,9 +44,12 @@ pub(super) enum ReadError {
     },
 }
 
-/// The text of a file.
+/// A pipe may wait for a person who types a password: `<(gpg -d …)`.
+const SILENCE: Patience = Patience(Duration::from_mins(1));
+
+/// The text of a file. Blocks for a minute where it is a pipe out of which nothing comes.
 pub(super) fn read_text(path: &Path) -> Result<String, ReadError> {
-    let bytes = fs::read(path).map_err(ReadError::Io)?;
+    let bytes = read_input(path, FILE_BYTES_MAX, SILENCE).map_err(ReadError::Io)?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.split(|byte| *byte == b'\n').count();

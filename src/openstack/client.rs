@@ -12,6 +12,7 @@ use tokio::runtime;
 use url::{Host, Url};
 
 use super::OpenStackError;
+use crate::host::{FILE_BYTES_MAX, Links, read_regular};
 
 pub(super) const USER_AGENT: &str = concat!("glancesync/", env!("CARGO_PKG_VERSION"));
 
@@ -181,7 +182,8 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate>, OpenStackError> {
         path: path.to_owned(),
         what,
     };
-    let pem = std::fs::read(path).map_err(|cause| error(cause.to_string()))?;
+    let pem = read_regular(path, Links::Follow, FILE_BYTES_MAX)
+        .map_err(|cause| error(cause.to_string()))?;
     let certificates =
         Certificate::from_pem_bundle(&pem).map_err(|cause| error(cause.to_string()))?;
     if certificates.is_empty() {

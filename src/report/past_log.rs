@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::text::OneLine;
-use crate::state::{LogLines, PastRun, open_regular};
+use crate::host::{Links, open_regular};
+use crate::state::{LogLines, PastRun};
 
 /// The log file of a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,8 +106,7 @@ impl LogReader {
     ///
     /// It is not there, or cannot be read.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = open_regular(path)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no file that can be read"))?;
+        let file = open_regular(path, Links::Refuse)?;
         Ok(Self::new(BufReader::with_capacity(1 << 16, file)))
     }
 }

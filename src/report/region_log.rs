@@ -13,6 +13,7 @@ use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 
 use super::text::{OneLine, is_hidden};
 use super::wording::Line;
+use crate::host::append_regular;
 use crate::model::RegionName;
 use crate::state::{FolderError, make_folder};
 
@@ -132,10 +133,7 @@ impl RegionLogs {
             Some(LogFile::Open(..) | LogFile::Broken) => {}
             Some(LogFile::Closed(path)) => {
                 let path = path.clone();
-                let file = OpenOptions::new()
-                    .append(true)
-                    .open(&path)
-                    .map_err(LogError::at(&path))?;
+                let file = append_regular(&path).map_err(LogError::at(&path))?;
                 self.files.insert(region.clone(), LogFile::Open(file, path));
             }
             None => {

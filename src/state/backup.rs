@@ -4,7 +4,7 @@
 //! its file into it.
 
 use std::fs::Permissions;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::folder::{FolderError, make_folder};
-use super::open_regular;
+use crate::host::{Links, open_regular};
 use crate::model::{ImageId, RegionName, remove_url_users};
+
+/// The longest file of a backup that is read: more than a list of a region may have.
+const BACKUP_BYTES_MAX: u64 = 1 << 30;
 
 /// A file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,8 +109,9 @@ pub struct BackupReadError {
     pub what: String,
 }
 
-/// The files in the folder of a backup, by the part of their names before `.json`, sorted. What else
-/// is in there is passed over.
+/// The files in the folder of a backup, by the part of their names before `.json`, sorted: also what
+/// only looks like one, such as a link, which [`read_backup`] refuses. Folders and what else is in
+/// there are passed over.
 ///
 /// # Errors
 ///
@@ -119,7 +123,7 @@ pub fn backup_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
         let name = entry.file_name();
         let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
         if let Some(stem) = stem.filter(|stem| !stem.is_empty() && !stem.starts_with('.'))
-            && entry.file_type()?.is_file()
+            && !entry.file_type()?.is_dir()
         {
             files.push((stem.to_owned(), entry.path()));
         }
@@ -138,9 +142,16 @@ pub fn read_backup(path: &Path) -> Result<Vec<Map<String, Value>>, BackupReadErr
         path: path.to_owned(),
         what,
     };
-    let file =
-        open_regular(path).ok_or_else(|| wrong("it is no file, or may not be read".to_owned()))?;
-    let images: Vec<Map<String, Value>> = serde_json::from_reader(BufReader::new(file))
+    let file = open_regular(path, Links::Refuse).map_err(|error| wrong(error.to_string()))?;
+    let length = file.metadata().map_or(u64::MAX, |facts| facts.len());
+    if length > BACKUP_BYTES_MAX {
+        return Err(wrong(format!(
+            "it has more than {} MiB",
+            BACKUP_BYTES_MAX >> 20
+        )));
+    }
+    let file = BufReader::new(file.take(BACKUP_BYTES_MAX));
+    let images: Vec<Map<String, Value>> = serde_json::from_reader(file)
         .map_err(|error| wrong(format!("it is no array of images ({error})")))?;
     let has_id = |image: &Map<String, Value>| {
         let id = image.get("id").and_then(Value::as_str);

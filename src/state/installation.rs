@@ -1,19 +1,19 @@
 //! The id of this installation: random, made once, kept beside the lock. Images on their
 //! way bear it in a tag, so that a later run knows its own from those of another installation.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use uuid::Uuid;
 
 use super::StateError;
+use crate::host::{FILE_BYTES_MAX, Links, read_regular};
 
 const FILE_NAME: &str = "installation";
 
 /// The id of this installation. Made at the first call, and the same ever after.
 pub fn installation(folder: &Path) -> Result<String, StateError> {
-    read_or_make(folder).map_err(|source| StateError::new(folder, source))
+    read_or_make(folder).map_err(|source| StateError::new(&folder.join(FILE_NAME), source))
 }
 
 /// The id of this installation; none where it has none yet. Changes nothing.
@@ -47,8 +47,11 @@ fn read_or_make(folder: &Path) -> io::Result<String> {
 }
 
 fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Uuid::parse_str(text.trim()).ok().map(|id| id.to_string())),
+    match read_regular(path, Links::Refuse, FILE_BYTES_MAX) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            Ok(Uuid::parse_str(text.trim()).ok().map(|id| id.to_string()))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -70,7 +73,7 @@ mod tests {
     #[test]
     fn what_is_no_id_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE_NAME), "half an i").unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), "half an i").unwrap();
         let id = installation(folder.path()).unwrap();
         assert_eq!(installation(folder.path()).unwrap(), id);
     }
@@ -79,7 +82,7 @@ mod tests {
     fn a_folder_that_cannot_be_made_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
+        std::fs::write(&file, "").unwrap();
         let error = installation(&file.join("state")).unwrap_err().to_string();
         assert!(error.contains("file/state"), "{error}");
     }

@@ -10,8 +10,11 @@ use std::path::Path;
 use chrono::{Local, SecondsFormat};
 
 use super::StateError;
+use crate::host::{self, Links};
 
 const FILE_NAME: &str = "lock";
+/// The words of a holder have fewer.
+const HOLDER_BYTES_MAX: u64 = 256;
 
 /// The lock, for as long as this lives.
 #[derive(Debug)]
@@ -48,20 +51,18 @@ impl RunLock {
     pub fn take(folder: &Path) -> Result<Self, LockError> {
         let failed = |source| LockError::State(StateError::new(folder, source));
         super::make_private(folder).map_err(failed)?;
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o640)
-            .open(folder.join(FILE_NAME))
-            .map_err(failed)?;
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let path = folder.join(FILE_NAME);
+        // What a link leads to would be emptied.
+        let mut file = host::open(options.mode(0o640), &path, Links::Refuse)
+            .map_err(|source| LockError::State(StateError::new(&path, source)))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 // Who it is helps; that it is there is what counts.
-                let _ = file.read_to_string(&mut holder);
+                let _ = (&file).take(HOLDER_BYTES_MAX).read_to_string(&mut holder);
                 return Err(LockError::Held(Holder(holder.trim().to_owned())));
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),

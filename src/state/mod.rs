@@ -25,14 +25,14 @@ pub use last_time::{LastTime, last_times};
 pub use lines::LogLines;
 pub use lock::{Holder, LockError, RunLock};
 pub use runs::{
-    PastError, PastRegion, PastRun, RegionEnd, RunFolder, RunState, open_regular, prepare_records,
+    PastError, PastRegion, PastRun, RegionEnd, RunFolder, RunState, check_records, prepare_records,
     record_path, run_folders,
 };
 pub use whole::write_whole;
 
 /// The state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the state folder {} cannot be used: {source}", path.display())]
+#[error("the state in {} cannot be used: {source}", path.display())]
 pub struct StateError {
     path: PathBuf,
     source: io::Error,

@@ -10,7 +10,7 @@
 //! was cut off.
 
 use std::fs::{DirBuilder, File, TryLockError};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -18,10 +18,13 @@ use chrono::{DateTime, Local, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{FolderError, LogLines};
+use crate::host::{Links, open_regular};
 
 /// Where in `log_dir` the records are: out of the way of those who look through the logs.
 const RECORDS: &str = ".glancesync";
 const RECORD_SUFFIX: &str = ".ndjson";
+/// What comes after so much of a record is not read.
+const RECORD_BYTES_MAX: u64 = 256 << 20;
 
 /// Where the record of a run is whose logs are in `folder`.
 pub fn record_path(folder: &Path) -> PathBuf {
@@ -38,11 +41,12 @@ pub fn record_path(folder: &Path) -> PathBuf {
 /// The folder of records cannot be made.
 pub fn prepare_records(folder: &Path) -> Result<(), FolderError> {
     let records = folder.with_file_name(RECORDS);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o750)
-        .create(&records)
-        .map_err(FolderError::at(&records))?;
+    if let Err(error) = DirBuilder::new().mode(0o750).create(&records) {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            return Err(FolderError::at(&records)(error));
+        }
+        check_folder(&records)?;
+    }
     for entry in std::fs::read_dir(&records).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let run = name
@@ -56,6 +60,28 @@ pub fn prepare_records(folder: &Path) -> Result<(), FolderError> {
         }
     }
     Ok(())
+}
+
+/// Says before a run whether the folder of records in `log_dir` could be used: it is not there, or a
+/// folder.
+///
+/// # Errors
+///
+/// It is something else: a link could lead anywhere.
+pub fn check_records(log_dir: &Path) -> Result<(), FolderError> {
+    check_folder(&log_dir.join(RECORDS))
+}
+
+fn check_folder(path: &Path) -> Result<(), FolderError> {
+    let what = match std::fs::symlink_metadata(path) {
+        Ok(facts) if facts.is_dir() => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(FolderError::at(path)(error)),
+        Ok(facts) if facts.is_symlink() => "it is a symbolic link, which is not followed here",
+        Ok(_) => "it is not a folder",
+    };
+    let error = io::Error::new(io::ErrorKind::NotADirectory, what);
+    Err(FolderError::at(path)(error))
 }
 
 /// The folder of a run.
@@ -237,10 +263,10 @@ impl RunFolder {
             warnings: Vec::new(),
             damaged_lines: 0,
         };
-        if let Some(file) = open_regular(&record_path(&self.path)) {
+        if let Ok(file) = open_regular(&record_path(&self.path), Links::Refuse) {
             // Asked before reading: a run that ends meanwhile has written its last line by then.
             let is_locked = is_locked(&file);
-            let mut lines = LogLines::new(BufReader::new(file));
+            let mut lines = LogLines::new(BufReader::new(file.take(RECORD_BYTES_MAX)));
             while let Ok(Some(line)) = lines.next_line() {
                 run.take(&line);
             }
@@ -256,7 +282,7 @@ impl RunFolder {
 
     /// True while the run is at work.
     pub fn is_under_way(&self) -> bool {
-        open_regular(&record_path(&self.path)).is_some_and(|file| is_locked(&file))
+        open_regular(&record_path(&self.path), Links::Refuse).is_ok_and(|file| is_locked(&file))
     }
 }
 
@@ -333,14 +359,6 @@ pub fn run_folders(log_dir: &Path) -> io::Result<Vec<RunFolder>> {
     }
     folders.sort_by(|one, other| other.cmp(one));
     Ok(folders)
-}
-
-/// Opens a file, unless it is a link, a pipe or something else that one must not wait for.
-pub fn open_regular(path: &Path) -> Option<File> {
-    std::fs::symlink_metadata(path)
-        .is_ok_and(|facts| facts.is_file())
-        .then(|| File::open(path).ok())
-        .flatten()
 }
 
 fn is_locked(file: &File) -> bool {

@@ -5,13 +5,17 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::host::check_replaceable;
+
 /// Puts a file with these bytes and permissions in the place of whatever had that name: whoever reads
 /// it sees the old one or the new one, never a part. `mode` counts whatever the umask is.
 ///
 /// # Errors
 ///
-/// The folder cannot be written to, or the disk is full: the old file stays.
+/// The folder cannot be written to, or the disk is full: the old file stays. What is there is no
+/// regular file: it stays as well.
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    check_replaceable(path)?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use super::Content;
+use crate::host::{Links, open_regular};
 use crate::model::{ErrorCode, ImageId};
 use crate::openstack::OpenStackError;
 
@@ -137,15 +138,10 @@ impl ImagesDir {
             return Err(SourceError::NoUuid { id: id.to_string() });
         }
         let path = self.0.join(id.as_str());
-        let metadata = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?;
-        // To open a pipe would wait for its writer.
-        if !metadata.is_file() {
-            return Err(SourceError::Unreadable {
-                path,
-                what: "it is no file".to_owned(),
-            });
-        }
-        File::open(&path).map_err(|error| failed(&path, &error))?;
+        // A link is followed: operators have images on other disks.
+        let metadata = open_regular(&path, Links::Follow)
+            .and_then(|file| file.metadata())
+            .map_err(|error| failed(&path, &error))?;
         let file = FoundFile {
             path,
             size: expected_size,
@@ -167,7 +163,7 @@ impl FoundFile {
 
     /// Opens the file again, unless it has changed. Blocking.
     pub(super) fn open(&self) -> Result<File, SourceError> {
-        let file = File::open(&self.path).map_err(|error| self.failed(&error))?;
+        let file = open_regular(&self.path, Links::Follow).map_err(|error| self.failed(&error))?;
         self.check_open(&file)?;
         Ok(file)
     }

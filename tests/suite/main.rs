@@ -30,6 +30,7 @@ mod inventory;
 mod leftovers;
 mod lock;
 mod logs;
+mod machine;
 mod metadata;
 mod metrics;
 mod modes;

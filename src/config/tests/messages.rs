@@ -233,7 +233,7 @@ fn the_file_that_is_read() {
     fixture.sources.config_file = Some("absent.conf".into());
     insta::assert_snapshot!(fixture.errors(), @"absent.conf: the configuration file, named by --config-file, cannot be read: No such file or directory (os error 2)");
     fixture.sources.config_file = Some(".".into());
-    insta::assert_snapshot!(fixture.errors(), @".: the configuration file, named by --config-file, cannot be read: Is a directory (os error 21)");
+    insta::assert_snapshot!(fixture.errors(), @".: the configuration file, named by --config-file, cannot be read: it is a folder, not a file");
     fixture.sources.config_file = Some("latin1.conf".into());
     fixture.file("latin1.conf", b"[main]\nmaster_region = Espa\xf1a\n");
     insta::assert_snapshot!(fixture.errors(), @"latin1.conf:2: the line is not UTF-8; convert the file, for example with `iconv -t UTF-8`");
