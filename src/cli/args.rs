@@ -15,7 +15,7 @@ pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArg
 
 use super::admission::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
-use crate::model::{ByteSize, RegionName, RegionSelector};
+use crate::model::{ByteSize, RegionSelector};
 use crate::report::event::Mode;
 use crate::report::{ColorChoice, LogFormat, TerminalOptions, Verbosity};
 
@@ -55,7 +55,6 @@ The fleet lives until Ctrl-C.";
     version,
     override_usage = "glancesync [OPTIONS] [REGION]...\n       glancesync <COMMAND> [OPTIONS]",
     after_help = EXAMPLES,
-    disable_help_subcommand = true,
     max_term_width = 80
 )]
 pub struct Cli {
@@ -97,13 +96,17 @@ pub(super) struct RunArgs {
     #[arg(value_name = "REGION")]
     pub(super) regions: Vec<RegionSelector>,
 
+    /// All regions of all targets
+    #[arg(long, conflicts_with = "regions")]
+    pub(super) all: bool,
+
     /// Run several regions at once, with one log file per region
     /// [key: `main.max_children`]
     #[arg(long)]
     pub(super) parallel: bool,
 
     /// Print the plan, change nothing
-    #[arg(long, group = "mode")]
+    #[arg(short = 'n', long, group = "mode")]
     pub(super) dry_run: bool,
 
     /// Print the status of every image, change nothing
@@ -126,13 +129,13 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "GLOB")]
     pub(super) image: Vec<String>,
 
-    /// Not this region (may be repeated)
+    /// Not this region, or with `target:` none of a target (may be repeated)
     #[arg(long, value_name = "REGION")]
-    pub(super) exclude: Vec<RegionName>,
+    pub(super) exclude: Vec<RegionSelector>,
 
-    /// Regions at once under --parallel [default: 1]
+    /// Regions at once under --parallel [default: 4]
     /// [key: `main.max_children`]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) max_children: Option<u16>,
 
     /// Bytes a second to each region at most, such as 20M; 0 for no limit
@@ -203,11 +206,11 @@ pub(super) struct MessageArgs {
     pub(super) color: ColorArg,
 
     /// Say more (-vv: what the HTTP client does)
-    #[arg(short, action = ArgAction::Count, global = true)]
+    #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
 
     /// Say nothing but errors
-    #[arg(short, conflicts_with = "verbose", global = true)]
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
     quiet: bool,
 }
 
@@ -332,6 +335,16 @@ impl Cli {
     }
 }
 
+/// The commands, for one who wrote a word that is none.
+pub(super) fn command_names() -> Vec<String> {
+    let mut program = Cli::command();
+    program.build();
+    let commands = program.get_subcommands();
+    commands
+        .map(|command| command.get_name().to_owned())
+        .collect()
+}
+
 impl RunArgs {
     /// The mode of a run; `--show-regions` is none.
     pub(super) fn mode(&self) -> Mode {
@@ -415,6 +428,9 @@ mod tests {
             for text in [&help, &long] {
                 let widest = text.lines().map(|line| line.chars().count()).max();
                 assert!(widest <= Some(80), "{text}");
+            }
+            if name == "help" {
+                continue;
             }
             assert!(help.contains("Examples:"), "{help}");
             // Its options are those of a run, which has its own.

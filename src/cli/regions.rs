@@ -3,11 +3,11 @@
 use super::args::Format;
 use super::output;
 use super::session::{CliError, Session};
-use crate::engine::{self, EXIT_FAILED, EXIT_OK};
+use crate::engine::{self, EXIT_FAILED, EXIT_OK, Scope};
 use crate::report::format;
 
-pub(super) async fn print(session: Session, wanted: Format) -> Result<u8, CliError> {
-    let fleet = engine::regions(&session.settings).await?;
+pub(super) async fn print(scope: Scope, session: Session, wanted: Format) -> Result<u8, CliError> {
+    let fleet = engine::regions(&session.settings, scope).await?;
     let exit_code = if fleet.failures.is_empty() {
         EXIT_OK
     } else {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::Local;
 
-use super::args::{Format, RunArgs};
+use super::args::{Format, RunArgs, command_names};
 use super::metrics::MetricsFile;
 use super::output::OutputError;
 use super::session::{CliError, Session};
@@ -44,10 +44,10 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
             metrics.check().map_err(CliError::Usage)?;
         }
         let format = args.output_format().map_err(CliError::Usage)?;
-        if args.show_regions {
-            return regions::print(session, format).await;
-        }
         let scope = scope(args, embedded);
+        if args.show_regions {
+            return regions::print(scope, session, format).await;
+        }
         if args.make_backup {
             return backup::run(args, &scope, session, format, metrics).await;
         }
@@ -72,6 +72,8 @@ fn scope(args: &RunArgs, embedded: Option<&Embedded>) -> Scope {
             _ => args.regions.clone(),
         },
         exclude: args.exclude.iter().cloned().collect(),
+        all: args.all,
+        commands: command_names(),
         parallel: args.parallel,
     }
 }

@@ -134,7 +134,7 @@ impl<'a> Checker<'a> {
     ) -> Option<T> {
         self.read(layers, section, key, |text| {
             text.parse::<T>()
-                .map_err(|_| "is no whole number; set 0 or more".to_owned())
+                .map_err(|_| "is not a whole number; set 0 or more".to_owned())
         })
     }
 

@@ -85,7 +85,7 @@ const fn alias(alias: &'static str, key: Key) -> Key {
 pub const KEYS: [Key; 37] = [
     main("master_region", ""),
     main("preferable_order", ""),
-    main("max_children", "1"),
+    main("max_children", "4"),
     alias("images_path", main("images_dir", "/var/lib/glance/images")),
     main("source", "auto"),
     main("spool_dir", ""),

@@ -104,8 +104,10 @@ impl Layers {
     pub(super) fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
         let mut layers = Self::default();
         layers.read_file(sources).map_err(ConfigErrors)?;
+        let mut before = "";
         for word in &sources.overrides {
-            layers.add_override(word);
+            layers.add_override(word, before);
+            before = word;
         }
         Ok(layers)
     }
@@ -236,16 +238,24 @@ impl Layers {
         self.in_file.insert(section.name, values);
     }
 
-    /// Takes a word of the command line. A wrong one is not repeated: it may hold a secret.
-    fn add_override(&mut self, word: &str) {
+    /// Takes a word of the command line, and the one before it. What may be a secret is not repeated:
+    /// whatever follows an `=`, and a word after a key of a secret that lacks it.
+    fn add_override(&mut self, word: &str, before: &str) {
         let mut wrong = |problem| {
             self.errors
                 .push(ConfigError::new(Origin::CommandLine, problem));
         };
         let Some((left, value)) = word.split_once('=') else {
-            return wrong(
-                "a word has no `=`; write `section.key=value`, or `key=value` for [DEFAULT]",
-            );
+            let key = before.rsplit('.').next().unwrap_or_default().to_lowercase();
+            let word = if keys::known(&key).is_some_and(|key| key.secret) {
+                format!("the word after `{before}`")
+            } else {
+                format!("`{word}`")
+            };
+            return wrong(format!(
+                "this option takes every word up to the next one, and {word} has no `=`: write \
+                 `section.key=value`; regions and commands go before --config, regions also after `--`"
+            ));
         };
         let (section, key) = match left.rsplit_once('.') {
             Some((section, key)) => (section.trim_matches(is_space), key),
@@ -253,7 +263,9 @@ impl Layers {
         };
         let key = key.trim_matches(is_space).to_lowercase();
         if section.is_empty() || key.is_empty() {
-            return wrong("a section or key before `=` is empty; write `section.key=value`");
+            return wrong(
+                "a section or key before `=` is empty; write `section.key=value`".to_owned(),
+            );
         }
         if let Some(name) = self.check_key(&Origin::CommandLine, section, &key) {
             if !value.is_empty() && keys::known(name).is_some_and(|key| key.secret) {

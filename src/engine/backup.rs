@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::fleet::StartError;
 use super::outcome::RunOutcome;
-use super::prepare::{Prepared, Scope};
+use super::prepare::{Names, Prepared, Scope};
 use super::region::{Backup, RegionTask};
 use super::shutdown::StopSignal;
 use crate::config::Settings;
@@ -27,12 +27,12 @@ pub async fn backup(
     events: &Events,
     stop: &StopSignal,
 ) -> Result<RunOutcome, StartError> {
-    let prepared = Prepared::new(settings, scope, Mode::Backup, events, stop);
+    let prepared = Prepared::new(settings, scope, Mode::Backup, Names::Checked, events, stop);
     let prepared = stop.unless_stopping(prepared).await;
     let run = prepared.ok_or(StartError::Interrupted)??;
     let mut tasks = run.tasks();
     let master = &run.fleet.master;
-    if !scope.exclude.contains(master) {
+    if !scope.excludes(master) {
         tasks.insert(0, RegionTask::new(master, &run.fleet.master_target));
     }
     run.announce(&tasks);

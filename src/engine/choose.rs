@@ -24,7 +24,7 @@ pub(super) struct Wishes {
     /// The words of the command line; none stand for all regions of `master`.
     pub selectors: Vec<RegionSelector>,
     /// `--exclude`.
-    pub exclude: BTreeSet<RegionName>,
+    pub exclude: BTreeSet<RegionSelector>,
     /// `preferable_order`.
     pub preferable_order: Vec<RegionName>,
     /// `ignore_regions` of each target.
@@ -36,7 +36,7 @@ pub(super) struct Wishes {
 pub(super) enum ChoiceKind {
     /// It runs.
     Region,
-    /// It fails: the catalogue lacks it.
+    /// The catalogue lacks it.
     Unknown,
     /// It fails with its target.
     TargetFailed,
@@ -54,12 +54,12 @@ pub(super) struct Chosen {
 impl Wishes {
     /// The targets that the run needs, `master` not among them.
     pub(super) fn other_targets(&self) -> BTreeSet<TargetName> {
-        self.selectors
-            .iter()
-            .map(RegionSelector::target)
-            .filter(|target| !target.is_master())
-            .cloned()
-            .collect()
+        others(&self.selectors)
+    }
+
+    /// The targets whose regions are only excluded, so that their names can be checked.
+    pub(super) fn excluded_targets(&self) -> BTreeSet<TargetName> {
+        &others(&self.exclude) - &self.other_targets()
     }
 
     /// Chooses the regions. `targets` holds every target that is needed.
@@ -73,7 +73,7 @@ impl Wishes {
         let mut chosen = Chosen::default();
         let mut seen = BTreeSet::new();
         let mut add = |name: RegionName, kind: ChoiceKind, regions: &mut Vec<_>| {
-            if !self.exclude.contains(&name) && seen.insert(name.clone()) {
+            if !excludes(&self.exclude, &name) && seen.insert(name.clone()) {
                 regions.push((name, kind));
             }
         };
@@ -93,7 +93,7 @@ impl Wishes {
                 },
                 RegionSelector::Region(name) => match targets.get(&name.target) {
                     Some(TargetRegions::Known { master, .. }) if master.contains(&name.region) => {
-                        if !chosen.skipped_master.contains(name) && !self.exclude.contains(name) {
+                        if !chosen.skipped_master.contains(name) && !excludes(&self.exclude, name) {
                             chosen.skipped_master.push(name.clone());
                         }
                     }
@@ -136,6 +136,21 @@ impl Wishes {
         names.sort_by(|a, b| (place(a), &a.region).cmp(&(place(b), &b.region)));
         names
     }
+}
+
+/// True where one of these names the region or its target.
+pub(super) fn excludes(exclude: &BTreeSet<RegionSelector>, name: &RegionName) -> bool {
+    let whole = RegionSelector::WholeTarget(name.target.clone());
+    let region = RegionSelector::Region(name.clone());
+    exclude.contains(&whole) || exclude.contains(&region)
+}
+
+fn others<'a>(selectors: impl IntoIterator<Item = &'a RegionSelector>) -> BTreeSet<TargetName> {
+    let targets = selectors.into_iter().map(RegionSelector::target);
+    targets
+        .filter(|target| !target.is_master())
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]
@@ -222,6 +237,9 @@ mod tests {
         assert_eq!(chosen(&wishes), ["other:One"]);
         wishes.exclude = ["other:One".parse().unwrap()].into();
         assert!(chosen(&wishes).is_empty());
+        wishes.selectors.push("Berlin".parse().unwrap());
+        wishes.exclude = ["other:".parse().unwrap()].into();
+        assert_eq!(chosen(&wishes), ["Berlin"]);
     }
 
     #[test]
@@ -242,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_regions_and_failed_targets_fail_alone() {
+    fn unknown_regions_and_failed_targets_are_told_apart() {
         let wishes = wishes(&["Nowhere", "down:", "down:X", "Berlin"]);
         assert_eq!(chosen(&wishes), ["Nowhere?", "down:!", "down:X!", "Berlin"]);
         assert_eq!(

@@ -9,12 +9,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::choose::{Chosen, TargetRegions, Wishes};
+use super::choose::TargetRegions;
+use super::names::UnknownName;
 use crate::config::{ConfigErrors, Settings, TargetSettings};
-use crate::model::{
-    Credential, ErrorCode, Image, RegionName, RegionSelector, TargetName, Warning, WarningCode,
-    nearest,
-};
+use crate::model::{Credential, ErrorCode, Image, RegionName, TargetName, Warning, WarningCode};
 use crate::openstack::{
     GlanceOptions, GlanceReader, HttpClients, Listing, MasterEndpoints, OpenStackError,
     RetryPolicy, Session, TlsOptions,
@@ -31,14 +29,9 @@ pub enum StartError {
     /// The master's Keystone or Glance could not be read.
     #[error("the master region cannot be read: {0}")]
     Master(#[source] OpenStackError),
-    /// The command line names a target that the configuration lacks.
-    #[error("there is no target `{target}`; {known}")]
-    UnknownTarget {
-        /// The target.
-        target: TargetName,
-        /// The one that was meant, or those that there are.
-        known: String,
-    },
+    /// The command line names regions or targets that nothing has.
+    #[error("{}", lines(.0))]
+    UnknownNames(Vec<UnknownName>),
     /// The run was stopped.
     #[error("the run was interrupted before any region was begun")]
     Interrupted,
@@ -63,7 +56,7 @@ impl StartError {
             Self::Master(error) => error.code(),
             Self::Config(_) => ErrorCode::AuthFailed,
             Self::Spool(_) => ErrorCode::ConfigInvalid,
-            Self::UnknownTarget { .. } => ErrorCode::RegionUnknown,
+            Self::UnknownNames(_) => ErrorCode::RegionUnknown,
             Self::Interrupted => ErrorCode::Interrupted,
             Self::SpoolLost | Self::SelectionLost | Self::CoordinatorLost => ErrorCode::Internal,
         }
@@ -73,8 +66,8 @@ impl StartError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Master(error) => error.hint(),
-            Self::UnknownTarget { .. } => {
-                "A region is written `Region` or `target:Region`, and a target is a section of the configuration."
+            Self::UnknownNames(_) => {
+                "Nothing was changed. A region is written `Region` or `target:Region`; see `glancesync --show-regions`."
             }
             Self::Interrupted => "Nothing was changed: run again.",
             Self::Spool(_) => {
@@ -143,15 +136,19 @@ fn unverified(target: &TargetSettings) -> Warning {
 }
 
 impl Fleet {
-    /// Logs in to `master` and to the targets of those names.
+    /// Logs in to `master` and to the targets of those names; to those that are only `checked` where
+    /// they have a usable credential.
     pub(super) async fn log_in(
         settings: &Settings,
         others: BTreeSet<TargetName>,
+        checked: &BTreeSet<TargetName>,
     ) -> Result<Self, StartError> {
         let mut warnings =
             settings.check_credentials(others.iter().chain([&TargetName::master()]))?;
-        let is_needed =
-            |target: &TargetSettings| target.name.is_master() || others.contains(&target.name);
+        let is_needed = |target: &TargetSettings| {
+            let name = &target.name;
+            name.is_master() || others.contains(name) || checked.contains(name)
+        };
         for target in settings.targets.iter().filter(|target| target.insecure) {
             if is_needed(target) {
                 warnings.push(unverified(target));
@@ -161,7 +158,7 @@ impl Fleet {
         let master_target = match targets.get(&TargetName::master()) {
             Some(Ok(target)) => target.clone(),
             Some(Err(error)) => return Err(StartError::Master(error.clone())),
-            None => return Err(unknown_target(&TargetName::master(), settings)),
+            None => return Err(StartError::UnknownNames(vec![UnknownName::master()])),
         };
         let master_endpoints =
             MasterEndpoints::of(&master_target.session, &settings.master_region.region)
@@ -198,11 +195,6 @@ impl Fleet {
             .map(ToOwned::to_owned)
             .partition(|region: &String| self.master_endpoints.lead_to(&target.session, region));
         TargetRegions::Known { regions, master }
-    }
-
-    /// Chooses the regions of a run.
-    pub(super) fn choose(&self, wishes: &Wishes) -> Chosen {
-        wishes.choose(&self.regions())
     }
 
     /// Reads the master region's images.
@@ -311,29 +303,7 @@ pub(super) async fn select(
     .map_err(|_| StartError::SelectionLost)
 }
 
-/// Refuses words of the command line that name a target which the configuration lacks.
-pub(super) fn check_targets(
-    selectors: &[RegionSelector],
-    settings: &Settings,
-) -> Result<(), StartError> {
-    for selector in selectors {
-        if settings.target(selector.target()).is_none() {
-            return Err(unknown_target(selector.target(), settings));
-        }
-    }
-    Ok(())
-}
-
-fn unknown_target(target: &TargetName, settings: &Settings) -> StartError {
-    let names = || settings.targets.iter().map(|target| target.name.as_str());
-    let known = if let Some(near) = nearest(target.as_str(), names()) {
-        format!("did you mean `{near}`?")
-    } else {
-        let known: Vec<_> = names().map(|name| format!("`{name}`")).collect();
-        format!("the configuration has {}", known.join(", "))
-    };
-    StartError::UnknownTarget {
-        target: target.clone(),
-        known,
-    }
+fn lines(names: &[UnknownName]) -> String {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    names.join("\n")
 }

@@ -10,6 +10,7 @@ mod choose;
 mod contents;
 mod coordinator;
 mod fleet;
+mod names;
 mod outcome;
 mod prepare;
 mod region;

@@ -1,20 +1,21 @@
 //! What every run over regions has in common: log-ins and choice before, coordinator, outcome and
 //! the events around it all. `run` and `backup` say what is done in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix::Actor;
 
-use super::choose::{ChoiceKind, Chosen, Wishes};
+use super::choose::{ChoiceKind, Chosen, TargetRegions, Wishes, excludes};
 use super::coordinator::{Coordinator, RunRegions};
-use super::fleet::{Fleet, StartError, check_targets};
+use super::fleet::{Fleet, StartError};
+use super::names::KnownNames;
 use super::outcome::{EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, RegionOutcome, RunOutcome};
 use super::region::{RegionTask, RegionWork, failure_of, unknown_region};
 use super::shutdown::StopSignal;
-use crate::config::Settings;
-use crate::model::{RegionName, RegionSelector, Warning, WarningCode};
+use crate::config::{Settings, TargetSettings};
+use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode};
 use crate::report::Events;
 use crate::report::event::{EventKind, Mode};
 
@@ -23,16 +24,29 @@ use crate::report::event::{EventKind, Mode};
 pub struct Scope {
     /// The regions; none stand for all regions of `master`.
     pub selectors: Vec<RegionSelector>,
+    /// Every region of every target, in place of `selectors`.
+    pub all: bool,
     /// `--exclude`
-    pub exclude: BTreeSet<RegionName>,
+    pub exclude: BTreeSet<RegionSelector>,
+    /// What else a word of the command line may have been meant as.
+    pub commands: Vec<String>,
     /// At most `max_children` regions at once; otherwise one after another.
     pub parallel: bool,
 }
 
 impl Scope {
+    /// True where `--exclude` names the region or its target.
+    pub(super) fn excludes(&self, name: &RegionName) -> bool {
+        excludes(&self.exclude, name)
+    }
+
     pub(super) fn wishes(&self, settings: &Settings) -> Wishes {
         Wishes {
-            selectors: self.selectors.clone(),
+            selectors: if self.all {
+                whole_targets(settings.targets.iter())
+            } else {
+                self.selectors.clone()
+            },
             exclude: self.exclude.clone(),
             preferable_order: settings.preferable_order.clone(),
             ignore_regions: settings
@@ -42,6 +56,77 @@ impl Scope {
                 .collect(),
         }
     }
+}
+
+/// Each of these targets as a whole.
+pub(super) fn whole_targets<'a>(
+    targets: impl Iterator<Item = &'a Arc<TargetSettings>>,
+) -> Vec<RegionSelector> {
+    targets
+        .map(|target| RegionSelector::WholeTarget(target.name.clone()))
+        .collect()
+}
+
+fn known_names<'a>(
+    settings: &'a Settings,
+    targets: &'a BTreeMap<TargetName, TargetRegions>,
+    commands: &'a [String],
+) -> KnownNames<'a> {
+    KnownNames {
+        targets,
+        configured: settings.targets.iter().map(|target| &target.name).collect(),
+        commands,
+    }
+}
+
+/// Refuses the names of the command line that neither the configuration nor these catalogues have.
+pub(super) fn check(
+    settings: &Settings,
+    targets: &BTreeMap<TargetName, TargetRegions>,
+    commands: &[String],
+    wishes: &Wishes,
+) -> Result<(), StartError> {
+    let unknown = known_names(settings, targets, commands).unknown(wishes);
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(StartError::UnknownNames(unknown))
+    }
+}
+
+/// Whether a name that its catalogue lacks ends the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// It does.
+    Checked,
+    /// It is for the caller to judge.
+    Unchecked,
+}
+
+/// Logs in, chooses the regions, and refuses names that are not known.
+pub(super) async fn log_in(
+    settings: &Settings,
+    scope: &Scope,
+    names: Names,
+) -> Result<(Fleet, Chosen), StartError> {
+    let wishes = scope.wishes(settings);
+    let excluded = wishes.excluded_targets();
+    let mut fleet = match Fleet::log_in(settings, wishes.other_targets(), &excluded).await {
+        Ok(fleet) => fleet,
+        // No catalogue is known; a target that the configuration lacks is wrong all the same.
+        Err(error) => {
+            check(settings, &BTreeMap::new(), &scope.commands, &wishes)?;
+            return Err(error);
+        }
+    };
+    let regions = fleet.regions();
+    if names == Names::Checked {
+        check(settings, &regions, &scope.commands, &wishes)?;
+    }
+    let ignored = known_names(settings, &regions, &[]).unmatched_ignores(&wishes);
+    fleet.warnings.extend(ignored);
+    let chosen = wishes.choose(&regions);
+    Ok((fleet, chosen))
 }
 
 /// A run whose regions are known and none of which has started.
@@ -64,14 +149,12 @@ impl<'a> Prepared<'a> {
         settings: &Settings,
         scope: &Scope,
         mode: Mode,
+        names: Names,
         events: &'a Events,
         stop: &'a StopSignal,
     ) -> Result<Self, StartError> {
         let started = Instant::now();
-        check_targets(&scope.selectors, settings)?;
-        let wishes = scope.wishes(settings);
-        let fleet = Fleet::log_in(settings, wishes.other_targets()).await?;
-        let chosen = fleet.choose(&wishes);
+        let (fleet, chosen) = log_in(settings, scope, names).await?;
         Ok(Self {
             fleet,
             chosen,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::choose::ChoiceKind;
 use super::fleet::StartError;
 use super::outcome::RunOutcome;
-use super::prepare::{Prepared, Scope};
+use super::prepare::{Names, Prepared, Scope, check};
 use super::region::{RegionTask, Restore, failure};
 use super::shutdown::StopSignal;
 use crate::config::Settings;
@@ -44,7 +44,10 @@ pub async fn restore(
         selectors: names.map(RegionSelector::Region).collect(),
         ..Scope::default()
     };
-    let mut run = Prepared::new(settings, &scope, Mode::Restore, events, stop).await?;
+    let wishes = scope.wishes(settings);
+    check(settings, &BTreeMap::new(), &[], &wishes)?;
+    let mode = Mode::Restore;
+    let mut run = Prepared::new(settings, &scope, mode, Names::Unchecked, events, stop).await?;
     let mut files: BTreeMap<RegionName, PathBuf> = options.files.into_iter().collect();
     let mut regions = std::mem::take(&mut run.chosen.regions);
     for (region, kind) in &mut regions {
@@ -55,6 +58,10 @@ pub async fn restore(
             files.insert(real.clone(), path);
             (*region, *kind) = (real, ChoiceKind::Region);
         }
+    }
+    let is_unknown = regions.iter().any(|(_, kind)| *kind == ChoiceKind::Unknown);
+    if options.is_named && is_unknown {
+        check(settings, &run.fleet.regions(), &[], &wishes)?;
     }
     run.chosen.regions = regions;
     let mut tasks = run.tasks();

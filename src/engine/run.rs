@@ -8,12 +8,12 @@ use super::choose::{ChoiceKind, Chosen};
 use super::contents;
 use super::fleet::{Fleet, StartError, select};
 use super::outcome::{FailOn, RegionOutcome, RunOutcome};
-use super::prepare::{Prepared, Scope};
+use super::prepare::{Names, Prepared, Scope, log_in, whole_targets};
 use super::region::{Pipeline, RegionTask, RunContext, failure_of};
 use super::shutdown::StopSignal;
 use crate::config::Settings;
-use crate::model::{ImageId, RegionName, RegionSelector, TargetName, Warning, WarningCode};
-use crate::plan::{ImageFilter, MasterInventory, Selection};
+use crate::model::{ImageId, RegionName, TargetName, Warning, WarningCode, nearest};
+use crate::plan::{ImageFilter, MasterInventory, Selection, TargetChoice, unmatched};
 use crate::report::Events;
 use crate::report::event::{Failure, Mode};
 
@@ -46,7 +46,8 @@ pub async fn run(
     stop: &StopSignal,
 ) -> Result<RunOutcome, StartError> {
     let begun = stop.unless_stopping(async {
-        let run = Prepared::new(settings, &options.scope, options.mode, events, stop).await?;
+        let (scope, mode) = (&options.scope, options.mode);
+        let run = Prepared::new(settings, scope, mode, Names::Checked, events, stop).await?;
         let inventory = Arc::new(run.fleet.inventory().await?);
         let selections = select(&inventory, used_targets(&run.fleet, &run.chosen)).await?;
         Ok::<_, StartError>((run, inventory, selections))
@@ -100,29 +101,22 @@ pub struct FleetRegions {
     pub warnings: Vec<Warning>,
 }
 
-/// Looks at the catalogue of every target that has a usable credential.
-pub async fn regions(settings: &Settings) -> Result<FleetRegions, StartError> {
-    let usable = settings
-        .targets
-        .iter()
-        .filter(|target| target.credential.is_ok());
-    let scope = Scope {
-        selectors: usable
-            .map(|target| RegionSelector::WholeTarget(target.name.clone()))
-            .collect(),
-        ..Scope::default()
-    };
-    let wishes = scope.wishes(settings);
-    let fleet = Fleet::log_in(settings, wishes.other_targets()).await?;
-    let failures = fleet
-        .targets
-        .iter()
-        .filter_map(|(name, target)| {
-            let error = target.as_ref().err()?;
-            Some((RegionName::new(name.clone(), ""), failure_of(error)))
+/// Looks at the catalogues: where no region is named, at that of every target that has a usable
+/// credential. Needs no actix system.
+pub async fn regions(settings: &Settings, mut scope: Scope) -> Result<FleetRegions, StartError> {
+    if scope.selectors.is_empty() && !scope.all {
+        let targets = settings.targets.iter();
+        scope.selectors = whole_targets(targets.filter(|target| target.credential.is_ok()));
+    }
+    let (fleet, chosen) = log_in(settings, &scope, Names::Checked).await?;
+    let chosen = chosen.regions.into_iter();
+    let failures = chosen
+        .clone()
+        .filter_map(|(name, _)| {
+            let error = fleet.targets.get(&name.target)?.as_ref().err()?;
+            Some((name, failure_of(error)))
         })
         .collect();
-    let chosen = fleet.choose(&wishes).regions.into_iter();
     Ok(FleetRegions {
         regions: chosen
             .filter(|(_, kind)| *kind == ChoiceKind::Region)
@@ -175,9 +169,12 @@ fn filter_warnings(
     selections: &BTreeMap<TargetName, Arc<Selection>>,
 ) -> Vec<Warning> {
     let unmatched = filter.unmatched(selections.values().map(Arc::as_ref));
+    let names: Vec<&str> = selections.values().flat_map(|it| it.names()).collect();
     let warning = |glob: &str| {
-        let message = format!("--image `{glob}` matches no image that is synchronised");
-        Warning::new(WarningCode::NoImageMatches, message)
+        let near = nearest(glob, names.iter().copied());
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let message = format!("--image `{glob}` matches no image that is synchronised{near}");
+        Warning::new(WarningCode::NoMatch, message)
     };
     unmatched.into_iter().map(warning).collect()
 }
@@ -200,5 +197,17 @@ fn inventory_warnings(
     for selection in selections.values() {
         warnings.extend(selection.warnings.iter().cloned());
     }
+    let choices: Vec<_> = selections
+        .iter()
+        .filter_map(|(target, selection)| {
+            let settings = &fleet.targets.get(target)?.as_ref().ok()?.settings;
+            Some(TargetChoice {
+                target,
+                rules: &settings.rules,
+                selection,
+            })
+        })
+        .collect();
+    warnings.extend(unmatched(inventory, &choices));
     warnings
 }

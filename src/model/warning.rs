@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, ListedHash};
+use super::{ImageId, ListedHash, TargetName};
 
 /// The public code of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,8 +52,10 @@ pub enum WarningCode {
     NoCredential,
     /// The master has no image at all: nothing is done anywhere.
     EmptyInventory,
-    /// A glob of `--image` matches no image that is wanted.
-    NoImageMatches,
+    /// A name of the configuration or a glob of `--image` that nothing answers to.
+    NoMatch,
+    /// No image at all is selected for a target.
+    EmptySelection,
     /// The server's certificate is not verified.
     InsecureConnection,
     /// The state folder could not be written; the run goes on without it.
@@ -95,6 +97,9 @@ pub struct Warning {
     /// The name of the missing part or, where it has none, its UUID at the master.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// The target that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetName>,
 }
 
 impl Warning {
@@ -108,6 +113,7 @@ impl Warning {
             owner: None,
             checksum: None,
             missing: None,
+            target: None,
         }
     }
 
@@ -136,6 +142,13 @@ impl Warning {
     #[must_use]
     pub fn checksum(mut self, checksum: Option<ListedHash>) -> Self {
         self.checksum = checksum;
+        self
+    }
+
+    /// The same, about the target.
+    #[must_use]
+    pub fn target(mut self, target: &TargetName) -> Self {
+        self.target = Some(target.clone());
         self
     }
 

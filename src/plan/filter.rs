@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use glob::Pattern;
-
+use super::image_glob::{ImageFilterError, ImageGlob};
 use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
 use super::parts;
 use super::{Action, PartChange, PartReference, Plan, Referrer, Selection};
@@ -11,30 +10,16 @@ use super::{Action, PartChange, PartReference, Plan, Referrer, Selection};
 /// Globs, of which an image's name has to match one. Without any, every image is chosen.
 #[derive(Debug, Clone, Default)]
 pub struct ImageFilter {
-    globs: Vec<Pattern>,
-}
-
-/// The text is no glob.
-#[derive(Debug, thiserror::Error)]
-#[error("`{glob}` is no glob: {} at its character {}", source.msg, source.pos + 1)]
-pub struct ImageFilterError {
-    glob: String,
-    source: glob::PatternError,
+    globs: Vec<ImageGlob>,
 }
 
 impl ImageFilter {
-    /// Takes globs with `*`, `?` and `[…]`.
+    /// Takes globs with `*`, `?`, `[…]` and `{a,b}`.
     pub fn new<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, ImageFilterError> {
-        let globs = globs
-            .into_iter()
-            .map(|glob| {
-                Pattern::new(glob).map_err(|source| ImageFilterError {
-                    glob: glob.to_owned(),
-                    source,
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { globs })
+        let globs = globs.into_iter().map(ImageGlob::new);
+        Ok(Self {
+            globs: globs.collect::<Result<_, _>>()?,
+        })
     }
 
     fn matches(&self, name: &str) -> bool {
@@ -43,7 +28,7 @@ impl ImageFilter {
 
     /// The globs that match no image which one of these wants, and no obsolete one: slips, mostly.
     pub fn unmatched<'a>(&self, selections: impl IntoIterator<Item = &'a Selection>) -> Vec<&str> {
-        let mut globs: Vec<&Pattern> = self.globs.iter().collect();
+        let mut globs: Vec<&ImageGlob> = self.globs.iter().collect();
         for selection in selections {
             globs.retain(|glob| {
                 let images = selection.images.iter();
@@ -56,7 +41,7 @@ impl ImageFilter {
                         .any(|name| glob.matches(name))
             });
         }
-        globs.into_iter().map(Pattern::as_str).collect()
+        globs.into_iter().map(ImageGlob::text).collect()
     }
 
     /// Leaves of a plan what is about the chosen images. An image that is chosen chooses its

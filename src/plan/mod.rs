@@ -13,6 +13,7 @@ mod build;
 mod checksum_conflict;
 mod failure;
 mod filter;
+mod image_glob;
 mod image_status;
 mod interrupted_replacement;
 mod inventory;
@@ -30,6 +31,7 @@ mod restore;
 mod retention;
 mod selection;
 pub mod tags;
+mod unmatched;
 mod warnings;
 
 pub use action::{
@@ -38,7 +40,8 @@ pub use action::{
 };
 pub use build::build;
 pub use failure::{PlannedFailure, drop_dependents};
-pub use filter::{ImageFilter, ImageFilterError};
+pub use filter::ImageFilter;
+pub use image_glob::ImageFilterError;
 pub use inventory::MasterInventory;
 pub use matching::needs_hidden_images;
 pub use reason::{PartProblem, Reason};
@@ -46,6 +49,7 @@ pub use region_images::RegionImages;
 pub use region_plan::{ImageState, Plan};
 pub use restore::{Attributes, ImageRestore, Kept, KeptBecause, Left, RestorePlan, is_attribute};
 pub use selection::{SelectedBy, SelectedImage, Selection};
+pub use unmatched::{TargetChoice, unmatched};
 
 /// What a replaced image's name gets appended.
 pub const OLD_SUFFIX: &str = ".old";

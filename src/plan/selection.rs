@@ -134,6 +134,11 @@ impl Selection {
         self.images.iter().map(|image| image.master.id.clone())
     }
 
+    /// The names of the images.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.images.iter().map(|image| image.master.name.as_str())
+    }
+
     /// Where in `images` the image of that name is.
     pub(super) fn index_of(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::event::{Event, EventKind, Failure, Mode, RegionResult};
-use crate::model::{RegionName, Status};
+use crate::model::{RegionName, Status, TargetName, WarningCode};
 
 /// What one region came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -105,6 +105,8 @@ pub struct RunSummary {
     pub slowest: Option<SlowestRegion>,
     /// The folder of the region logs, where there are any.
     pub log_folder: Option<PathBuf>,
+    /// Targets for which no image is selected.
+    pub empty_selections: Vec<TargetName>,
     /// What failed outside every region.
     pub errors: Vec<Failure>,
     /// The regions, in run order.
@@ -119,6 +121,7 @@ pub(super) struct SummaryBuilder {
     exit_code: Option<u8>,
     seconds: f64,
     warnings: usize,
+    empty_selections: Vec<TargetName>,
     errors: Vec<Failure>,
     regions: Vec<RegionSummary>,
     places: BTreeMap<RegionName, usize>,
@@ -152,7 +155,12 @@ impl SummaryBuilder {
 
     fn run_event(&mut self, kind: &EventKind) {
         match kind {
-            EventKind::Warning(_) => self.warnings += 1,
+            EventKind::Warning(warning) => {
+                self.warnings += 1;
+                if warning.code == WarningCode::EmptySelection {
+                    self.empty_selections.extend(warning.target.clone());
+                }
+            }
             EventKind::Error(failure) => self.errors.push(failure.clone()),
             EventKind::RunFinished {
                 seconds, exit_code, ..
@@ -215,6 +223,7 @@ impl SummaryBuilder {
                     seconds: region.seconds,
                 }),
             log_folder,
+            empty_selections: self.empty_selections.clone(),
             errors: self.errors.clone(),
             regions: regions.clone(),
         }

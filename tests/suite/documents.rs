@@ -50,8 +50,8 @@ fn helps(fleet: &Fleet) -> Vec<(String, String)> {
         .collect();
     assert!(names.len() >= 6, "{names:?}");
     let of_commands = names.iter().map(|name| {
-        let text = help(&[name, "--help"]);
-        (format!("{name} --help"), text)
+        let words = ["help", name];
+        (words.join(" "), help(&words))
     });
     let of_commands: Vec<_> = of_commands.collect();
     let mut helps = vec![("--help".to_owned(), program)];

@@ -67,15 +67,16 @@ fn a_run_that_fails_keeps_when_the_last_one_succeeded() {
     let words = ["--metrics-file", word.as_str(), "RegionTwo"];
     fleet.glancesync(&words).run().expect(0);
     let success = value(&path, "glancesync_last_success_timestamp_seconds");
+    fleet.take_down("master:RegionThree");
+    let config = fleet.config().master("retries", "0");
     fleet
-        .glancesync(&[&words[..], &["Nowhere"]].concat())
-        .run()
+        .run(&config, &[&words[..], &["RegionThree"]].concat())
         .expect(1);
     assert_eq!(value(&path, "glancesync_last_run_exit_code"), 1);
-    let start = "glancesync_errors{region=\"Nowhere\",code=\"region_unknown\"}";
+    let start = "glancesync_errors{region=\"RegionThree\",code=\"region_unreachable\"}";
     assert_eq!(value(&path, start), 1);
     assert_eq!(
-        value(&path, "glancesync_region_failed{region=\"Nowhere\"}"),
+        value(&path, "glancesync_region_failed{region=\"RegionThree\"}"),
         1
     );
     let kept = value(&path, "glancesync_last_success_timestamp_seconds");

@@ -78,7 +78,7 @@ fn the_image_filter_changes_no_status() {
     );
     let slip = fleet.status(&fleet.config(), &["--image", "A", "RegionTwo"]);
     assert_eq!(slip.status_of("RegionTwo"), [""; 0]);
-    slip.assert_warns("no_image_matches");
+    slip.assert_warns("no_match");
     fleet
         .glancesync(&["--image", "b", "RegionTwo"])
         .run()

@@ -138,36 +138,140 @@ fn the_master_region_is_told_by_its_endpoint_and_skipped() {
 }
 
 #[test]
-fn a_region_that_the_catalogue_lacks_fails_alone() {
+fn a_name_that_nothing_has_ends_every_mode_before_its_first_change() {
     let fleet = with_one_image();
-    for name in ["Nowhere", "Empty", "other:RegionTwo", "regiontwo"] {
-        fleet.region("RegionThree").purge();
-        let outcome = fleet.run(&fleet.config(), &[name, "RegionThree"]).expect(1);
-        let errors = outcome.events_named("error");
-        assert_eq!(
-            (&errors[0]["code"], &errors[0]["region"]),
-            (&"region_unknown".into(), &name.into())
-        );
-        assert!(
-            outcome
-                .results()
-                .contains(&"RegionThree changed".to_owned()),
-            "{outcome}"
-        );
-        assert_eq!(fleet.region("RegionThree").names(), ["a"]);
+    let before = fleet.snapshot();
+    let names = [
+        ("RegionTow", "`RegionTwo`"),
+        ("regiontwo", "`RegionTwo`"),
+        ("Empty", "RegionTwo"),
+        ("other:RegionTwo", "`RegionTwo`"),
+        ("other", "`other:`"),
+        ("nowhere:", "[other]"),
+        ("othr:RegionOne", "`other:RegionOne`"),
+        ("RegionTwo,RegionThree", "`RegionTwo RegionThree`"),
+        ("deom", "the command `demo`"),
+    ];
+    for (name, meant) in names {
+        for words in [&[name, "RegionThree"][..], &["RegionThree", name]] {
+            let outcome = fleet.run(&fleet.config(), words).expect(2);
+            outcome.assert_fails("region_unknown");
+            outcome.assert_says(meant);
+            outcome.assert_changed_nothing();
+        }
+    }
+    for mode in [
+        "--dry-run",
+        "--show-status",
+        "--show-regions",
+        "--make-backup",
+    ] {
+        let words = [mode, "RegionThree", "RegionTow"];
+        let outcome = fleet.run(&fleet.config(), &words).expect(2);
+        outcome.assert_fails("region_unknown");
+    }
+    assert_eq!(fleet.snapshot(), before);
+}
+
+#[test]
+fn a_misspelt_exclusion_spares_every_region() {
+    let fleet = with_one_image();
+    let before = fleet.snapshot();
+    for name in [
+        "RegionTow",
+        "other:RegionTwo",
+        "othr:RegionOne",
+        "nowhere:RegionTwo",
+    ] {
+        let outcome = fleet.run(&fleet.config(), &["--exclude", name]).expect(2);
+        outcome.assert_fails("region_unknown");
+        outcome.assert_says("--exclude");
+        outcome.assert_changed_nothing();
+    }
+    assert_eq!(fleet.snapshot(), before);
+    let words = [
+        "--exclude",
+        "RegionOne",
+        "--exclude",
+        "Alias",
+        "--exclude",
+        "RegionTwo",
+    ];
+    fleet.run(&fleet.config(), &words).expect(0);
+    assert_eq!(fleet.region("RegionTwo").names(), [""; 0]);
+    assert_eq!(fleet.region("RegionThree").names(), ["a"]);
+}
+
+#[test]
+fn all_wrong_names_are_told_at_once() {
+    let fleet = with_one_image();
+    let words = ["RegionTow", "nowhere:", "--exclude", "RegionThee"];
+    let outcome = fleet.run(&fleet.config(), &words).expect(2);
+    for name in ["RegionTow", "nowhere", "RegionThee"] {
+        outcome.assert_says(name);
     }
 }
 
 #[test]
-fn a_target_that_the_configuration_lacks_ends_the_run() {
+fn all_stands_for_every_region_of_every_target() {
     let fleet = with_one_image();
-    let before = fleet.snapshot();
-    for name in ["nowhere:", "nowhere:RegionTwo"] {
-        let outcome = fleet.run(&fleet.config(), &["RegionTwo", name]).expect(2);
-        outcome.assert_says("nowhere");
-        outcome.assert_changed_nothing();
+    let expected = ["RegionThree", "RegionTwo", "other:RegionOne"];
+    assert_order(&fleet, &fleet.config(), &["--all"], &expected);
+    let words = ["--all", "--exclude", "other:"];
+    assert_order(&fleet, &fleet.config(), &words, &ALL_OF_MASTER);
+    fleet
+        .run(&fleet.config(), &["--all", "RegionTwo"])
+        .expect(2);
+}
+
+#[test]
+fn what_answers_to_nothing_in_the_configuration_is_a_warning() {
+    let fleet = with_one_image();
+    let slips = [
+        ("ignore_regions", "RegionTow", "`RegionTwo`"),
+        ("ignore_regions", "nowhere:RegionTwo", "nowhere"),
+        ("metadata_set", "no_such_property", "no_such_property"),
+        (
+            "forcesyncs",
+            "6e240dd4-e304-4599-b7d8-e38e13cef058",
+            "6e240dd4",
+        ),
+    ];
+    for (key, entry, meant) in slips {
+        let config = fleet.config().master(key, entry);
+        for mode in ["--dry-run", "--show-status"] {
+            let outcome = fleet.run(&config, &[mode]).expect(0);
+            outcome.assert_warns("no_match");
+            outcome.assert_says(meant);
+        }
     }
-    assert_eq!(fleet.snapshot(), before);
+    let config = fleet.config().master("ignore_regions", "RegionTwo").set(
+        "main",
+        "preferable_order",
+        "Nowhere",
+    );
+    let outcome = fleet.run(&config, &["--dry-run"]).expect(0);
+    assert!(
+        !outcome.warnings().contains(&"no_match".to_owned()),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_selection_that_picks_nothing_is_told() {
+    let fleet = with_one_image();
+    let config = fleet.config().master("metadata_condition", "False");
+    for mode in ["--parallel", "--dry-run"] {
+        let outcome = fleet.run(&config, &[mode, "RegionTwo"]).expect(0);
+        outcome.assert_warns("empty_selection");
+        assert!(
+            outcome.stdout.contains("No image is selected for [master]"),
+            "{outcome}"
+        );
+    }
+    let words = ["--dry-run", "--format", "json", "RegionTwo"];
+    let json = fleet.run(&config, &words).expect(0).json();
+    assert_eq!(json["summary"]["empty_selections"][0], "master", "{json}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ credential = admin,!!,http://keystone:5000,images
     )
     .overrides(&["main.log_dir", "=x"]);
     insta::assert_snapshot!(fixture.errors(), @r"
-    glancesync.conf:2: [DEFAULT] retries = many: is no whole number; set 0 or more
+    glancesync.conf:2: [DEFAULT] retries = many: is not a whole number; set 0 or more
     glancesync.conf:3: [DEFAULT] only_tenant_images = maybe: is neither true nor false; set `true` or `false`
     glancesync.conf:4: [main] master_region: missing: set it, or $OS_REGION_NAME, to the name of the region whose images are the reference
     glancesync.conf:5: [main] max_children = 0: must be a whole number from 1 up
@@ -67,9 +67,9 @@ credential = admin,!!,http://keystone:5000,images
     glancesync.conf:14: [master] insecure = perhaps: is neither true nor false; set `true` or `false`
     glancesync.conf:15: [master] list_images_timeout = 0: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
     glancesync.conf:17: [master] dontupdate = 9046fd22: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
-    glancesync.conf:18: [master] max_replace = -1: is no whole number; set 0 or more
+    glancesync.conf:18: [master] max_replace = -1: is not a whole number; set 0 or more
     glancesync.conf:19: [master] bwlimit = fast: is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`
-    --config: a word has no `=`; write `section.key=value`, or `key=value` for [DEFAULT]
+    --config: this option takes every word up to the next one, and `main.log_dir` has no `=`: write `section.key=value`; regions and commands go before --config, regions also after `--`
     --config: a section or key before `=` is empty; write `section.key=value`
     ");
 }

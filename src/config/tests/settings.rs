@@ -17,7 +17,7 @@ fn defaults_are_those_of_the_table() {
     let settings = settings("");
     assert_eq!(settings.master_region.to_string(), "Spain");
     assert!(settings.preferable_order.is_empty());
-    assert_eq!(settings.max_children, 1);
+    assert_eq!(settings.max_children, 4);
     assert_eq!(settings.images_dir, Path::new("/var/lib/glance/images"));
     assert_eq!(settings.source, ContentSource::Auto);
     assert_eq!((settings.spool_dir, settings.spool_limit), (None, None));

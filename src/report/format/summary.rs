@@ -19,6 +19,10 @@ pub fn summary_text(out: &mut impl Write, summary: &RunSummary, paint: Paint) ->
     if summary.mode != Mode::Sync && !summary.counts.is_empty() {
         writeln!(out, "Images: {}.", counts_text(&summary.counts))?;
     }
+    for target in &summary.empty_selections {
+        let name = target.to_string();
+        writeln!(out, "No image is selected for [{}].", OneLine(&name))?;
+    }
     if let Some(slowest) = &summary.slowest
         && summary.regions.len() > 1
         && summary.seconds >= 10.0
