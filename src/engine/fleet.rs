@@ -160,9 +160,11 @@ impl Fleet {
             Some(Err(error)) => return Err(StartError::Master(error.clone())),
             None => return Err(StartError::UnknownNames(vec![UnknownName::master()])),
         };
-        let master_endpoints =
+        let mut master_endpoints =
             MasterEndpoints::of(&master_target.session, &settings.master_region.region)
                 .map_err(StartError::Master)?;
+        let sessions = targets.values().flatten().map(|target| &target.session);
+        master_endpoints.resolve(sessions).await;
         Ok(Self {
             master: settings.master_region.clone(),
             master_endpoints,

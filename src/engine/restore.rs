@@ -76,8 +76,12 @@ pub async fn restore(
         tasks.extend(refused);
     }
     run.announce(&tasks);
+    // A master that does not give its list is one that nothing can be put back into.
+    let inventory = run.fleet.inventory().await.unwrap_or_default();
     let work = Restore {
         files,
+        inventory: Arc::new(inventory),
+        is_named: options.is_named,
         apply: options.apply,
         master: run.fleet.master_endpoints.clone(),
         events: events.clone(),

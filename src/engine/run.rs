@@ -76,6 +76,7 @@ pub async fn run(
         selections,
         contents,
         master: run.fleet.master_endpoints.clone(),
+        inventory: Arc::clone(&inventory),
         installation: options.installation,
         events: events.clone(),
         stop: stop.clone(),

@@ -65,9 +65,13 @@ pub async fn survey(settings: &Settings) -> Vec<TargetSurvey> {
     let targets = fleet::log_in(settings, |_| true).await;
     let master = targets.get(&TargetName::master());
     let master_region = &settings.master_region;
-    let master_endpoints = master
+    let mut master_endpoints = master
         .and_then(|target| target.as_ref().ok())
         .and_then(|target| MasterEndpoints::of(&target.session, &master_region.region).ok());
+    if let Some(endpoints) = &mut master_endpoints {
+        let sessions = targets.values().flatten().map(|target| &target.session);
+        endpoints.resolve(sessions).await;
+    }
     let mut surveys = Vec::new();
     for target_settings in &settings.targets {
         surveys.push(match targets.get(&target_settings.name) {

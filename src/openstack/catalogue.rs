@@ -53,6 +53,11 @@ impl Catalogue {
             .find(|e| e.region == region && e.interface == interface)
     }
 
+    /// Where all endpoints lead, less those that are no URLs.
+    pub(super) fn all_endpoints(&self) -> impl Iterator<Item = EndpointUrl> {
+        self.0.iter().filter_map(|e| e.url.parse().ok())
+    }
+
     /// Where the region's endpoints lead, of all interfaces, less those that are no URLs.
     pub fn endpoints(&self, region: &str) -> impl Iterator<Item = EndpointUrl> {
         self.0

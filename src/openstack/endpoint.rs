@@ -1,20 +1,49 @@
-//! Endpoints in one spelling, so that two URLs of one Glance are seen to be one.
+//! Endpoints, and when two URLs of one Glance are seen to be one.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use url::Url;
-
-use super::{OpenStackError, Session};
+use url::{Host, Url};
 
 /// Where a Glance is, without the version of its API.
 ///
-/// Scheme and host are in lower case, a default port, a trailing dot of the host, slashes that
-/// stand for nothing, and a version at the end of the path (`/v2`) are taken off. So equal values
-/// lead to the same service.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EndpointUrl(Url);
+/// Requests go to the URL with scheme and host in lower case, without a default port, a trailing dot of
+/// the host, empty segments, and a version at the end of the path (`/v2`). Equal are those that lead to
+/// the same service, however they are spelled.
+#[derive(Debug, Clone)]
+pub struct EndpointUrl {
+    url: Url,
+    location: Location,
+}
+
+impl PartialEq for EndpointUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.location == other.location
+    }
+}
+
+impl Eq for EndpointUrl {}
+
+impl PartialOrd for EndpointUrl {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for EndpointUrl {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.location.cmp(&other.location)
+    }
+}
+
+impl Hash for EndpointUrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.location.hash(state);
+    }
+}
 
 /// The text is no endpoint of a service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +62,7 @@ pub enum EndpointUrlError {
 impl EndpointUrl {
     /// The URL of a resource of the Image API v2: `v2(&["images", id])` gives `…/v2/images/<id>`.
     pub fn v2(&self, segments: &[&str]) -> Url {
-        let mut url = self.0.clone();
+        let mut url = self.url.clone();
         // Only a URL that cannot be a base has no segments, and those have no host either.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push("v2").extend(segments);
@@ -43,7 +72,7 @@ impl EndpointUrl {
 
     /// The URL of the list of API versions, which tells no more to one who may than to anybody.
     pub fn versions(&self) -> Url {
-        let mut url = self.0.clone();
+        let mut url = self.url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push("versions");
         }
@@ -52,7 +81,12 @@ impl EndpointUrl {
 
     /// The URL without version; its path ends in no slash, unless it is the root.
     pub fn base(&self) -> &Url {
-        &self.0
+        &self.url
+    }
+
+    /// What it leads to.
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 }
 
@@ -89,48 +123,87 @@ impl FromStr for EndpointUrl {
         }
         let path = segments.join("/");
         url.set_path(&path);
-        Ok(Self(url))
+        let location = Location::of(&url).ok_or(EndpointUrlError::Host)?;
+        Ok(Self { url, location })
     }
 }
 
 impl fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0.as_str())
+        f.pad(self.url.as_str())
     }
 }
 
-/// Every endpoint that leads to the master region's Glance: what is never written to.
-#[derive(Debug, Clone)]
-pub struct MasterEndpoints(BTreeSet<EndpointUrl>);
+/// What an endpoint leads to, however it is spelled: the same host by name or address, the same port,
+/// the same path once it is decoded and less the versions at its end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Location {
+    pub(super) host: HostKey,
+    pub(super) port: u16,
+    pub(super) path: Vec<String>,
+}
 
-impl MasterEndpoints {
-    /// The endpoints of the region of that bare name in the catalogue of the target `master`, of
-    /// all interfaces.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenStackError::RegionUnknown`] where the catalogue has none: without an endpoint nothing
-    /// could be told to be the master.
-    pub fn of(session: &Session, region: &str) -> Result<Self, OpenStackError> {
-        let endpoints: BTreeSet<_> = session.catalogue().endpoints(region).collect();
-        if endpoints.is_empty() {
-            return Err(session.region_unknown(region, None));
+/// A host as an endpoint names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum HostKey {
+    /// By its name, in lower case.
+    Name(String),
+    /// By its address; of IPv4 within IPv6 the former, and of the unspecified one, which leads to
+    /// this machine, the loopback.
+    Address(IpAddr),
+}
+
+impl From<IpAddr> for HostKey {
+    fn from(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            address => address,
+        })
+    }
+}
+
+impl Location {
+    fn of(url: &Url) -> Option<Self> {
+        let host = match url.host()? {
+            Host::Domain(name) => HostKey::Name(name.trim_end_matches('.').to_ascii_lowercase()),
+            Host::Ipv4(address) => IpAddr::from(address).into(),
+            Host::Ipv6(address) => IpAddr::from(address).into(),
+        };
+        let mut path: Vec<String> = Vec::new();
+        for segment in decoded(url.path()).split('/') {
+            match segment {
+                "" | "." => {}
+                ".." => drop(path.pop()),
+                segment => path.push(segment.to_owned()),
+            }
         }
-        Ok(Self(endpoints))
+        while path.last().is_some_and(|last| is_version(last)) {
+            path.pop();
+        }
+        Some(Self {
+            host,
+            port: url.port_or_known_default()?,
+            path,
+        })
     }
+}
 
-    /// True where one of the region's endpoints, of whatever interface, is one of the master's.
-    pub fn lead_to(&self, session: &Session, region: &str) -> bool {
-        session
-            .catalogue()
-            .endpoints(region)
-            .any(|endpoint| self.contains(&endpoint))
+/// The path as the server sees it.
+fn decoded(path: &str) -> String {
+    let hex = |digit: Option<&u8>| char::from(*digit?).to_digit(16);
+    let bytes = path.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let code = (*byte == b'%')
+            .then(|| Some(hex(bytes.get(at + 1))? * 16 + hex(bytes.get(at + 2))?))
+            .flatten()
+            .and_then(|code| u8::try_from(code).ok());
+        decoded.push(code.unwrap_or(*byte));
+        at += if code.is_some() { 3 } else { 1 };
     }
-
-    /// True for an endpoint of the master.
-    pub fn contains(&self, endpoint: &EndpointUrl) -> bool {
-        self.0.contains(endpoint)
-    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]
@@ -155,6 +228,15 @@ mod tests {
             ("http://user:pw@g/", "http://g/"),
             ("http://127.1:9292", "http://127.0.0.1:9292"),
             (" http://g:9292 ", "http://g:9292"),
+            ("http://g:9292/v2/v2", "http://g:9292"),
+            ("http://g:9292/%41/%62/v2", "http://g:9292/A/b"),
+            ("http://g:9292/a/./x/../b/%2e%2e/%76%32", "http://g:9292/a"),
+            ("http://g:9292/a%2Fb", "http://g:9292//a//b/"),
+            ("http://[::ffff:10.0.0.1]:9292", "http://10.0.0.1:9292"),
+            ("http://[::ffff:a00:1]:9292", "http://0xa.1:9292"),
+            ("http://0.0.0.0:9292", "http://127.0.0.1:9292"),
+            ("http://[::]:9292", "http://[0::1]:9292"),
+            ("https://g:80", "http://g"),
         ] {
             assert_eq!(endpoint(one), endpoint(other));
         }
@@ -163,6 +245,8 @@ mod tests {
             ("http://g:9292", "http://g:9293"),
             ("http://g/a", "http://g/b"),
             ("http://g/vault", "http://g"),
+            ("http://g/a", "http://g/A"),
+            ("http://127.0.0.1/a%", "http://127.0.0.1/a"),
         ] {
             assert_ne!(endpoint(one), endpoint(other));
         }

@@ -8,6 +8,7 @@
 //! Everything here is safe to share between threads; connections belong to the runtime that made
 //! them, so [`HttpClient`] keeps one pool for each.
 
+mod addresses;
 mod catalogue;
 mod cause;
 mod client;
@@ -18,6 +19,7 @@ mod error;
 mod exchange;
 mod keystone;
 mod listing;
+mod master_endpoints;
 mod message;
 mod page;
 mod patch;
@@ -37,9 +39,10 @@ pub use catalogue::{Catalogue, ImageEndpoint};
 pub use cause::{CauseKind, TransportCause};
 pub use client::{HttpClient, HttpClients, TlsOptions};
 pub use download::Download;
-pub use endpoint::{EndpointUrl, EndpointUrlError, MasterEndpoints};
+pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use error::{CallRecord, OpenStackError, Operation, ServerAnswer};
 pub use listing::Listing;
+pub use master_endpoints::MasterEndpoints;
 pub use patch::PatchOp;
 pub use reader::GlanceReader;
 pub use retry::{Notes, RetryPolicy};

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::tags;
 use crate::model::{Image, ImageId, ImageStatus, Warning, WarningCode};
 
@@ -20,8 +22,24 @@ pub struct MasterInventory {
     /// What to say while it is built.
     pub warnings: Vec<Warning>,
     by_id: HashMap<ImageId, usize>,
-    /// The names of all images that the master listed, for messages about those that do not count.
-    names: HashMap<ImageId, String>,
+    /// All images that the master listed, whether they count or not.
+    listed: HashMap<ImageId, Listed>,
+}
+
+/// What is kept of every image that the master listed.
+#[derive(Debug, Clone)]
+struct Listed {
+    name: String,
+    created_at: Option<DateTime<Utc>>,
+}
+
+impl Listed {
+    fn of(image: &Image) -> Self {
+        Self {
+            name: image.name.clone(),
+            created_at: image.created_at,
+        }
+    }
 }
 
 impl MasterInventory {
@@ -29,9 +47,9 @@ impl MasterInventory {
     pub fn build(region: &str, listed: Vec<Image>, project_id: &str) -> Self {
         let mut inventory = Self {
             region: region.to_owned(),
-            names: listed
+            listed: listed
                 .iter()
-                .map(|image| (image.id.clone(), image.name.clone()))
+                .map(|image| (image.id.clone(), Listed::of(image)))
                 .collect(),
             ..Self::default()
         };
@@ -85,10 +103,10 @@ impl MasterInventory {
     pub fn meant_by(&self, ids: &BTreeSet<ImageId>) -> BTreeSet<ImageId> {
         let mut meant = BTreeSet::new();
         for id in ids {
-            if self.names.contains_key(id) {
+            if self.listed.contains_key(id) {
                 meant.insert(id.clone());
             } else {
-                let listed = self.names.keys();
+                let listed = self.listed.keys();
                 meant.extend(listed.filter(|other| other.is_same_uuid(id)).cloned());
             }
         }
@@ -98,10 +116,24 @@ impl MasterInventory {
     /// The name under which the master lists an image, whether it counts or not; none where the
     /// image is unknown or nameless.
     pub fn listed_name(&self, id: &ImageId) -> Option<&str> {
-        self.names
+        self.listed
             .get(id)
-            .map(String::as_str)
+            .map(|listed| listed.name.as_str())
             .filter(|name| !name.is_empty())
+    }
+
+    /// The first of these images of a region that is one of the master's: its id and the time of its
+    /// creation are the same. Such a region is the master, however it was reached.
+    pub fn find_own<'a>(
+        &self,
+        images: impl IntoIterator<Item = (&'a ImageId, Option<DateTime<Utc>>)>,
+    ) -> Option<&'a ImageId> {
+        let is_own = |id: &ImageId, created_at: Option<DateTime<Utc>>| {
+            let listed = self.listed.get(id);
+            created_at.is_some() && listed.is_some_and(|own| own.created_at == created_at)
+        };
+        let mut images = images.into_iter();
+        images.find_map(|(id, created_at)| is_own(id, created_at).then_some(id))
     }
 }
 
@@ -129,6 +161,8 @@ fn duplicate(name: &str, times: usize) -> Warning {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeZone as _;
+
     use super::*;
     use crate::model::ContentHash;
     use crate::plan::fixture::{PROJECT, image};
@@ -152,6 +186,28 @@ mod tests {
         let inventory = MasterInventory::build("Spain", listed, PROJECT);
         assert_eq!(names(&inventory), ["without owner", "good"]);
         assert!(inventory.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_region_with_an_image_of_the_masters_is_the_master() {
+        let at = |hour: u32| Some(Utc.with_ymd_and_hms(2026, 1, 2, hour, 0, 0).unwrap());
+        let of = |id: &str, created_at| Image {
+            created_at,
+            ..image("a").id(id).status("queued").build()
+        };
+        let inventory =
+            MasterInventory::build("Spain", vec![of("x", at(3)), of("y", None)], PROJECT);
+        let find = |image: &Image| inventory.find_own([(&image.id, image.created_at)]).cloned();
+        assert_eq!(find(&of("x", at(3))), Some(ImageId::new("x")));
+        for other in [
+            of("x", at(4)),
+            of("x", None),
+            of("X", at(3)),
+            of("y", None),
+            of("z", at(3)),
+        ] {
+            assert_eq!(find(&other), None, "{other:?}");
+        }
     }
 
     #[test]

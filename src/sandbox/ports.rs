@@ -69,9 +69,13 @@ pub(super) fn endpoints(
                     target == name || target.split_once(':') == Some((keystone, name))
                 })
                 .ok_or_else(|| SandboxError::UnknownRegion(target.to_owned()))?;
+            let url = match &region.endpoint {
+                Some(url) => url.replace("{port}", &port.to_string()),
+                None => format!("http://127.0.0.1:{port}{}", region.endpoint_suffix),
+            };
             Ok(Endpoint {
                 region: region.name.clone(),
-                url: format!("http://127.0.0.1:{port}{}", region.endpoint_suffix),
+                url,
             })
         })
         .collect()

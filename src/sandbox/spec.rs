@@ -197,6 +197,8 @@ pub struct RegionSpec {
     pub same_as: Option<String>,
     /// What is appended to the endpoint URL in the catalogue: `/`, `/v2` …
     pub endpoint_suffix: String,
+    /// The URL in the catalogue, instead of the usual one; `{port}` stands for the region's port.
+    pub endpoint: Option<String>,
     /// What may be stored.
     pub limits: StoreLimits,
     /// Whether and how content is kept.
@@ -235,6 +237,7 @@ impl Default for RegionSpec {
             port: 0,
             same_as: None,
             endpoint_suffix: String::new(),
+            endpoint: None,
             limits: StoreLimits::default(),
             content: ContentMode::default(),
             hashes: HashSpec::default(),

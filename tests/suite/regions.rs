@@ -1,5 +1,13 @@
 //! Which regions a run works on, and in which order.
 
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use glancesync::sandbox::RegionSpec;
+
 use crate::common::{Config, Fleet, NewImage, Outcome, Program};
 
 /// The expansion of `master:` where nothing else is said.
@@ -135,6 +143,125 @@ fn the_master_region_is_told_by_its_endpoint_and_skipped() {
         assert_eq!(outcome.results().len(), 1, "{outcome}");
         assert!(outcome.changes("master:RegionOne").is_empty(), "{outcome}");
     }
+}
+
+/// An embedded fleet with another region in the catalogue of `master`, whose endpoint is that URL.
+fn with_alias(endpoint: &str) -> Fleet {
+    let fleet = Fleet::embedded(|spec| {
+        spec.keystones[0].regions.push(RegionSpec {
+            same_as: Some("master:RegionOne".to_owned()),
+            endpoint: Some(endpoint.to_owned()),
+            ..RegionSpec::new("Elsewhere")
+        });
+    });
+    // Any run that took it for another region would replace this image.
+    fleet.master().create(NewImage::new("a", "abc").private());
+    fleet.master().create(NewImage::new("b", "abc"));
+    fleet
+}
+
+#[test]
+fn the_master_region_is_known_by_every_spelling_of_its_endpoint() {
+    for endpoint in [
+        "http://localhost:{port}",
+        "http://LOCALHOST.:{port}//v2",
+        "http://[::ffff:127.0.0.1]:{port}/v2/v2",
+        "http://127.1:{port}/%76%32/",
+        "http://0.0.0.0:{port}/./",
+    ] {
+        let fleet = with_alias(endpoint);
+        let outcome = fleet.run(&fleet.config(), &["Elsewhere"]).expect(0);
+        assert_eq!(outcome.warnings(), ["master_region_skipped"], "{outcome}");
+        assert!(outcome.results().is_empty(), "{outcome}");
+        let outcome = fleet.run(&fleet.config(), &[]).expect(0);
+        assert!(outcome.changes("master:RegionOne").is_empty(), "{outcome}");
+    }
+}
+
+/// Listens for connections to hand on, to an address that is told later.
+fn forwarder() -> (SocketAddr, Sender<SocketAddr>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let to: SocketAddr = receiver.recv().unwrap();
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(to).unwrap());
+            let ways = [
+                (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                (server, client),
+            ];
+            for (mut from, mut to) in ways {
+                thread::spawn(move || {
+                    let _ = io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+    (address, sender)
+}
+
+/// A fleet where the catalogue has the master a second time, as `Elsewhere`, by an address that tells
+/// nothing.
+fn with_forwarder() -> Fleet {
+    let (address, sender) = forwarder();
+    let fleet = with_alias(&format!("http://{address}/"));
+    let port = fleet.master().facts.url.rsplit_once(':').unwrap().1;
+    let port = port.trim_end_matches('/').parse().unwrap();
+    let glance = SocketAddr::from(([127, 0, 0, 1], port));
+    sender.send(glance).unwrap();
+    fleet
+}
+
+#[test]
+fn the_master_region_is_known_by_what_it_holds() {
+    let fleet = with_forwarder();
+    let config = fleet.config().master("rename", "any");
+    for words in [
+        &["Elsewhere"][..],
+        &["--dry-run", "Elsewhere"],
+        &["--show-status", "Elsewhere"],
+        &["Elsewhere", "RegionTwo", "--parallel"],
+    ] {
+        let outcome = fleet.run(&config, words).expect(0);
+        assert!(
+            outcome
+                .warnings()
+                .contains(&"master_region_skipped".to_owned()),
+            "{outcome}"
+        );
+        assert!(
+            outcome
+                .actions("action_finished")
+                .iter()
+                .all(|it| !it.contains("Elsewhere"))
+        );
+        assert!(outcome.changes("master:RegionOne").is_empty(), "{outcome}");
+    }
+    assert_eq!(fleet.region("RegionTwo").names(), ["b"]);
+}
+
+#[test]
+fn nothing_is_put_back_into_a_region_with_the_masters_images() {
+    let fleet = with_forwarder();
+    let backup = ["--make-backup", "--format", "json", "RegionTwo"];
+    let document = fleet.glancesync(&backup).run().expect(0).json();
+    let folder = PathBuf::from(document["folder"].as_str().unwrap());
+    std::fs::rename(folder.join("RegionOne.json"), folder.join("Elsewhere.json")).unwrap();
+    let image = fleet.master().the("b");
+    let id = image["id"].as_str().unwrap();
+    fleet.master().set(id, &[("nid", "2".into())]);
+    let restore = |words: &[&str]| {
+        let program = Program::with(&fleet, &fleet.config()).events();
+        let command = ["restore", folder.to_str().unwrap()];
+        program.args([&command, words].concat()).run()
+    };
+    let outcome = restore(&["Elsewhere", "--apply"]).expect(1);
+    outcome.assert_fails("master_refused");
+    let outcome = restore(&["--apply"]).expect(0);
+    assert_eq!(outcome.warnings(), ["master_region_skipped"]);
+    assert_eq!(fleet.master().the("b")["nid"], "2");
 }
 
 #[test]

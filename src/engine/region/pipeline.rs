@@ -12,11 +12,15 @@ use super::state::RegionState;
 use super::task::{RegionJob, RegionTask, failure_of, interrupted, unknown_region};
 use crate::engine::outcome::RegionOutcome;
 use crate::engine::shutdown::StopSignal;
-use crate::model::{ErrorCode, Image, RegionName, Status, TargetName, Warning};
+use crate::model::{
+    ErrorCode, Image, ImageId, RegionName, Status, TargetName, Warning, WarningCode,
+};
 use crate::openstack::{
     GlanceReader, GlanceWriter, Listing, MasterEndpoints, Notes, OpenStackError,
 };
-use crate::plan::{self, ImageFilter, Plan, PlannedFailure, RegionImages, Selection};
+use crate::plan::{
+    self, ImageFilter, MasterInventory, Plan, PlannedFailure, RegionImages, Selection,
+};
 use crate::report::Events;
 use crate::report::event::{EventKind, Failure, Mode, RegionResult};
 use crate::transfer::{Contents, Demand, Pace, UploadLimits};
@@ -36,6 +40,8 @@ pub(crate) struct RunContext {
     pub contents: Contents,
     /// Every endpoint that leads to the master.
     pub master: MasterEndpoints,
+    /// The master's images.
+    pub inventory: Arc<MasterInventory>,
     /// Whose images those on their way are.
     pub installation: String,
     /// Where everything is reported.
@@ -117,7 +123,9 @@ impl RegionRun<'_> {
             self.fail(interrupted(self.region, "before its images were listed"));
             return Ok(());
         };
-        let mut plan = decided?;
+        let Some(mut plan) = decided? else {
+            return Ok(());
+        };
         if self.context.mode != Mode::Status {
             self.look_for_content(&mut plan).await;
         }
@@ -154,16 +162,22 @@ impl RegionRun<'_> {
         }
     }
 
+    /// The plan; none where the region turns out to be the master.
     async fn decide(
         &self,
         job: &RegionJob,
         selection: &Selection,
         reader: &GlanceReader,
-    ) -> Result<Plan, OpenStackError> {
+    ) -> Result<Option<Plan>, OpenStackError> {
         let rules = &job.target.settings.rules;
         let project_id = job.target.session.project_id();
         self.context.events.note(self.region, "lists its images");
         let (listed, now) = reader.list_dated(&Listing::Visible).await?;
+        let ids = listed.iter().map(|image| (&image.id, image.created_at));
+        if let Some(image) = self.context.inventory.find_own(ids) {
+            self.warn(master_by_image(self.region, image));
+            return Ok(None);
+        }
         let hidden: Vec<Image>;
         let mut images = RegionImages {
             region: self.region,
@@ -179,7 +193,7 @@ impl RegionRun<'_> {
         }
         let mut plan = plan::build(selection, rules, &images);
         self.context.filter.apply(&mut plan, selection);
-        Ok(plan)
+        Ok(Some(plan))
     }
 
     async fn execute(&mut self, job: &RegionJob, plan: &Plan) -> Result<(), OpenStackError> {
@@ -258,6 +272,14 @@ impl RegionRun<'_> {
             restore: None,
         }
     }
+}
+
+/// Says that a region has an image of the master's, and is left alone.
+pub(super) fn master_by_image(region: &RegionName, image: &ImageId) -> Warning {
+    let message = format!(
+        "{region} has the master's own image {image}, created at the same time: it is the master region by another way, and is skipped"
+    );
+    Warning::new(WarningCode::MasterRegionSkipped, message).image_id(image)
 }
 
 pub(super) fn failure_of_image(failure: &PlannedFailure) -> Failure {

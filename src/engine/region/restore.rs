@@ -4,18 +4,21 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 use super::actor::RegionWork;
+use super::pipeline::master_by_image;
 use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
 use crate::engine::outcome::{RegionOutcome, RegionRestore};
 use crate::engine::shutdown::StopSignal;
-use crate::model::{ActionKind, ErrorCode, RegionName, remove_url_users};
+use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, remove_url_users};
 use crate::openstack::{GlanceWriter, Listing, MasterEndpoints, OpenStackError, PatchOp};
-use crate::plan::{Attributes, ImageRestore, RestorePlan, is_attribute};
+use crate::plan::{Attributes, ImageRestore, MasterInventory, RestorePlan, is_attribute};
 use crate::report::Events;
 use crate::report::event::{ActionFacts, EventKind, Failure, RegionResult};
 use crate::state;
@@ -28,10 +31,14 @@ const NOT_DONE: &str = "before everything was put back";
 pub(crate) struct Restore {
     /// The backup of each region.
     pub files: BTreeMap<RegionName, PathBuf>,
+    /// The region was named, so that it is an error where it must not be written to.
+    pub is_named: bool,
     /// Whether anything is written; otherwise it is only compared.
     pub apply: bool,
     /// Every endpoint that leads to the master.
     pub master: MasterEndpoints,
+    /// The master's images; none where it does not list them.
+    pub inventory: Arc<MasterInventory>,
     /// Where everything is reported.
     pub events: Events,
     /// Whether the run is to stop.
@@ -54,7 +61,8 @@ async fn run(RegionTask { region, job }: RegionTask, context: Restore) -> Region
         Err(failure) => Err(failure),
     };
     let (restore, is_failed) = match compared {
-        Ok((job, plan)) => {
+        Ok((_, None)) => (None, false),
+        Ok((job, Some(plan))) => {
             let mut done = RegionRestore::new(plan);
             let is_right = context.carry_out(&job, &mut done).await;
             (Some(done), !is_right)
@@ -91,7 +99,12 @@ async fn run(RegionTask { region, job }: RegionTask, context: Restore) -> Region
 }
 
 impl Restore {
-    async fn compare(&self, region: &RegionName, job: &RegionJob) -> Result<RestorePlan, Failure> {
+    /// What differs; none where the region turns out to be the master and was not named.
+    async fn compare(
+        &self,
+        region: &RegionName,
+        job: &RegionJob,
+    ) -> Result<Option<RestorePlan>, Failure> {
         let saved = self.read(region).await?;
         self.events.note(region, "lists its images");
         let reader = job
@@ -102,17 +115,47 @@ impl Restore {
             listed = reader.list_raw(&Listing::All) => listed.map_err(|error| failure_of(&error))?,
             () = self.stop.now() => return Err(interrupted(region, NOT_DONE)),
         };
+        if self.is_master(region, &listed)? {
+            return Ok(None);
+        }
         // A backup has no user names and passwords in its URLs: what differs in them alone is as it
         // was, and none is shown.
         listed.iter_mut().for_each(remove_url_users);
         let present: Vec<Attributes> = listed.into_iter().filter_map(into_object).collect();
-        Ok(RestorePlan::compare(
+        Ok(Some(RestorePlan::compare(
             region,
             &saved,
             &present,
             job.target.session.project_id(),
             job.target.settings.rules.only_tenant_images,
-        ))
+        )))
+    }
+
+    /// Tells a region that has an image of the master's: an error where it was named.
+    fn is_master(&self, region: &RegionName, listed: &[Value]) -> Result<bool, Failure> {
+        let images: Vec<(ImageId, Option<DateTime<Utc>>)> = listed
+            .iter()
+            .filter_map(|image| {
+                // Some releases leave the time zone out; it is always UTC.
+                let time = image["created_at"].as_str()?;
+                let created_at = time.parse().or_else(|_| format!("{time}Z").parse());
+                Some((image["id"].as_str()?.parse().ok()?, created_at.ok()))
+            })
+            .collect();
+        let ids = images.iter().map(|(id, created_at)| (id, *created_at));
+        let Some(image) = self.inventory.find_own(ids) else {
+            return Ok(false);
+        };
+        if !self.is_named {
+            let warning = master_by_image(region, image);
+            self.events.warning(Some(region), warning);
+            return Ok(true);
+        }
+        let code = ErrorCode::MasterRefused;
+        let message = format!(
+            "{region}: it has the master's own image {image}, created at the same time, so it is the master region, which is never written to"
+        );
+        Err(failure(code, message, code.hint()))
     }
 
     async fn read(&self, region: &RegionName) -> Result<Vec<Attributes>, Failure> {
