@@ -44,6 +44,9 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
             metrics.check().map_err(CliError::Usage)?;
         }
         let format = args.output_format().map_err(CliError::Usage)?;
+        if args.parallel {
+            session.say_how_many_at_once();
+        }
         let scope = scope(args, embedded);
         if args.show_regions {
             return regions::print(scope, session, format).await;

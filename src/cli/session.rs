@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::args::{ConfigArgs, MessageArgs};
 use super::output::{self, OutputError};
@@ -11,6 +12,7 @@ use crate::config::{ConfigErrors, Settings, Sources};
 use crate::engine::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal,
 };
+use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
 use crate::model::{ContentSource, ErrorCode};
 use crate::report::event::Failure;
 use crate::report::{
@@ -18,6 +20,9 @@ use crate::report::{
     init_tracing,
 };
 use crate::state::{FolderError, LockError};
+
+/// So long the configuration may be read without a word.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A mode at work.
 pub(super) struct Session {
@@ -52,6 +57,9 @@ pub(super) enum CliError {
     /// The reporter is gone, and with it what a run came to.
     #[error(transparent)]
     Reporter(#[from] ReporterLost),
+    /// There is no room for a run.
+    #[error(transparent)]
+    TooFewFiles(#[from] TooFewFiles),
     /// Something of this machine, before anything was begun.
     #[error("{0}")]
     Machine(String),
@@ -88,6 +96,10 @@ impl CliError {
             }
             Self::Output(_) => {
                 let code = ErrorCode::OutputUnwritable;
+                vec![failure(code, self.to_string(), code.hint())]
+            }
+            Self::TooFewFiles(_) => {
+                let code = ErrorCode::LimitTooLow;
                 vec![failure(code, self.to_string(), code.hint())]
             }
             Self::Reporter(_) => {
@@ -128,11 +140,20 @@ where
     // Fails only where tracing is set up already, by whoever embeds this.
     let _ = init_tracing(&terminal);
     report_panics();
+    if let Err(error) = raise_file_limit() {
+        let error = CliError::from(error);
+        return end_with(&terminal, &error.failures(), error.exit_code());
+    }
     let system = actix::System::new();
     let code = system.block_on(async {
         let signals = Signals::listen(terminal.clone())
             .map_err(|error| CliError::Machine(format!("signals cannot be taken: {error}")));
-        let loaded = signals.and_then(|signals| Ok((signals, Settings::load(sources)?)));
+        let loaded = match signals {
+            Ok(signals) => load(sources, &terminal)
+                .await
+                .map(|settings| (signals, settings)),
+            Err(error) => Err(error),
+        };
         let result = match loaded {
             Ok((signals, settings)) => {
                 let reporter = Reporter::start(ReportOptions {
@@ -155,6 +176,24 @@ where
     });
     terminal.clear();
     code
+}
+
+/// Reads the configuration, which may come out of a pipe: signals are heard meanwhile, and a person is
+/// told what is waited for.
+async fn load(sources: &Sources, terminal: &Terminal) -> Result<Settings, CliError> {
+    let wanted = sources.clone();
+    let mut loading = tokio::task::spawn_blocking(move || Settings::load(&wanted));
+    let loaded = tokio::select! {
+        loaded = &mut loading => loaded,
+        () = tokio::time::sleep(SILENCE) => {
+            let file = sources.config_file.as_ref();
+            let file = file.map_or_else(String::new, |file| format!(" ({})", file.display()));
+            terminal.say(&format!("still waiting for the configuration{file}"));
+            loading.await
+        }
+    };
+    let lost = |error: tokio::task::JoinError| CliError::Machine(error.to_string());
+    Ok(loaded.map_err(lost)??)
 }
 
 /// Says why the program ends, where it was asked to be said too, and gives the exit code.
@@ -229,6 +268,17 @@ impl Session {
             )));
         }
         Ok(())
+    }
+
+    /// Says so where the system has room for fewer regions at once than are wanted.
+    pub(super) fn say_how_many_at_once(&self) {
+        let (wanted, possible) = (self.settings.max_children, regions_at_once());
+        if wanted > possible {
+            self.terminal.say(&format!(
+                "at most {possible} regions at once, and not {wanted}: this process may have only {} files open (`ulimit -n`)",
+                file_limit()
+            ));
+        }
     }
 
     fn warn(&self) {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
+use rustix::process::Signal;
+use tokio::signal::unix::{Signal as UnixSignal, SignalKind, signal};
 
 use super::output;
 use crate::engine::{EXIT_INTERRUPTED, Stop, StopSignal, Stopper};
+use crate::host;
 use crate::model::ErrorCode;
 use crate::report::event::Failure;
 use crate::report::{OneLine, Terminal};
@@ -23,11 +25,19 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Takes signals from now on. SIGINT and SIGTERM end the process at once, with the exit code of
-    /// an interrupt, until somebody asks for an orderly stop; SIGHUP is no reason to stop half way.
+    /// an interrupt, until somebody asks for an orderly stop. So does SIGHUP, of a terminal that closes,
+    /// unless it was ignored from the start (`nohup`). A file that grows beyond `ulimit -f` is an error
+    /// of whoever writes it, and no end of the process.
     pub(super) fn listen(terminal: Terminal) -> std::io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+        let mut hangup = if host::is_ignored(Signal::HUP) {
+            None
+        } else {
+            Some(signal(SignalKind::hangup())?)
+        };
+        // What was registered once is never the end of the process again.
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         let (stopper, stop) = Stopper::new();
         let is_orderly = Arc::new(AtomicBool::new(false));
         let is_asked = Arc::clone(&is_orderly);
@@ -36,7 +46,7 @@ impl Signals {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
-                    _ = hangup.recv() => continue,
+                    () = heard(&mut hangup) => {}
                 }
                 let reached = if is_asked.load(Ordering::Relaxed) {
                     stopper.step()
@@ -61,6 +71,16 @@ impl Signals {
     pub(super) fn orderly(&self) -> StopSignal {
         self.is_orderly.store(true, Ordering::Relaxed);
         self.stop.clone()
+    }
+}
+
+/// Waits for a signal; for ever where it is not listened to.
+async fn heard(signal: &mut Option<UnixSignal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

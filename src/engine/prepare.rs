@@ -15,6 +15,7 @@ use super::outcome::{EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, RegionOutcome, RunO
 use super::region::{RegionTask, RegionWork, failure_of, unknown_region};
 use super::shutdown::StopSignal;
 use crate::config::{Settings, TargetSettings};
+use crate::host::regions_at_once;
 use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode};
 use crate::report::Events;
 use crate::report::event::{EventKind, Mode};
@@ -161,7 +162,7 @@ impl<'a> Prepared<'a> {
             mode,
             parallel: scope.parallel,
             max_children: if scope.parallel {
-                settings.max_children
+                settings.max_children.min(regions_at_once())
             } else {
                 1
             },

@@ -2,9 +2,15 @@
 //! than a file, and limits on what a process may have. Knows nothing of images or regions.
 
 mod file;
+mod limits;
+mod signal;
 
 pub(crate) use file::open;
 pub use file::{
     FILE_BYTES_MAX, Links, Patience, append_regular, check_replaceable, open_regular, read_input,
     read_regular,
 };
+pub use limits::{
+    TooFewFiles, describe, file_limit, keeps_connections, raise_file_limit, regions_at_once,
+};
+pub use signal::is_ignored;

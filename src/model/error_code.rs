@@ -66,6 +66,8 @@ pub enum ErrorCode {
     RunLocked,
     /// Standard output takes no more.
     OutputUnwritable,
+    /// The system gives this process too little to begin a run.
+    LimitTooLow,
     /// The run was interrupted.
     Interrupted,
     /// A fault of this program.
@@ -74,7 +76,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::AuthFailed,
         Self::KeystoneUnreachable,
         Self::KeystoneFailed,
@@ -104,6 +106,7 @@ impl ErrorCode {
         Self::ConfigInvalid,
         Self::RunLocked,
         Self::OutputUnwritable,
+        Self::LimitTooLow,
         Self::Interrupted,
         Self::Internal,
     ];
@@ -188,6 +191,9 @@ impl ErrorCode {
             }
             Self::OutputUnwritable => {
                 "What it was to hold is lost, and whatever else this run did stays done. Make room where standard output goes to; `glancesync logs` tells of a run with logs."
+            }
+            Self::LimitTooLow => {
+                "Raise the limit where this is started: `ulimit -n 1024` in a shell, LimitNOFILE= in a systemd unit. Nothing was changed."
             }
             Self::Interrupted => "Run again: what was done stays, and the rest is taken up.",
             Self::Internal => "This is a fault of glancesync: please report it with this message.",

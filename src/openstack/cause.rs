@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use crate::host::describe;
+
 /// What kind of trouble there was on the way to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CauseKind {
@@ -52,7 +54,7 @@ impl TransportCause {
 
     /// A connection could not be made.
     pub(super) fn of_connect(error: &io::Error) -> Self {
-        Self::connecting(Some(error.kind()), &error.to_string())
+        Self::connecting(Some(error.kind()), &describe(error))
     }
 
     /// A connection could not be made before the limit.
@@ -134,9 +136,12 @@ fn io_kind(first: Option<&(dyn Error + 'static)>) -> Option<io::ErrorKind> {
 
 /// The last of the causes: the others only say that something below them failed.
 fn innermost(error: &(dyn Error + 'static)) -> String {
-    chain(Some(error))
-        .last()
-        .map_or_else(String::new, ToString::to_string)
+    let last = chain(Some(error)).last();
+    last.map_or_else(String::new, |cause| {
+        cause
+            .downcast_ref()
+            .map_or_else(|| cause.to_string(), describe)
+    })
 }
 
 fn unknown_host(words: &str) -> String {

@@ -12,7 +12,7 @@ use tokio::runtime;
 use url::{Host, Url};
 
 use super::OpenStackError;
-use crate::host::{FILE_BYTES_MAX, Links, read_regular};
+use crate::host::{FILE_BYTES_MAX, Links, keeps_connections, read_regular};
 
 pub(super) const USER_AGENT: &str = concat!("glancesync/", env!("CARGO_PKG_VERSION"));
 
@@ -157,6 +157,9 @@ impl HttpClient {
             // before the limit on stalls that the operator chose.
             .tcp_user_timeout(None)
             .tls_danger_accept_invalid_certs(self.0.insecure);
+        if !keeps_connections() {
+            builder = builder.pool_max_idle_per_host(0);
+        }
         if route != Route::Network {
             builder = builder.no_proxy();
         }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use super::Content;
-use crate::host::{Links, open_regular};
+use crate::host::{Links, describe, open_regular};
 use crate::model::{ErrorCode, ImageId};
 use crate::openstack::OpenStackError;
 
@@ -212,7 +212,7 @@ fn failed(path: &Path, error: &io::Error) -> SourceError {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SourceError::Missing { path },
         _ => SourceError::Unreadable {
             path,
-            what: error.to_string(),
+            what: describe(error),
         },
     }
 }

@@ -159,9 +159,12 @@ fn a_third_signal_ends_at_once() {
 }
 
 #[test]
-fn a_terminal_that_closes_stops_nothing() {
+fn a_terminal_that_closes_stops_nothing_under_nohup() {
     let fleet = slow_upload();
-    let running = fleet.glancesync(&["RegionTwo"]).start();
+    let running = fleet
+        .glancesync(&["RegionTwo"])
+        .after("trap '' HUP")
+        .start();
     let uploading = || {
         let images = fleet.region("RegionTwo").images();
         let mut images = images.iter();
@@ -173,6 +176,23 @@ fn a_terminal_that_closes_stops_nothing() {
     running.signal("HUP");
     running.wait().expect(0);
     assert_eq!(fleet.region("RegionTwo").names(), ["a", "b"]);
+}
+
+#[test]
+fn a_terminal_that_closes_is_an_interrupt() {
+    let fleet = slow_upload();
+    let running = fleet.glancesync(&["RegionTwo"]).start();
+    let uploading = || {
+        let images = fleet.region("RegionTwo").images();
+        let mut images = images.iter();
+        images
+            .any(|image| image["status"] == "saving")
+            .then_some(())
+    };
+    poll(Duration::from_mins(1), uploading).expect("an upload under way");
+    running.signal("HUP");
+    running.wait().expect(130).assert_fails("interrupted");
+    assert_eq!(fleet.region("RegionTwo").names(), ["a"]);
 }
 
 #[test]

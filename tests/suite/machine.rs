@@ -6,6 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use glancesync::sandbox::RegionSpec;
+
 use crate::common::{Config, Fleet, NewImage, Outcome, Program};
 
 fn fleet() -> Fleet {
@@ -185,4 +187,91 @@ fn a_configuration_has_an_end() {
         .run(&config, &["RegionTwo"])
         .expect(2)
         .assert_says("a device");
+}
+
+/// An embedded fleet of that many regions beside the master, each of which is to get an image.
+fn many_regions(count: usize) -> Fleet {
+    let fleet = Fleet::embedded(|spec| {
+        let mut keystone = spec.keystones.iter_mut().find(|one| one.name == "master");
+        for number in 0..count {
+            let region = RegionSpec::new(format!("Many{number}"));
+            keystone.as_mut().unwrap().regions.push(region);
+        }
+    });
+    fleet.master().create(NewImage::new("a", "abc"));
+    fleet
+}
+
+#[test]
+fn as_many_regions_at_once_as_may_have_files_open() {
+    let fleet = many_regions(50);
+    let words = ["--parallel", "--max-children", "50"];
+    for limit in ["ulimit -n 64", "ulimit -n 100"] {
+        let before = fleet.region("RegionTwo").names().len();
+        let outcome = fleet.glancesync(&words).after(limit).run().expect(0);
+        assert!(outcome.errors().is_empty(), "{outcome}");
+        let results = outcome.results();
+        assert!(results.len() >= 50, "{outcome}");
+        if before == 0 {
+            assert!(results.iter().all(|line| line.ends_with(" changed")));
+        }
+    }
+    let text = Program::with(&fleet, &fleet.config())
+        .args(words)
+        .after("ulimit -n 64")
+        .run();
+    text.expect(0).assert_says("ulimit -n");
+    // The soft limit is nobody's wish.
+    let outcome = fleet.glancesync(&words).after("ulimit -S -n 64").run();
+    let started = &outcome.events_named("run_started")[0];
+    assert_eq!(started["max_children"], 50, "{outcome}");
+}
+
+#[test]
+fn too_few_open_files_are_named_as_such() {
+    let fleet = fleet();
+    for limit in ["20", "24", "40", "55"] {
+        let outcome = fleet
+            .glancesync(&["RegionTwo"])
+            .after(&format!("ulimit -n {limit}"))
+            .run()
+            .expect(2);
+        outcome.assert_fails("limit_too_low");
+        outcome.assert_says(&format!("may have {limit} files open"));
+    }
+    fleet
+        .glancesync(&["RegionTwo"])
+        .after("ulimit -n 56")
+        .run()
+        .expect(0);
+    assert_eq!(fleet.region("RegionTwo").names(), ["a"]);
+}
+
+#[test]
+fn a_file_that_may_not_grow_ends_no_run() {
+    let fleet = Fleet::start();
+    let content = "x".repeat(300_000);
+    fleet.master().create(NewImage::new("a", content.as_str()));
+    // Blocks of 512 bytes: the spool of what the master's Glance gives has no room.
+    let config = fleet.config().set("main", "source", "glance");
+    let outcome = Program::with(&fleet, &config)
+        .events()
+        .args(["--parallel", "RegionTwo"])
+        .after("ulimit -f 128")
+        .run();
+    assert!(outcome.code.is_some(), "{outcome}");
+    assert!(
+        !outcome.events_named("run_finished").is_empty(),
+        "{outcome}"
+    );
+    if outcome.code != Some(0) {
+        outcome.assert_says("File too large");
+    }
+    let outcome = fleet
+        .glancesync(&["--make-backup"])
+        .after("ulimit -f 0")
+        .run()
+        .expect(1);
+    outcome.assert_fails("backup_failed");
+    outcome.assert_says(".json");
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create, statvfs};
 
+use crate::host::describe;
 use crate::model::ByteSize;
 
 /// The default of `spool_limit`, where the disk has more.
@@ -237,7 +238,7 @@ fn punch(file: &File, offset: u64, length: u64) -> io::Result<()> {
 fn failed(folder: &Path, error: &io::Error) -> SpoolError {
     SpoolError {
         folder: folder.to_owned(),
-        what: error.to_string(),
+        what: describe(error),
     }
 }
 
