@@ -149,17 +149,15 @@ fn master_folder(session: &Session, state: &Path) -> PathBuf {
         .target(&TargetName::master())
         .and_then(|target| target.credential.as_ref().ok());
     let keystone = credential.map(|credential| credential.keystone_url.to_string());
-    let project = credential.map(|credential| match &credential.auth {
-        Auth::Password {
-            project: ProjectRef::Id(id),
-            ..
-        } => id.clone(),
-        Auth::Password {
-            project: ProjectRef::Name { name, domain },
-            ..
-        } => format!("{domain:?} {name}"),
-        Auth::ApplicationCredential { credential, .. } => format!("{credential:?}"),
-    });
+    let project =
+        credential.map(
+            |credential| match (&credential.auth, credential.auth.project()) {
+                (_, Some(ProjectRef::Id(id))) => id.clone(),
+                (_, Some(ProjectRef::Name { name, domain })) => format!("{domain:?} {name}"),
+                (Auth::ApplicationCredential { credential, .. }, _) => format!("{credential:?}"),
+                _ => String::new(),
+            },
+        );
     state::master_folder(
         state,
         &keystone.unwrap_or_default(),

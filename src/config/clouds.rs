@@ -1,196 +1,332 @@
-//! `clouds.yaml` and `secure.yaml`: where they are looked for, how they are laid over each other,
-//! and what one entry says. Only `credential` asks.
+//! `clouds.yaml`, `secure.yaml` and `clouds-public.yaml`: where openstacksdk looks for them, and how
+//! it lays them over each other. `cloud_entry` reads what came of it.
 
 use std::path::{Path, PathBuf};
-
-use yaml_serde::Value as Yaml;
+use std::sync::Arc;
 
 use super::error::Origin;
 use super::files::{NOT_UTF8, ReadError, permission_warning, read_text};
 use super::layers::{Environment, Sources};
+use super::tree::{Broken, Node, read_json, read_yaml, set};
 use crate::model::Warning;
 
-/// An entry of `clouds.yaml`, `secure.yaml` laid over it.
+type Entries = Vec<(String, Arc<Node>)>;
+
+/// Mappings that lie deeper are taken as a whole.
+const DEEPEST_MERGE: usize = 8;
+
+/// Whatever keeps a secret in an entry.
+const SECRETS: [&str; 7] = [
+    "password",
+    "application_credential_secret",
+    "token",
+    "auth_token",
+    "passcode",
+    "client_secret",
+    "access_token",
+];
+
+/// An entry of `clouds.yaml`: `secure.yaml` laid over it, a vendor's profile below it, and the
+/// values of one region on top.
 #[derive(Debug)]
 pub(super) struct Cloud {
-    entry: Yaml,
-    pub origin: Origin,
-    /// Files with a secret that everybody can read.
-    pub warnings: Vec<Warning>,
+    pub(super) entry: Entries,
+    pub(super) auth: Entries,
+    /// The region whose values hold.
+    pub(super) region: Option<String>,
+    pub(super) origin: Origin,
+    /// What is wrong with the `profile`.
+    pub(super) unknown_profile: Option<String>,
+    /// Files with a secret that everybody can read, and what is not used.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// A file and what is in it.
+struct Read {
+    path: PathBuf,
+    root: Node,
 }
 
 impl Cloud {
-    /// Finds the entry of that name, or says what is missing.
-    pub(super) fn find(name: &str, sources: &Sources) -> Result<Self, String> {
-        let candidates = candidates(&sources.environment);
-        let Some(path) = candidates
-            .iter()
-            .find(|path| sources.working_dir.join(path).is_file())
-        else {
-            let looked: Vec<String> = candidates
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
+    /// Finds the entry of that name, or says what is missing. Of its regions the wanted one counts,
+    /// else the first.
+    pub(super) fn find(
+        name: &str,
+        region: Option<&str>,
+        sources: &Sources,
+    ) -> Result<Self, String> {
+        let files = find_file("clouds", "OS_CLIENT_CONFIG_FILE", None, sources)?;
+        let beside = files.as_ref().map(|file| file.path.as_path());
+        let secure = find_file("secure", "OS_CLIENT_SECURE_FILE", beside, sources)?;
+        let found: Vec<Read> = files.into_iter().chain(secure).collect();
+        let Some(first) = found.first() else {
+            let folders = folders(&sources.environment);
+            let shown = |folder: &PathBuf| match folder.to_string_lossy() {
+                current if current.is_empty() => "the current folder".to_owned(),
+                other => other.into_owned(),
+            };
+            let folders: Vec<String> = folders.iter().map(shown).collect();
             return Err(format!(
-                "cloud `{name}`: there is no clouds.yaml (looked for {})",
-                looked.join(", ")
+                "cloud `{name}`: there is no clouds.yaml, clouds.yml or clouds.json (looked in {})",
+                folders.join(", ")
             ));
         };
-        let secure = match sources.environment.get("OS_CLIENT_SECURE_FILE") {
-            Some(file) if !file.is_empty() => PathBuf::from(file),
-            _ => path.with_file_name("secure.yaml"),
-        };
-        let mut clouds = read_yaml(path, sources)?;
-        let mut files = vec![(path.clone(), secret_in(&clouds, name))];
-        if sources.working_dir.join(&secure).is_file() {
-            let overlay = read_yaml(&secure, sources)?;
-            files.push((secure, secret_in(&overlay, name)));
-            lay_over(&mut clouds, overlay);
-        }
+        let path = first.path.clone();
+        let root = found.iter().fold(Arc::new(Node::Null), |base, file| {
+            merged(&base, &Arc::new(file.root.clone()), 0)
+        });
+        let clouds = root.get("clouds").cloned();
         let entry = clouds
-            .get("clouds")
+            .as_ref()
             .and_then(|clouds| clouds.get(name))
-            .filter(|entry| entry.is_mapping());
+            .filter(|entry| matches!(***entry, Node::Map(_)));
         let Some(entry) = entry else {
-            return Err(format!(
-                "{} has no cloud `{name}`{}",
-                path.display(),
-                known_clouds(&clouds)
+            let known = known_clouds(clouds.as_deref());
+            return Err(format!("{} has no cloud `{name}`{known}", path.display()));
+        };
+        let origin = Origin::Cloud {
+            path,
+            cloud: name.to_owned(),
+        };
+        let mut warnings = Vec::new();
+        for file in &found {
+            let known = file.root.get("clouds").and_then(|clouds| clouds.get(name));
+            if known.is_some_and(|entry| holds_secret(entry)) {
+                let full = sources.working_dir.join(&file.path);
+                warnings.extend(permission_warning(&full, &file.path));
+            }
+        }
+        let mut cloud = Self {
+            entry: Vec::new(),
+            auth: Vec::new(),
+            region: None,
+            origin,
+            unknown_profile: None,
+            warnings,
+        };
+        let profile = ["profile", "cloud"]
+            .iter()
+            .find_map(|key| entry.get(key)?.text());
+        let profile = match profile {
+            Some(profile) => cloud.profile(profile, sources)?,
+            None => None,
+        };
+        if let Some(profile) = &profile {
+            cloud.lay_over(profile);
+        }
+        cloud.lay_over(entry);
+        let own = regions(entry);
+        let regions = match (own.is_empty(), &profile) {
+            (true, Some(profile)) => regions(profile),
+            _ => own,
+        };
+        cloud.choose_region(&regions, region);
+        cloud.warn_of_unused_keys();
+        Ok(cloud)
+    }
+
+    /// The vendor's profile, where a file has it.
+    fn profile(&mut self, name: &str, sources: &Sources) -> Result<Option<Arc<Node>>, String> {
+        let file = find_file("clouds-public", "OS_CLIENT_VENDOR_FILE", None, sources)?;
+        let found = file
+            .as_ref()
+            .and_then(|file| file.root.get("public-clouds")?.get(name).cloned());
+        if found.is_none() {
+            let place = match &file {
+                Some(file) => format!("{} does not have it", file.path.display()),
+                None => "there is no clouds-public.yaml".to_owned(),
+            };
+            self.unknown_profile = Some(format!(
+                "the profile `{name}` is unknown: {place}, and those built into openstacksdk are not \
+                 known here; write its `auth_url` and regions into the entry"
             ));
-        };
-        Ok(Self {
-            entry: entry.clone(),
-            origin: Origin::Cloud {
-                path: path.clone(),
-                cloud: name.to_owned(),
-            },
-            warnings: files
-                .iter()
-                .filter(|(_, secret)| *secret)
-                .filter_map(|(file, _)| permission_warning(&sources.working_dir.join(file), file))
-                .collect(),
-        })
+        }
+        Ok(found)
     }
 
-    /// The first of these keys that the block `auth`, or the entry itself, holds.
-    pub(super) fn auth(&self, keys: &[&str]) -> Option<String> {
-        let auth = self.entry.get("auth");
-        keys.iter().find_map(|key| {
-            auth.and_then(|auth| auth.get(*key))
-                .or_else(|| self.entry.get(*key))
-                .and_then(text)
-        })
+    /// Takes over every key, and of `auth` key by key. Nothing (`null`) changes nothing.
+    fn lay_over(&mut self, upper: &Node) {
+        for (key, value) in upper.entries() {
+            let key = key.replace('-', "_");
+            if **value == Node::Null {
+                continue;
+            }
+            if key == "auth" {
+                for (key, value) in value.entries() {
+                    set(&mut self.auth, &key.replace('-', "_"), Arc::clone(value));
+                }
+            } else {
+                set(&mut self.entry, &key, Arc::clone(value));
+            }
+        }
     }
 
-    /// A key of the entry itself.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
-        self.entry.get(key).and_then(text)
-    }
-
-    /// `region_name`, else the first of `regions`.
-    pub(super) fn region(&self) -> Option<String> {
-        self.text("region_name").or_else(|| {
-            let first = self.entry.get("regions")?.get(0)?;
-            text(first).or_else(|| first.get("name").and_then(text))
-        })
-    }
-
-    /// The opposite of `verify`, else `insecure`.
-    pub(super) fn insecure(&self) -> Option<bool> {
-        let flag = |key| match self.entry.get(key)? {
-            Yaml::Bool(flag) => Some(*flag),
-            other => text(other).and_then(|word| super::value::boolean(&word)),
-        };
-        flag("verify")
-            .map(|verify| !verify)
-            .or_else(|| flag("insecure"))
+    fn choose_region(&mut self, regions: &[Region], wanted: Option<&str>) {
+        let chosen = wanted
+            .and_then(|wanted| regions.iter().find(|region| region.name == wanted))
+            .or_else(|| regions.first());
+        let Some(chosen) = chosen else { return };
+        self.region = Some(chosen.name.clone());
+        if let Some(values) = &chosen.values {
+            self.lay_over(values);
+        }
+        for other in regions.iter().filter(|other| other.name != chosen.name) {
+            let differs = other.values.as_ref().is_some_and(|values| {
+                values.entries().iter().any(|(key, _)| Self::is_used(key))
+                    && chosen.values.as_ref() != Some(values)
+            });
+            if differs {
+                self.warn(&format!(
+                    "the values of region `{}` are not used, for a target logs in once, with those of `{}`; make a cloud and a target of it",
+                    other.name, chosen.name
+                ));
+            }
+        }
     }
 }
 
-/// Where `clouds.yaml` may be, first to last.
-fn candidates(environment: &Environment) -> Vec<PathBuf> {
+struct Region {
+    name: String,
+    values: Option<Arc<Node>>,
+}
+
+/// `regions`, else the names in `region_name`.
+fn regions(entry: &Node) -> Vec<Region> {
+    let named = |name: &str| Region {
+        name: name.to_owned(),
+        values: None,
+    };
+    if let Some(Node::List(regions)) = entry.get("regions").map(|node| &**node) {
+        let region = |node: &Arc<Node>| match node.text() {
+            Some(name) => Some(named(name)),
+            None => Some(Region {
+                name: node.get("name")?.text()?.to_owned(),
+                values: node.get("values").cloned(),
+            }),
+        };
+        return regions.iter().filter_map(region).collect();
+    }
+    match entry
+        .get("region_name")
+        .or_else(|| entry.get("region-name"))
+        .map(|node| &**node)
+    {
+        Some(Node::List(list)) => list
+            .iter()
+            .filter_map(|name| name.text().map(named))
+            .collect(),
+        Some(Node::Text(text)) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(named)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The folders in which openstacksdk looks, first to last.
+fn folders(environment: &Environment) -> Vec<PathBuf> {
     let variable = |name| environment.get(name).filter(|value| !value.is_empty());
-    let named = variable("OS_CLIENT_CONFIG_FILE").map(PathBuf::from);
-    let home = variable("HOME").map(|home| Path::new(home).join(".config/openstack/clouds.yaml"));
-    named
-        .into_iter()
-        .chain([PathBuf::from("clouds.yaml")])
-        .chain(home)
-        .chain([PathBuf::from("/etc/openstack/clouds.yaml")])
-        .collect()
+    let mut folders = vec![PathBuf::new()];
+    // The XDG specification has relative paths ignored.
+    if let Some(home) = variable("XDG_CONFIG_HOME").filter(|home| home.starts_with('/')) {
+        folders.push(Path::new(home).join("openstack"));
+    }
+    if let Some(home) = variable("HOME") {
+        folders.push(Path::new(home).join(".config/openstack"));
+    }
+    folders.extend(["/etc/xdg/openstack".into(), "/etc/openstack".into()]);
+    folders
 }
 
-fn read_yaml(path: &Path, sources: &Sources) -> Result<Yaml, String> {
+/// The first file of that kind that is there: the one that the variable names, those of
+/// [`folders`], and the one beside another file.
+fn find_file(
+    stem: &str,
+    variable: &str,
+    beside: Option<&Path>,
+    sources: &Sources,
+) -> Result<Option<Read>, String> {
+    let named = sources
+        .environment
+        .get(variable)
+        .filter(|file| !file.is_empty())
+        .map(PathBuf::from);
+    let folders = folders(&sources.environment);
+    let beside = beside.and_then(Path::parent).map(Path::to_owned);
+    let in_folders = folders.into_iter().chain(beside).flat_map(|folder| {
+        [".yaml", ".yml", ".json"].map(|suffix| folder.join(format!("{stem}{suffix}")))
+    });
+    let path = named
+        .into_iter()
+        .chain(in_folders)
+        .find(|path| sources.working_dir.join(path).is_file());
+    path.map(|path| read(path, sources)).transpose()
+}
+
+fn read(path: PathBuf, sources: &Sources) -> Result<Read, String> {
     let name = path.display();
-    let text = read_text(&sources.working_dir.join(path)).map_err(|error| match error {
+    let text = read_text(&sources.working_dir.join(&path)).map_err(|error| match error {
         ReadError::Io(error) => format!("{name} cannot be read: {error}"),
         ReadError::NotUtf8 { line } => format!("{name}:{line}: {NOT_UTF8}"),
     })?;
-    let mut yaml: Yaml = yaml_serde::from_str(&text).map_err(|error| {
-        // The parser's own words may quote the file, and so a password.
-        let place = error.location().map_or_else(String::new, |place| {
-            format!(" at line {}, column {}", place.line(), place.column())
-        });
-        format!("{name} is no YAML{place}")
+    let is_json = path.extension().is_some_and(|suffix| suffix == "json");
+    let (read, kind) = if is_json {
+        (read_json(&text), "JSON")
+    } else {
+        (read_yaml(&text), "YAML")
+    };
+    // The parser's own message may quote the file, and so a password.
+    let root = read.map_err(|Broken { line, column }| {
+        format!("{name} is not valid {kind} at line {line}, column {column}")
     })?;
-    // A merge key that leads nowhere is no reason to refuse the rest of the file.
-    let _ = yaml.apply_merge();
-    Ok(yaml)
+    Ok(Read { path, root })
 }
 
-/// True where the file itself says a secret of that cloud.
-fn secret_in(clouds: &Yaml, name: &str) -> bool {
-    let entry = clouds.get("clouds").and_then(|clouds| clouds.get(name));
-    let auth = entry.and_then(|entry| entry.get("auth"));
-    ["password", "application_credential_secret"]
-        .iter()
-        .any(|key| {
-            [entry, auth]
-                .into_iter()
-                .flatten()
-                .any(|block| block.get(*key).is_some())
-        })
-}
-
-/// Lays one tree over another: mappings key by key, all else as a whole.
-fn lay_over(base: &mut Yaml, overlay: Yaml) {
-    match (base, overlay) {
-        (Yaml::Mapping(base), Yaml::Mapping(overlay)) => {
-            for (key, value) in overlay {
-                match base.get_mut(&key) {
-                    Some(known) => lay_over(known, value),
-                    None => {
-                        base.insert(key, value);
-                    }
-                }
+/// One tree laid over another: mappings key by key, all else as a whole.
+fn merged(base: &Arc<Node>, upper: &Arc<Node>, depth: usize) -> Arc<Node> {
+    match (&**base, &**upper) {
+        (Node::Map(base), Node::Map(upper)) if depth < DEEPEST_MERGE => {
+            let mut entries = base.clone();
+            for (key, value) in upper {
+                let known = entries.iter().find(|(known, _)| known == key);
+                let value = match known {
+                    Some((_, known)) => merged(known, value, depth + 1),
+                    None => Arc::clone(value),
+                };
+                set(&mut entries, key, value);
             }
+            Arc::new(Node::Map(entries))
         }
-        (base, overlay) => *base = overlay,
+        _ => Arc::clone(upper),
     }
 }
 
-/// The names that `clouds.yaml` does have, for a message.
-fn known_clouds(clouds: &Yaml) -> String {
-    let names: Vec<&str> = clouds
-        .get("clouds")
-        .and_then(Yaml::as_mapping)
+/// True where the entry itself says a secret.
+fn holds_secret(entry: &Node) -> bool {
+    let blocks = |node: &Node| {
+        [Some(node), node.get("auth").map(|auth| &**auth)]
+            .into_iter()
+            .flatten()
+            .flat_map(Node::entries)
+            .any(|(key, value)| {
+                SECRETS.contains(&key.replace('-', "_").as_str()) && value.text().is_some()
+            })
+    };
+    let values = regions(entry)
         .into_iter()
-        .flat_map(|clouds| clouds.keys().filter_map(Yaml::as_str))
-        .collect();
+        .filter_map(|region| region.values);
+    blocks(entry) || values.into_iter().any(|values| blocks(&values))
+}
+
+/// The names that the file does have, for a message.
+fn known_clouds(clouds: Option<&Node>) -> String {
+    let entries = clouds.map(Node::entries).unwrap_or_default();
+    let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
     if names.is_empty() {
         "; it has none at all".to_owned()
     } else {
         format!("; it has {}", names.join(", "))
     }
-}
-
-/// A scalar as text; nothing for an empty one.
-fn text(value: &Yaml) -> Option<String> {
-    let text = match value {
-        Yaml::String(text) => text.clone(),
-        Yaml::Number(number) => number.to_string(),
-        Yaml::Bool(flag) => flag.to_string(),
-        _ => return None,
-    };
-    (!text.is_empty()).then_some(text)
 }

@@ -11,10 +11,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::clouds::Cloud;
 use super::error::{ConfigError, Origin};
-use super::keys::MASTER;
+use super::keys::{MAIN, MASTER};
 use super::layers::{Layers, Level, Sources, Value};
-use super::parts::{Given, Kind, Parts};
-use crate::model::{Credential, Warning};
+use super::parts::{CONNECTION, Given, OVERRIDE_REGION, Parts, Place, REGION};
+use super::variables::{SINGLE, VARIABLES, Variable, variable_of};
+use crate::model::{AuthType, AuthTypeError, Credential, Warning};
 
 /// All that was found out about the log-in to a target.
 pub(super) struct Login {
@@ -38,7 +39,7 @@ pub(super) fn resolve(target: &str, layers: &Layers, sources: &Sources) -> Login
         search.level(layers, level);
     }
     if target == MASTER {
-        search.environment();
+        search.environment(layers);
     }
     let Search {
         parts,
@@ -55,12 +56,8 @@ pub(super) fn resolve(target: &str, layers: &Layers, sources: &Sources) -> Login
     let credential = if let Some((origin, problem)) = problem {
         Err(error(Some(origin), problem))
     } else if missing.is_empty() {
-        parts.credential().map_err(|problem| {
-            let origin = parts
-                .keystone_url
-                .as_ref()
-                .map(|given| given.origin.clone());
-            error(origin, problem)
+        parts.credential().map_err(|(key, problem)| {
+            error(parts.get(key).map(|given| given.origin.clone()), problem)
         })
     } else {
         Err(error(None, what_is_missing(target, &missing)))
@@ -70,18 +67,6 @@ pub(super) fn resolve(target: &str, layers: &Layers, sources: &Sources) -> Login
         nothing_found,
         parts,
         warnings,
-    }
-}
-
-/// The variable that gives a key to `master`.
-fn variable_of(key: &str) -> &'static str {
-    match key {
-        "keystone_url" => "OS_AUTH_URL",
-        "user" => "OS_USERNAME",
-        "password" => "OS_PASSWORD",
-        "tenant" => "OS_PROJECT_NAME",
-        "application_credential_id" => "OS_APPLICATION_CREDENTIAL_ID",
-        _ => "OS_APPLICATION_CREDENTIAL_SECRET",
     }
 }
 
@@ -120,40 +105,41 @@ impl Search<'_> {
     fn level(&mut self, layers: &Layers, level: Level) {
         let value = |key| layers.get_at(level, self.target, key);
         let given = |key| value(key).map(|value| given(value, false));
-        let options = Parts {
-            interface: given("interface"),
-            cacert: given("cacert"),
-            insecure: given("insecure"),
-            ..Parts::default()
-        };
-        let single = Parts {
-            user: given("user"),
-            user_domain: given("user_domain"),
-            password: given("password"),
-            keystone_url: given("keystone_url"),
-            project: given("tenant"),
-            project_domain: given("project_domain"),
-            application_credential: value("application_credential_id")
-                .map(|value| self::given(value, true)),
-            application_credential_secret: given("application_credential_secret"),
-            ..Parts::default()
-        };
+        let mut options = Parts::default();
+        for key in CONNECTION {
+            options.set(key, given(key));
+        }
+        if self.target == MASTER && options.get("image_endpoint_override").is_some() {
+            let region = layers.get(MAIN, "master_region");
+            options.set(
+                OVERRIDE_REGION,
+                region.map(|value| self::given(value, false)),
+            );
+        }
+        let mut single = Parts::default();
+        for key in SINGLE {
+            let by_id = key == "application_credential_id";
+            single.set(key, value(key).map(|value| self::given(value, by_id)));
+        }
+        let written = given("auth_type");
+        single.set("auth_type", written.clone());
         let cloud = given("cloud");
         let combined = given("credential");
-        self.parts.fill(options);
+        self.parts.fill(options, Place::Configuration);
         if let Some(cloud) = cloud {
-            self.cloud(&cloud);
+            self.cloud(&cloud, layers.get(MAIN, "master_region"));
         }
-        self.parts.fill(single);
+        single.auth_type = self.auth_type(written);
+        self.parts.fill(single, Place::Configuration);
         if let Some(combined) = combined {
             match split_credential(&combined) {
-                Ok(parts) => self.parts.fill(parts),
+                Ok(parts) => self.parts.fill(parts, Place::Configuration),
                 Err(problem) => self.note(combined.origin, problem),
             }
         }
     }
 
-    fn environment(&mut self) {
+    fn environment(&mut self, layers: &Layers) {
         let environment = &self.sources.environment;
         let variable = |name: &str, by_id| {
             let text = environment.get(name).filter(|text| !text.is_empty())?;
@@ -163,102 +149,94 @@ impl Search<'_> {
                 by_id,
             })
         };
-        let text = |name: &str| variable(name, false);
-        // An id says more than a name, which needs a domain.
-        let id_or = |id: &str, names: &[&str]| {
-            variable(id, true).or_else(|| names.iter().find_map(|name| text(name)))
+        let found = |ids: &[&str], names: &[&str]| {
+            ids.iter()
+                .find_map(|name| variable(name, true))
+                .or_else(|| names.iter().find_map(|name| variable(name, false)))
         };
-        let options = Parts {
-            interface: text("OS_INTERFACE").or_else(|| text("OS_ENDPOINT_TYPE")),
-            cacert: text("OS_CACERT"),
-            insecure: text("OS_INSECURE"),
-            region: text("OS_REGION_NAME"),
-            ..Parts::default()
-        };
-        let single = Parts {
-            kind: text("OS_AUTH_TYPE").and_then(|given| Kind::from_auth_type(&given.text)),
-            user: id_or("OS_USER_ID", &["OS_USERNAME"]),
-            user_domain: id_or("OS_USER_DOMAIN_ID", &["OS_USER_DOMAIN_NAME"]),
-            password: text("OS_PASSWORD"),
-            keystone_url: text("OS_AUTH_URL"),
-            project: variable("OS_PROJECT_ID", true)
-                .or_else(|| id_or("OS_TENANT_ID", &["OS_PROJECT_NAME", "OS_TENANT_NAME"])),
-            project_domain: id_or("OS_PROJECT_DOMAIN_ID", &["OS_PROJECT_DOMAIN_NAME"]),
-            application_credential: id_or(
-                "OS_APPLICATION_CREDENTIAL_ID",
-                &["OS_APPLICATION_CREDENTIAL_NAME"],
-            ),
-            application_credential_secret: text("OS_APPLICATION_CREDENTIAL_SECRET"),
-            ..Parts::default()
-        };
-        self.parts.fill(options);
-        if let Some(cloud) = text("OS_CLOUD") {
-            self.cloud(&cloud);
+        let mut options = Parts::default();
+        let mut single = Parts::default();
+        for Variable { key, ids, names } in VARIABLES {
+            let parts = if CONNECTION.contains(&key) {
+                &mut options
+            } else {
+                &mut single
+            };
+            parts.set(key, found(ids, names));
         }
-        self.parts.fill(single);
+        if options.get("image_endpoint_override").is_some() {
+            options.set(OVERRIDE_REGION, options.get(REGION).cloned());
+        }
+        let domain = found(&["OS_DEFAULT_DOMAIN_ID"], &["OS_DEFAULT_DOMAIN_NAME"])
+            .or_else(|| variable("OS_DEFAULT_DOMAIN", false).map(Given::guessed));
+        for key in ["user_domain", "project_domain"] {
+            if single.get(key).is_none() {
+                single.set(key, domain.clone());
+            }
+        }
+        let written = variable("OS_AUTH_TYPE", false);
+        single.set("auth_type", written.clone());
+        let cloud = variable("OS_CLOUD", false);
+        let region = options.get(REGION).map(|given| Value {
+            text: given.text.clone(),
+            origin: given.origin.clone(),
+            section: MAIN.to_owned(),
+            pieces: Vec::new(),
+        });
+        self.parts.fill(options, Place::Environment);
+        if let Some(cloud) = cloud {
+            self.cloud(
+                &cloud,
+                layers.get(MAIN, "master_region").or(region.as_ref()),
+            );
+        }
+        single.auth_type = self.auth_type(written);
+        self.parts.fill(single, Place::Environment);
     }
 
-    fn cloud(&mut self, name: &Given) {
-        let cloud = match Cloud::find(&name.text, self.sources) {
+    /// The type that is written down there; one that is not understood is a problem, where this
+    /// place still has a say.
+    fn auth_type(&mut self, written: Option<Given>) -> Option<AuthType> {
+        let written = written?;
+        match written.text.parse::<AuthType>() {
+            Ok(kind) => Some(kind),
+            Err(error) => {
+                self.wrong_type(written.origin, &error);
+                None
+            }
+        }
+    }
+
+    fn wrong_type(&mut self, origin: Origin, error: &AuthTypeError) {
+        // In the configuration a type says what the keys beside it and above it are for.
+        let has_a_say = !matches!(origin, Origin::Environment(_) | Origin::Cloud { .. })
+            && self.parts.auth_type.is_none();
+        if has_a_say && self.problem.is_none() {
+            self.problem = Some((origin, format!("auth_type {error}")));
+        } else {
+            self.note(origin, format!("auth_type {error}"));
+        }
+    }
+
+    fn cloud(&mut self, name: &Given, region: Option<&Value>) {
+        let region = region
+            .filter(|_| self.target == MASTER)
+            .map(|value| value.text.trim_start_matches("master:").trim());
+        let cloud = match Cloud::find(&name.text, region, self.sources) {
             Ok(cloud) => cloud,
             Err(problem) => return self.note(name.origin.clone(), problem),
         };
-        let kind = match cloud.text("auth_type") {
-            None => None,
-            Some(word) => match Kind::from_auth_type(&word) {
-                None => {
-                    let problem = format!(
-                        "auth_type `{word}` is not supported; `password` and \
-                         `v3applicationcredential` are"
-                    );
-                    return self.note(cloud.origin, problem);
-                }
-                kind => kind,
-            },
-        };
-        let whole = |text: Option<String>, by_id| {
-            text.map(|text| Given {
-                text,
-                origin: cloud.origin.clone(),
-                by_id,
-            })
-        };
-        let named = |keys: &[&str]| whole(cloud.auth(keys), false);
-        let id_or =
-            |ids: &[&str], names: &[&str]| whole(cloud.auth(ids), true).or_else(|| named(names));
-        let insecure = cloud.insecure().map(|flag| flag.to_string());
-        let parts = Parts {
-            kind,
-            user: id_or(&["user_id"], &["username", "user_name"]),
-            user_domain: id_or(
-                &["user_domain_id", "default_domain_id", "default_domain"],
-                &["user_domain_name", "default_domain_name"],
-            ),
-            password: named(&["password"]),
-            keystone_url: named(&["auth_url"]),
-            project: id_or(
-                &["project_id", "tenant_id"],
-                &["project_name", "tenant_name"],
-            ),
-            project_domain: id_or(
-                &["project_domain_id", "default_domain_id", "default_domain"],
-                &["project_domain_name", "default_domain_name"],
-            ),
-            application_credential: id_or(
-                &["application_credential_id"],
-                &["application_credential_name"],
-            ),
-            application_credential_secret: named(&["application_credential_secret"]),
-            interface: whole(
-                cloud
-                    .text("interface")
-                    .or_else(|| cloud.text("endpoint_type")),
-                false,
-            ),
-            cacert: whole(cloud.text("cacert"), false),
-            insecure: whole(insecure, false),
-            region: whole(cloud.region(), false),
-        };
+        if let Some(profile) = &cloud.unknown_profile
+            && cloud.get("auth_url").is_none()
+        {
+            return self.note(cloud.origin.clone(), profile.clone());
+        }
+        let mut parts = cloud.parts();
+        match cloud.get("auth_type").map(|word| word.parse::<AuthType>()) {
+            None => {}
+            Some(Ok(kind)) => parts.auth_type = Some(kind),
+            Some(Err(error)) => return self.wrong_type(cloud.origin.clone(), &error),
+        }
         self.warnings.extend(cloud.warnings);
         self.parts.fill_from_cloud(parts);
     }
@@ -266,7 +244,7 @@ impl Search<'_> {
     /// Keeps the first problem. A place that is reached only after the credential is whole cannot
     /// spoil it; one that is reached before must not be passed over for another credential.
     fn note(&mut self, origin: Origin, problem: String) {
-        if self.problem.is_none() && !self.parts.missing().is_empty() {
+        if self.problem.is_none() && !self.parts.is_whole() {
             self.problem = Some((origin, problem));
         }
     }
@@ -294,20 +272,24 @@ fn split_credential(credential: &Given) -> Result<Parts, String> {
         "the second part of `credential` is no base64 of a UTF-8 text; make it with \
          `printf %s 'the password' | base64`, or set `user`, `password`, `keystone_url` and `tenant`",
     )?;
-    let part = |text: &str| {
-        (!text.is_empty()).then(|| Given {
-            text: text.to_owned(),
-            origin: credential.origin.clone(),
-            by_id: false,
-        })
-    };
-    Ok(Parts {
-        user: part(user),
-        password: part(&password),
-        keystone_url: part(keystone_url),
-        project: part(tenant),
-        ..Parts::default()
-    })
+    // Whatever is in it is for Keystone.
+    let mut parts = Parts::of(AuthType::Password);
+    for (key, text) in [
+        ("user", user),
+        ("password", &password),
+        ("keystone_url", keystone_url),
+        ("tenant", tenant),
+    ] {
+        parts.set(
+            key,
+            (!text.is_empty()).then(|| Given {
+                text: text.to_owned(),
+                origin: credential.origin.clone(),
+                by_id: false,
+            }),
+        );
+    }
+    Ok(parts)
 }
 
 fn decode_password(encoded: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use super::error::Origin;
 use super::keys::{self, Key, MAIN, Room};
 use super::layers::Layers;
-use super::parts::{Given, Parts};
+use super::parts::{CONNECTION, Parts};
 
 /// A value that counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,12 +42,11 @@ pub(super) fn of_target(name: &str, layers: &Layers, parts: &Parts) -> Vec<Effec
         // What it says shows in the single keys.
         .filter(|key| key.name != "credential")
         .map(|key| {
-            let found =
-                if key.credential && key.name != "cloud" || LOGIN_OPTIONS.contains(&key.name) {
-                    from_parts(key.name, parts)
-                } else {
-                    from_layers(name, key, layers)
-                };
+            let found = if key.credential && key.name != "cloud" || CONNECTION.contains(&key.name) {
+                from_parts(key.name, parts)
+            } else {
+                from_layers(name, key, layers)
+            };
             entry(name, key, found)
         })
         .collect()
@@ -69,28 +68,11 @@ pub(super) fn set(
     }
 }
 
-/// Keys that are no credential, and may come from the same places.
-const LOGIN_OPTIONS: [&str; 3] = ["interface", "cacert", "insecure"];
-
 type Found = Option<(String, Origin)>;
 
 /// What the parts of a log-in say for a key.
 fn from_parts(key: &str, parts: &Parts) -> Found {
-    let field: &Option<Given> = match key {
-        "user" => &parts.user,
-        "password" => &parts.password,
-        "keystone_url" => &parts.keystone_url,
-        "tenant" => &parts.project,
-        "user_domain" => &parts.user_domain,
-        "project_domain" => &parts.project_domain,
-        "application_credential_id" => &parts.application_credential,
-        "application_credential_secret" => &parts.application_credential_secret,
-        "interface" => &parts.interface,
-        "cacert" => &parts.cacert,
-        "insecure" => &parts.insecure,
-        _ => &None,
-    };
-    let given = field.as_ref()?;
+    let given = parts.get(key)?;
     Some((given.text.clone(), given.origin.clone()))
 }
 

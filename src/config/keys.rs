@@ -82,7 +82,7 @@ const fn alias(alias: &'static str, key: Key) -> Key {
 }
 
 /// Every known key, in the order in which they are listed.
-pub const KEYS: [Key; 37] = [
+pub const KEYS: &[Key] = &[
     main("master_region", ""),
     main("preferable_order", ""),
     main("max_children", "4"),
@@ -100,9 +100,25 @@ pub const KEYS: [Key; 37] = [
     domain("project_domain"),
     credential("application_credential_id"),
     secret("application_credential_secret"),
+    credential("auth_type"),
+    secret("token"),
+    secret("passcode"),
+    credential("auth_methods"),
+    credential("identity_provider"),
+    credential("protocol"),
+    credential("discovery_endpoint"),
+    credential("access_token_endpoint"),
+    credential("client_id"),
+    secret("client_secret"),
+    secret("access_token"),
+    credential("access_token_type"),
+    credential("openid_scope"),
     secret("credential"),
     target("interface", "public"),
+    target("image_endpoint_override", ""),
     target("cacert", ""),
+    target("cert", ""),
+    target("key", ""),
     target("insecure", "false"),
     alias("forcesync", target("forcesyncs", "")),
     target("replace", ""),

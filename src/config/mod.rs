@@ -1,11 +1,13 @@
 //! Configuration: files, command line and environment in, checked settings out.
 //!
 //! `dialect` and `raw` read a file, `layers` (with `files`) says which place goes before which,
-//! `credential` (with `clouds` and `parts`) puts log-ins together, and `settings` (with `check` and `value`) types and checks it
+//! `credential` (with `clouds`, `parts` and `assemble`) puts log-ins together, and `settings` (with `check` and `value`) types and checks it
 //! all. `cli` calls [`Settings::load`]; everybody else takes its parts. Nothing here needs a
 //! runtime, and the environment is given as a value.
 
+mod assemble;
 mod check;
+mod cloud_entry;
 mod clouds;
 mod condition_error;
 mod credential;
@@ -18,13 +20,15 @@ mod layers;
 mod parts;
 pub mod raw;
 mod settings;
+mod tree;
 mod value;
+mod variables;
 
 pub use dialect::Piece;
 pub use effective::EffectiveValue;
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use layers::{Environment, Sources};
-pub use settings::{Settings, TargetSettings, log_dir};
+pub use settings::{ImageEndpointOverride, Settings, TargetSettings, log_dir};
 
 #[cfg(test)]
 mod tests;

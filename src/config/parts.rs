@@ -1,10 +1,10 @@
-//! A credential in the making: its parts, how those of one place complete those of another, what is
-//! still missing, and the whole. `credential` goes through the places.
+//! A credential in the making: its parts, how those of one place complete those of another, and what
+//! is still missing. `credential` goes through the places; `assemble` makes the whole.
+
+use std::collections::BTreeMap;
 
 use super::error::Origin;
-use crate::model::{
-    ApplicationCredentialRef, Auth, Credential, DomainRef, KeystoneUrl, ProjectRef, Secret, UserRef,
-};
+use crate::model::{AuthType, DomainRef};
 
 /// A text, and where it stands. It may be a secret: no `Debug`.
 #[derive(Clone)]
@@ -15,181 +15,278 @@ pub(super) struct Given {
     pub by_id: bool,
 }
 
-/// What is known of a log-in, field by field.
-#[derive(Default)]
-pub(super) struct Parts {
-    pub kind: Option<Kind>,
-    pub user: Option<Given>,
-    pub user_domain: Option<Given>,
-    pub password: Option<Given>,
-    pub keystone_url: Option<Given>,
-    pub project: Option<Given>,
-    pub project_domain: Option<Given>,
-    pub application_credential: Option<Given>,
-    pub application_credential_secret: Option<Given>,
-    pub interface: Option<Given>,
-    pub cacert: Option<Given>,
-    pub insecure: Option<Given>,
-    pub region: Option<Given>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Password,
-    ApplicationCredential,
-}
-
-impl Kind {
-    /// The kind that an `auth_type` names.
-    pub(super) fn from_auth_type(word: &str) -> Option<Self> {
-        match word {
-            "password" | "v3password" | "v2password" => Some(Self::Password),
-            "v3applicationcredential" => Some(Self::ApplicationCredential),
-            _ => None,
-        }
+impl Given {
+    /// A domain that may be given by its id or its name.
+    pub(super) fn guessed(self) -> Self {
+        let by_id = matches!(DomainRef::guess(&self.text), DomainRef::Id(_));
+        Self { by_id, ..self }
     }
 }
 
+/// The region of a cloud, which no key of a target sets.
+pub(super) const REGION: &str = "region";
+/// The region that the place of `image_endpoint_override` names.
+pub(super) const OVERRIDE_REGION: &str = "image_endpoint_override region";
+
+/// What says where Keystone is and for which project the token is, whoever logs in.
+const PLACE: [&str; 3] = ["keystone_url", "tenant", "project_domain"];
+
+/// What a log-in that is whole may still take from places further down.
+const DOMAINS: [&str; 2] = ["user_domain", "project_domain"];
+
+/// How a target's servers are reached, which is independent of who logs in.
+pub(super) const CONNECTION: [&str; 8] = [
+    "interface",
+    "cacert",
+    "cert",
+    "key",
+    "insecure",
+    "image_endpoint_override",
+    OVERRIDE_REGION,
+    REGION,
+];
+
+/// Keys that only an identity provider is asked with.
+const FEDERATION: [&str; 6] = [
+    "identity_provider",
+    "discovery_endpoint",
+    "access_token_endpoint",
+    "client_id",
+    "client_secret",
+    "access_token",
+];
+
+/// What kind of place parts come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The configuration itself, whose sections inherit from `[DEFAULT]`: an `auth_type` further
+    /// down is meant for what stands further up.
+    Configuration,
+    /// An entry of `clouds.yaml`, which is a log-in of its own.
+    Cloud,
+    /// The environment.
+    Environment,
+}
+
+/// What is known of a log-in, key by key.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// The `auth_type` that was written down, or that a cloud has by its keys.
+    pub auth_type: Option<AuthType>,
+    /// The type that the keys of the first place with a secret ask for.
+    derived: Option<AuthType>,
+    given: BTreeMap<&'static str, Given>,
+}
+
 impl Parts {
-    /// Takes from a place further down what no place further up gave.
-    pub(super) fn fill(&mut self, lower: Self) {
-        fn fill(field: &mut Option<Given>, lower: Option<Given>) {
-            if field.is_none() {
-                *field = lower;
-            }
+    /// Nothing but the type.
+    pub(super) fn of(auth_type: AuthType) -> Self {
+        Self {
+            auth_type: Some(auth_type),
+            ..Self::default()
         }
-        self.kind = self.kind.or(lower.kind).or_else(|| {
-            if lower.application_credential.is_some()
-                || lower.application_credential_secret.is_some()
-            {
-                Some(Kind::ApplicationCredential)
-            } else if lower.user.is_some() || lower.password.is_some() {
-                Some(Kind::Password)
-            } else {
-                None
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Given> {
+        self.given.get(key)
+    }
+
+    /// Sets a key, where there is a value for it.
+    pub(super) fn set(&mut self, key: &'static str, given: Option<Given>) {
+        if let Some(given) = given {
+            self.given.insert(key, given);
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.given.contains_key(key)
+    }
+
+    /// Takes from a place further down what no place further up gave.
+    pub(super) fn fill(&mut self, mut lower: Self, place: Place) {
+        let is_whole = self.is_whole();
+        if self.auth_type.is_none() && (place == Place::Configuration || !is_whole) {
+            self.auth_type = lower.auth_type;
+        }
+        let theirs = lower.asked_for();
+        let is_meant_for_another = match (self.auth_type.or(self.derived), theirs) {
+            (Some(own), Some(theirs)) if lower.auth_type.is_some() => {
+                own.is_federated() != theirs.is_federated()
             }
-        });
-        fill(&mut self.user, lower.user);
-        fill(&mut self.user_domain, lower.user_domain);
-        fill(&mut self.password, lower.password);
-        fill(&mut self.keystone_url, lower.keystone_url);
-        fill(&mut self.project, lower.project);
-        fill(&mut self.project_domain, lower.project_domain);
-        fill(
-            &mut self.application_credential,
-            lower.application_credential,
-        );
-        fill(
-            &mut self.application_credential_secret,
-            lower.application_credential_secret,
-        );
-        fill(&mut self.interface, lower.interface);
-        fill(&mut self.cacert, lower.cacert);
-        fill(&mut self.insecure, lower.insecure);
-        fill(&mut self.region, lower.region);
+            // What an identity provider is asked with turns a user and a password of the same
+            // configuration into that provider's.
+            (Some(own), Some(theirs)) => {
+                theirs.is_federated()
+                    && !own.is_federated()
+                    && (place != Place::Configuration || self.auth_type.is_some())
+            }
+            _ => false,
+        };
+        if is_meant_for_another {
+            lower
+                .given
+                .retain(|key, _| PLACE.contains(key) || CONNECTION.contains(key));
+            lower.auth_type = None;
+        } else if is_whole && place != Place::Configuration {
+            lower
+                .given
+                .retain(|key, _| DOMAINS.contains(key) || CONNECTION.contains(key));
+            lower.auth_type = None;
+        }
+        let theirs = lower.asked_for();
+        for (key, given) in lower.given {
+            self.given.entry(key).or_insert(given);
+        }
+        self.derived = match (self.derived, theirs) {
+            (Some(own), Some(theirs)) if theirs.is_federated() && !own.is_federated() => {
+                Some(theirs)
+            }
+            (own, theirs) => own.or(theirs),
+        };
     }
 
     /// The same from an entry of `clouds.yaml`, whose domains belong to its own user and project,
     /// and whose way to connect belongs to its own Keystone.
     pub(super) fn fill_from_cloud(&mut self, mut cloud: Self) {
-        if self.user.is_some() {
-            cloud.user_domain = None;
+        if self.has("user") {
+            cloud.given.remove("user_domain");
         }
-        if self.project.is_some() {
-            cloud.project_domain = None;
+        if self.has("tenant") {
+            cloud.given.remove("project_domain");
         }
-        if self.keystone_url.is_some() {
-            cloud.interface = None;
-            cloud.cacert = None;
-            cloud.insecure = None;
-            cloud.region = None;
+        if self.has("keystone_url") {
+            cloud.given.retain(|key, _| !CONNECTION.contains(key));
         }
-        self.fill(cloud);
+        cloud.auth_type = cloud.asked_for();
+        self.fill(cloud, Place::Cloud);
+    }
+
+    /// The type that is written down, or that the keys which are there ask for: the most particular
+    /// of them decides.
+    fn asked_for(&self) -> Option<AuthType> {
+        if self.auth_type.is_some() {
+            return self.auth_type;
+        }
+        let any = |keys: &[&str]| keys.iter().any(|key| self.has(key));
+        if any(&["application_credential_id", "application_credential_secret"]) {
+            Some(AuthType::ApplicationCredential)
+        } else if any(&FEDERATION) {
+            Some(self.federated())
+        } else if self.has("passcode") {
+            Some(if self.has("password") {
+                AuthType::MultiFactor
+            } else {
+                AuthType::Totp
+            })
+        } else if self.has("password") {
+            Some(AuthType::Password)
+        } else if self.has("token") {
+            Some(AuthType::Token)
+        } else {
+            None
+        }
+    }
+
+    fn federated(&self) -> AuthType {
+        if self.has("access_token") {
+            AuthType::OidcAccessToken
+        } else if self.has("user") || self.has("password") {
+            AuthType::OidcPassword
+        } else {
+            AuthType::OidcClientCredentials
+        }
+    }
+
+    /// How it is logged in.
+    pub(super) fn kind(&self) -> AuthType {
+        match (self.auth_type, self.derived) {
+            (Some(written), _) => written,
+            (None, Some(derived)) if derived.is_federated() => self.federated(),
+            (None, Some(AuthType::Password | AuthType::Totp))
+                if self.has("passcode") && self.has("password") =>
+            {
+                AuthType::MultiFactor
+            }
+            (None, derived) => derived.unwrap_or(AuthType::Password),
+        }
+    }
+
+    /// True where nothing is missing.
+    pub(super) fn is_whole(&self) -> bool {
+        self.missing().is_empty()
     }
 
     /// What a credential still needs, in the words of the configuration's keys.
     pub(super) fn missing(&self) -> Vec<&'static str> {
-        let by_name = |field: &Option<Given>| field.as_ref().is_some_and(|given| !given.by_id);
-        let needed: &[(&Option<Given>, &'static str)] = match self.kind {
-            Some(Kind::ApplicationCredential) => &[
-                (&self.keystone_url, "keystone_url"),
-                (&self.application_credential, "application_credential_id"),
-                (
-                    &self.application_credential_secret,
-                    "application_credential_secret",
-                ),
-            ],
-            _ => &[
-                (&self.keystone_url, "keystone_url"),
-                (&self.user, "user"),
-                (&self.password, "password"),
-                (&self.project, "tenant"),
-            ],
-        };
-        let mut missing: Vec<&'static str> = needed
-            .iter()
-            .filter(|(field, _)| field.is_none())
-            .map(|(_, key)| *key)
-            .collect();
-        if self.kind == Some(Kind::ApplicationCredential)
-            && by_name(&self.application_credential)
-            && self.user.is_none()
+        let kind = self.kind();
+        let mut needed = vec!["keystone_url"];
+        if kind.is_federated() {
+            needed.extend(["identity_provider", "protocol"]);
+        }
+        match kind {
+            AuthType::Password => needed.extend(["user", "password"]),
+            AuthType::ApplicationCredential => {
+                needed.extend(["application_credential_id", "application_credential_secret"]);
+                let is_named = |given: &Given| !given.by_id;
+                if self.get("application_credential_id").is_some_and(is_named) {
+                    needed.push("user");
+                }
+            }
+            AuthType::Token => needed.push("token"),
+            AuthType::Totp => needed.extend(["user", "passcode"]),
+            AuthType::MultiFactor => needed.push("auth_methods"),
+            AuthType::OidcClientCredentials => needed.extend(["client_id", "client_secret"]),
+            AuthType::OidcPassword => needed.extend(["user", "password", "client_id"]),
+            AuthType::OidcAccessToken => needed.push("access_token"),
+        }
+        if matches!(
+            kind,
+            AuthType::OidcClientCredentials | AuthType::OidcPassword
+        ) && !self.has("access_token_endpoint")
         {
-            missing.push("user");
+            needed.push("discovery_endpoint");
+        }
+        if kind == AuthType::MultiFactor {
+            for method in self.methods() {
+                needed.extend(match method {
+                    "v3password" | "password" => ["user", "password"].iter(),
+                    "v3totp" | "totp" => ["user", "passcode"].iter(),
+                    "v3token" | "token" => ["token"].iter(),
+                    _ => [].iter(),
+                });
+            }
+        }
+        if kind != AuthType::ApplicationCredential {
+            needed.push("tenant");
+        }
+        let mut missing: Vec<&'static str> = Vec::new();
+        for key in needed {
+            let is_there = self.has(key) || key == "auth_methods" && !self.methods().is_empty();
+            if !is_there && !missing.contains(&key) {
+                missing.push(key);
+            }
         }
         missing
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.kind.is_none() && self.keystone_url.is_none() && self.project.is_none()
+    /// The entries of `auth_methods`; without it, those whose keys are there.
+    pub(super) fn methods(&self) -> Vec<&str> {
+        if let Some(given) = self.get("auth_methods") {
+            return super::value::list(&given.text).collect();
+        }
+        let by_keys = [("password", "v3password"), ("passcode", "v3totp")];
+        by_keys
+            .into_iter()
+            .filter(|(key, _)| self.has(key))
+            .map(|(_, method)| method)
+            .collect()
     }
 
-    /// The credential, of parts of which none is missing.
-    pub(super) fn credential(&self) -> Result<Credential, String> {
-        let text = |field: &Option<Given>| {
-            field
-                .as_ref()
-                .map_or_else(String::new, |given| given.text.clone())
-        };
-        let secret = |field| Secret::new(text(field));
-        let domain = |field: &Option<Given>| match field {
-            Some(given) if given.by_id => DomainRef::Id(given.text.clone()),
-            Some(given) => DomainRef::Name(given.text.clone()),
-            None => DomainRef::default(),
-        };
-        let is_id = |field: &Option<Given>| field.as_ref().is_some_and(|given: &Given| given.by_id);
-        let user = || match text(&self.user) {
-            id if is_id(&self.user) => UserRef::Id(id),
-            name => UserRef::Name {
-                name,
-                domain: domain(&self.user_domain),
-            },
-        };
-        let url = text(&self.keystone_url);
-        let keystone_url: KeystoneUrl = url
-            .parse()
-            .map_err(|error| format!("`keystone_url` is wrong: {error}"))?;
-        let auth = if self.kind == Some(Kind::ApplicationCredential) {
-            Auth::ApplicationCredential {
-                credential: match text(&self.application_credential) {
-                    id if is_id(&self.application_credential) => ApplicationCredentialRef::Id(id),
-                    name => ApplicationCredentialRef::Name { name, user: user() },
-                },
-                secret: secret(&self.application_credential_secret),
-            }
-        } else {
-            Auth::Password {
-                user: user(),
-                password: secret(&self.password),
-                project: match text(&self.project) {
-                    id if is_id(&self.project) => ProjectRef::Id(id),
-                    name => ProjectRef::Name {
-                        name,
-                        domain: domain(&self.project_domain),
-                    },
-                },
-            }
-        };
-        Ok(Credential { keystone_url, auth })
+    pub(super) fn is_empty(&self) -> bool {
+        self.auth_type.is_none()
+            && !self
+                .given
+                .keys()
+                .any(|key| !CONNECTION.contains(key) && !DOMAINS.contains(key))
     }
 }

@@ -8,12 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::check::Checker;
 use super::credential::{self, Login};
 use super::effective::{self, EffectiveValue};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::keys::{self, MAIN, MASTER};
 use super::layers::{Layers, Sources, target_names};
+use super::parts::{OVERRIDE_REGION, REGION};
 use super::value;
 use crate::condition::Condition;
 use crate::model::{
@@ -65,10 +68,16 @@ pub struct TargetSettings {
     pub condition: Option<Condition>,
     /// Regions that are in no expansion of the target.
     pub ignore_regions: BTreeSet<RegionName>,
-    /// Which endpoints of the catalogue are used.
-    pub interface: Interface,
+    /// Which endpoints of the catalogue are used: of these the first that a region has. Never empty.
+    pub interfaces: Vec<Interface>,
+    /// The endpoint of one region in place of the catalogue's.
+    pub image_endpoint: Option<ImageEndpointOverride>,
     /// A file of certificates to trust in place of the system's.
     pub cacert: Option<PathBuf>,
+    /// A file with the certificate, and maybe the key, that this program shows to servers.
+    pub cert: Option<PathBuf>,
+    /// The file with its key, where that is another.
+    pub key: Option<PathBuf>,
     /// The server's certificate is not verified.
     pub insecure: bool,
     /// For the whole image list of a region.
@@ -79,6 +88,17 @@ pub struct TargetSettings {
     pub retries: u32,
     /// The most that is sent to each region in a second; none for no bound.
     pub bwlimit: Option<ByteSize>,
+}
+
+/// `image_endpoint_override`: where the images of one region are, whatever the catalogue says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageEndpointOverride {
+    /// An `http` or `https` URL.
+    pub url: Url,
+    /// The region that the place of the URL names; without one, the only region of the target.
+    pub region: Option<String>,
+    /// Where it stands.
+    pub origin: Origin,
 }
 
 impl Settings {
@@ -102,7 +122,7 @@ impl Settings {
             effective.extend(effective::of_target(name, &layers, &login.parts));
             checker.warnings.extend(login.warnings.iter().cloned());
             if name == MASTER {
-                region.clone_from(&login.parts.region);
+                region = login.parts.get(REGION).cloned();
                 explained = login.nothing_found;
                 if explained {
                     checker.errors.push(no_configuration(&layers));
@@ -265,13 +285,53 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
         }
     }
     let parts = login.parts;
-    let interface = checker.given(name, "interface", parts.interface.as_ref(), |text| {
-        text.parse::<Interface>()
-            .map_err(|_| "is no interface; set `public`, `internal` or `admin`".to_owned())
+    let interfaces = checker.given(name, "interface", parts.get("interface"), |text| {
+        let interfaces: Result<Vec<Interface>, _> = value::list(text).map(str::parse).collect();
+        interfaces
+            .ok()
+            .filter(|interfaces| !interfaces.is_empty())
+            .ok_or_else(|| "is no interface; set `public`, `internal` or `admin`".to_owned())
     });
-    let insecure = checker.given(name, "insecure", parts.insecure.as_ref(), |text| {
+    let override_region = parts.get(OVERRIDE_REGION).map(|given| {
+        let text = given.text.trim_start_matches("master:").trim();
+        text.to_owned()
+    });
+    let image_endpoint = parts.get("image_endpoint_override").and_then(|given| {
+        let url = checker.given(name, "image_endpoint_override", Some(given), |text| {
+            Url::parse(text)
+                .ok()
+                .filter(|url| matches!(url.scheme(), "http" | "https"))
+                .filter(|url| url.username().is_empty() && url.password().is_none())
+                .ok_or_else(|| {
+                    "is not a valid endpoint; write it as `https://glance.example.org:9292`"
+                        .to_owned()
+                })
+        })?;
+        Some(ImageEndpointOverride {
+            url,
+            region: override_region,
+            origin: given.origin.clone(),
+        })
+    });
+    let insecure = checker.given(name, "insecure", parts.get("insecure"), |text| {
         value::boolean(text).ok_or_else(|| super::check::NO_FLAG.to_owned())
     });
+    let path = |key| {
+        let given = parts.get(key)?;
+        Some(value::path(&given.text, checker.environment))
+    };
+    let (cert, key) = (path("cert"), path("key"));
+    if cert.is_none()
+        && let Some(given) = parts.get("key")
+    {
+        let message = format!(
+            "{}: [{name}] `key` is ignored without `cert`.",
+            given.origin
+        );
+        checker
+            .warnings
+            .push(Warning::new(WarningCode::UnknownKey, message));
+    }
     TargetSettings {
         name: TargetName::new(name),
         credential,
@@ -281,10 +341,11 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
             .regions(layers, name, "ignore_regions")
             .into_iter()
             .collect(),
-        interface: interface.unwrap_or_default(),
-        cacert: parts
-            .cacert
-            .map(|given| value::path(&given.text, checker.environment)),
+        interfaces: interfaces.unwrap_or_else(|| vec![Interface::default()]),
+        image_endpoint,
+        cacert: path("cacert"),
+        cert,
+        key,
         insecure: insecure.unwrap_or_default(),
         list_images_timeout: checker.duration(layers, name, "list_images_timeout"),
         upload_stall_timeout: checker.duration(layers, name, "upload_stall_timeout"),

@@ -12,7 +12,9 @@ use futures_util::future::join_all;
 use super::choose::TargetRegions;
 use super::names::UnknownName;
 use crate::config::{ConfigErrors, Settings, TargetSettings};
-use crate::model::{Credential, ErrorCode, Image, RegionName, TargetName, Warning, WarningCode};
+use crate::model::{
+    Credential, ErrorCode, Image, Interface, RegionName, TargetName, Warning, WarningCode,
+};
 use crate::openstack::{
     GlanceOptions, GlanceReader, HttpClients, Listing, MasterEndpoints, OpenStackError,
     RetryPolicy, Session, TlsOptions,
@@ -98,12 +100,18 @@ impl Target {
         }
     }
 
+    /// The interface by which one of its regions is reached.
+    pub(super) fn interface(&self, region: &str) -> Interface {
+        let catalogue = self.session.catalogue();
+        catalogue.choose(region, &self.settings.interfaces)
+    }
+
     /// A reader of one of its regions.
     pub(super) fn reader(&self, region: &str) -> Result<GlanceReader, OpenStackError> {
         GlanceReader::new(
             &self.session,
             region,
-            self.settings.interface,
+            self.interface(region),
             self.glance_options(),
         )
     }

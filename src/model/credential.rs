@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Secret;
+use super::Auth;
 
 /// All that a log-in to a target's Keystone needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,27 +17,6 @@ pub struct Credential {
     pub auth: Auth,
 }
 
-/// Who logs in (Identity API v3, "Authentication and token management").
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// A user with a password, scoped to a project.
-    Password {
-        /// The user.
-        user: UserRef,
-        /// The password, as plain text.
-        password: Secret,
-        /// The project that the token is for.
-        project: ProjectRef,
-    },
-    /// An application credential, which implies its project: no scope is sent with it.
-    ApplicationCredential {
-        /// Which one.
-        credential: ApplicationCredentialRef,
-        /// Its secret.
-        secret: Secret,
-    },
-}
-
 /// A domain, by id or by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DomainRef {
@@ -45,6 +24,20 @@ pub enum DomainRef {
     Id(String),
     /// Its name, such as `Default`.
     Name(String),
+}
+
+impl DomainRef {
+    /// Reads a text that may be either: `default` and 32 hexadecimal digits, which Keystone makes,
+    /// are ids, and everything else is a name.
+    pub fn guess(text: &str) -> Self {
+        let is_id = text == "default"
+            || text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if is_id {
+            Self::Id(text.to_owned())
+        } else {
+            Self::Name(text.to_owned())
+        }
+    }
 }
 
 impl Default for DomainRef {
@@ -180,6 +173,17 @@ impl KeystoneUrl {
         url
     }
 
+    /// The URL of a resource of the v3 API below names that may hold anything: each of them is one
+    /// part of the path.
+    pub fn v3_parts(&self, parts: &[&str]) -> Url {
+        let mut url = self.v3("");
+        // Only a URL that cannot be a base has no path, and those are no Keystone's.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(parts);
+        }
+        url
+    }
+
     /// The URL without version; its path ends in no slash, unless it is the root.
     pub fn base(&self) -> &Url {
         &self.0
@@ -219,6 +223,7 @@ impl fmt::Display for KeystoneUrl {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Secret;
     use super::*;
 
     #[test]
@@ -238,6 +243,26 @@ mod tests {
             assert_eq!(url.v3("auth/tokens").as_str(), tokens, "{text}");
             assert_eq!(url, url.to_string().parse().unwrap(), "{text}");
         }
+    }
+
+    #[test]
+    fn names_in_a_path_are_one_part_each() {
+        let url: KeystoneUrl = "http://ks:5000/identity/v3".parse().unwrap();
+        assert_eq!(
+            url.v3_parts(&["OS-FEDERATION", "a/b c", "auth"]).as_str(),
+            "http://ks:5000/identity/v3/OS-FEDERATION/a%2Fb%20c/auth"
+        );
+    }
+
+    #[test]
+    fn a_domain_is_an_id_where_keystone_would_make_it_one() {
+        let id = "0123456789abcdef0123456789abcdef";
+        assert_eq!(DomainRef::guess(id), DomainRef::Id(id.to_owned()));
+        assert_eq!(
+            DomainRef::guess("default"),
+            DomainRef::Id("default".to_owned())
+        );
+        assert_eq!(DomainRef::guess("Default"), DomainRef::default());
     }
 
     #[test]

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum ErrorCode {
     /// Keystone refused the credential, or a service the token.
     AuthFailed,
+    /// A token that cannot be renewed has ended.
+    TokenExpired,
     /// Keystone gave no answer.
     KeystoneUnreachable,
     /// Keystone answered, but not with a token and a catalogue that can be used.
@@ -76,8 +78,9 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::AuthFailed,
+        Self::TokenExpired,
         Self::KeystoneUnreachable,
         Self::KeystoneFailed,
         Self::RegionUnknown,
@@ -116,6 +119,9 @@ impl ErrorCode {
         match self {
             Self::AuthFailed => {
                 "Check user, password, project and domains of this target, and that the user has a role in the project."
+            }
+            Self::TokenExpired => {
+                "Log in by a type that can be repeated, such as v3password or v3applicationcredential, or give a new token or passcode and run again."
             }
             Self::KeystoneUnreachable => {
                 "Check `keystone_url` of this target, and that this machine reaches it (proxy, firewall, certificate)."

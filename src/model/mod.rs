@@ -1,6 +1,7 @@
 //! Newtypes and values that every room shares. Nothing here does I/O or knows another room.
 
 mod action;
+mod auth;
 mod checksum;
 mod content_source;
 mod credential;
@@ -16,10 +17,11 @@ mod time_span;
 mod warning;
 
 pub use action::{ActionKind, Status};
+pub use auth::{Auth, AuthType, AuthTypeError, Client, Factor, Federation, Grant, TokenEndpoint};
 pub use checksum::{Checksum, ChecksumError, ContentHash, ListedHash, ListedHashError, MultiHash};
 pub use content_source::{ContentOrigin, ContentSource};
 pub use credential::{
-    ApplicationCredentialRef, Auth, Credential, DomainRef, Interface, InterfaceError, KeystoneUrl,
+    ApplicationCredentialRef, Credential, DomainRef, Interface, InterfaceError, KeystoneUrl,
     KeystoneUrlError, ProjectRef, UserRef,
 };
 pub use error_code::ErrorCode;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use url::Url;
 
 use super::EndpointUrl;
 use crate::model::Interface;
@@ -56,6 +57,25 @@ impl Catalogue {
     /// Where all endpoints lead, less those that are no URLs.
     pub(super) fn all_endpoints(&self) -> impl Iterator<Item = EndpointUrl> {
         self.0.iter().filter_map(|e| e.url.parse().ok())
+    }
+
+    /// The same, in which every interface of that region leads there first.
+    pub(super) fn with_endpoint(&self, region: &str, url: &Url) -> Self {
+        let own = [Interface::Public, Interface::Internal, Interface::Admin].map(|interface| {
+            ImageEndpoint {
+                region: region.to_owned(),
+                interface,
+                url: url.to_string(),
+            }
+        });
+        Self(own.into_iter().chain(self.0.iter().cloned()).collect())
+    }
+
+    /// The first of those interfaces that the region has; the first of them where it has none.
+    pub fn choose(&self, region: &str, interfaces: &[Interface]) -> Interface {
+        let has = |interface: &&Interface| self.find(region, **interface).is_some();
+        let found = interfaces.iter().find(has).or(interfaces.first());
+        found.copied().unwrap_or_default()
     }
 
     /// Where the region's endpoints lead, of all interfaces, less those that are no URLs.
@@ -112,5 +132,20 @@ mod tests {
         assert!(catalogue.find("B", Interface::Internal).is_none());
         assert!(catalogue.has_region("D") && !catalogue.has_region("X"));
         assert_eq!(Catalogue::read(&Value::Null), Catalogue::default());
+        let both = [Interface::Admin, Interface::Internal, Interface::Public];
+        assert_eq!(catalogue.choose("A", &both), Interface::Internal);
+        assert_eq!(catalogue.choose("B", &both), Interface::Public);
+        assert_eq!(catalogue.choose("X", &both), Interface::Admin);
+        let elsewhere = "https://glance:1/".parse().unwrap();
+        let other = catalogue.with_endpoint("B", &elsewhere);
+        assert_eq!(
+            other.find("B", Interface::Admin).unwrap().url,
+            "https://glance:1/"
+        );
+        assert_eq!(other.endpoints("B").count(), 4);
+        assert_eq!(
+            other.find("A", Interface::Public),
+            catalogue.find("A", Interface::Public)
+        );
     }
 }

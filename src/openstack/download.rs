@@ -75,7 +75,7 @@ impl Download {
         };
         let once = RetryPolicy::new(0);
         let tries = Tries::new(&once, Repeat::IfNotReceived, None);
-        Err(failure.into_error(self.request.record(&tries), None))
+        Err(failure.into_error(self.request.record(&tries), &[]))
     }
 }
 

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{CauseKind, EndpointUrl, TransportCause};
-use crate::model::{ErrorCode, Interface, RegionName, TargetName, nearest};
+use crate::model::{AuthType, ErrorCode, Interface, RegionName, TargetName, nearest};
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// A token and the catalogue are asked for.
-    LogIn,
+    LogIn(AuthType),
+    /// An identity provider is asked for an access token.
+    AskProvider(AuthType),
     /// The images are listed.
     List,
     /// One image is looked at.
@@ -33,10 +35,16 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// True for what is done before there is a token.
+    fn is_login(self) -> bool {
+        matches!(self, Self::LogIn(_) | Self::AskProvider(_))
+    }
+
     /// The rest of a sentence that begins with "could not".
     fn words(self) -> &'static str {
         match self {
-            Self::LogIn => "log in",
+            Self::LogIn(_) => "log in",
+            Self::AskProvider(_) => "get an access token of the identity provider",
             Self::List => "list the images",
             Self::Show => "look at the image",
             Self::Download => "fetch the content",
@@ -51,7 +59,7 @@ impl Operation {
 
     fn code(self) -> ErrorCode {
         match self {
-            Self::LogIn => ErrorCode::KeystoneFailed,
+            Self::LogIn(_) | Self::AskProvider(_) => ErrorCode::KeystoneFailed,
             Self::List | Self::Show => ErrorCode::ListFailed,
             Self::Download => ErrorCode::DownloadFailed,
             Self::Create => ErrorCode::CreateFailed,
@@ -95,11 +103,11 @@ impl fmt::Display for CallRecord {
         let word = if *tries == 1 { "try" } else { "tries" };
         // A target by itself is printed with its colon.
         let colon = if region.region.is_empty() { "" } else { ":" };
-        write!(
-            f,
-            "{region}{colon} could not {}: {method} {url} ({tries} {word}, {seconds:.1} s)",
-            operation.words()
-        )
+        write!(f, "{region}{colon} could not {}", operation.words())?;
+        if let Operation::LogIn(auth_type) | Operation::AskProvider(auth_type) = operation {
+            write!(f, " ({auth_type})")?;
+        }
+        write!(f, ": {method} {url} ({tries} {word}, {seconds:.1} s)")
     }
 }
 
@@ -192,6 +200,16 @@ pub enum OpenStackError {
         /// Where it leads.
         endpoint: Box<EndpointUrl>,
     },
+    /// The token has ended, and the credential gives no other.
+    #[error(
+        "{target}: the token has expired or was revoked, and a log-in by {auth_type} cannot be repeated"
+    )]
+    TokenExpired {
+        /// The target.
+        target: TargetName,
+        /// How it was logged in.
+        auth_type: AuthType,
+    },
     /// The file with the certificates of `cacert` cannot be used.
     #[error("the certificates of `cacert` ({}) cannot be used: {what}", path.display())]
     CaCert {
@@ -229,18 +247,19 @@ impl OpenStackError {
         match self {
             Self::Status { call, answer } => code_of_status(call.operation, answer.status),
             Self::Unreachable { call, cause } => match call.operation {
-                Operation::LogIn => ErrorCode::KeystoneUnreachable,
+                operation if operation.is_login() => ErrorCode::KeystoneUnreachable,
                 operation if cause.kind == CauseKind::Lost => operation.code(),
                 _ => ErrorCode::RegionUnreachable,
             },
             Self::TimedOut { call, .. } => match call.operation {
-                Operation::LogIn => ErrorCode::KeystoneUnreachable,
+                operation if operation.is_login() => ErrorCode::KeystoneUnreachable,
                 Operation::List => ErrorCode::ListTimeout,
                 operation => operation.code(),
             },
             Self::BadAnswer { call, .. } => call.operation.code(),
             Self::RegionUnknown { .. } | Self::BadEndpoint { .. } => ErrorCode::RegionUnknown,
             Self::MasterRefused { .. } => ErrorCode::MasterRefused,
+            Self::TokenExpired { .. } => ErrorCode::TokenExpired,
             Self::CaCert { .. } => ErrorCode::KeystoneUnreachable,
             Self::Client { .. } => ErrorCode::Internal,
         }
@@ -257,6 +276,26 @@ impl OpenStackError {
             }
             (Self::Unreachable { .. }, _) if self.is_broken_upload() => {
                 "Run again. If it stays, see the log of the region's Glance: a full disk, or a proxy's limit on sizes, may be behind it."
+            }
+            (Self::Unreachable { .. } | Self::TimedOut { .. }, _) if self.is_of_provider() => {
+                "Check `discovery_endpoint` or `access_token_endpoint` of this target, and that this machine reaches it (proxy, firewall, certificate)."
+            }
+            (_, Some(400..=403)) if self.is_of_provider() => {
+                "Check `client_id`, `client_secret`, `user` and `password` of this target as the identity provider knows them."
+            }
+            _ if self.is_of_provider() => {
+                "Check `discovery_endpoint` or `access_token_endpoint` of this target against what the identity provider documents."
+            }
+            (_, Some(401 | 403 | 404)) if self.is_login_by(AuthType::Token) => {
+                "The token is not valid (any more), or its user has no role in the project: get a new one with `openstack token issue`."
+            }
+            (_, Some(401))
+                if self.is_login_by(AuthType::Totp) || self.is_login_by(AuthType::MultiFactor) =>
+            {
+                "A passcode is good for some 30 seconds and for one log-in: give a new one, and check user, project and domains of this target."
+            }
+            (_, Some(401 | 403 | 404)) if self.is_federated_login() => {
+                "Check `identity_provider` and `protocol` of this target, and in Keystone that the mapping gives the user a role in the project."
             }
             (_, Some(300..=399)) => {
                 "The server points elsewhere: put the URL that it names into the configuration or the catalogue."
@@ -290,7 +329,7 @@ impl OpenStackError {
         | Self::Unreachable { call, .. }
         | Self::TimedOut { call, .. }
         | Self::BadAnswer { call, .. } = &mut self
-            && call.operation == Operation::LogIn
+            && call.operation.is_login()
         {
             call.region.target = target.clone();
         }
@@ -341,7 +380,7 @@ impl OpenStackError {
 
     /// True where the service would not take the token.
     pub fn is_unauthorised(&self) -> bool {
-        self.status() == Some(401)
+        self.status() == Some(401) || matches!(self, Self::TokenExpired { .. })
     }
 
     /// True where Glance would not delete an image because something uses it.
@@ -352,6 +391,18 @@ impl OpenStackError {
     /// True where the image is not there (any more).
     pub fn is_gone(&self) -> bool {
         matches!(self.status(), Some(404 | 410))
+    }
+
+    fn is_of_provider(&self) -> bool {
+        matches!(self.operation(), Some(Operation::AskProvider(_)))
+    }
+
+    fn is_login_by(&self, auth_type: AuthType) -> bool {
+        self.operation() == Some(Operation::LogIn(auth_type))
+    }
+
+    fn is_federated_login(&self) -> bool {
+        matches!(self.operation(), Some(Operation::LogIn(auth_type)) if auth_type.is_federated())
     }
 
     /// True where the server closed the connection while content was sent.
@@ -367,8 +418,13 @@ impl OpenStackError {
 
 fn code_of_status(operation: Operation, status: u16) -> ErrorCode {
     match (operation, status) {
-        (_, 401) | (Operation::LogIn, 403) => ErrorCode::AuthFailed,
-        (Operation::LogIn, 429 | 500..) => ErrorCode::KeystoneUnreachable,
+        // A token that Keystone does not know (any more) is 404, and OAuth 2.0 has 400 for every
+        // refusal of a credential.
+        (_, 401)
+        | (Operation::LogIn(_), 403)
+        | (Operation::LogIn(AuthType::Token), 404)
+        | (Operation::AskProvider(_), 400 | 403) => ErrorCode::AuthFailed,
+        (operation, 429 | 500..) if operation.is_login() => ErrorCode::KeystoneUnreachable,
         (Operation::Publish, 403) => ErrorCode::PublishRefused,
         (_, 413) => ErrorCode::QuotaExceeded,
         _ => operation.code(),

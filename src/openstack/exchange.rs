@@ -27,6 +27,8 @@ pub(super) struct Request {
     pub(super) url: Url,
     /// A body with its media type.
     pub(super) body: Option<(HeaderValue, Bytes)>,
+    /// The header `Authorization`, which OpenStack's own services do not use.
+    pub(super) authorization: Option<HeaderValue>,
     /// An answer with more bytes than these is refused.
     pub(super) max_answer_bytes: usize,
 }
@@ -66,9 +68,9 @@ impl fmt::Debug for Said {
 }
 
 impl Said {
-    /// The server's words, fit for a report, and without the secret.
-    fn into_answer(self, status: u16, secret: Option<&Secret>) -> ServerAnswer {
-        let words = |bytes: &[u8]| message::of_body(bytes, secret);
+    /// The server's words, fit for a report, and without the secrets.
+    fn into_answer(self, status: u16, secrets: &[&Secret]) -> ServerAnswer {
+        let words = |bytes: &[u8]| message::of_body(bytes, secrets);
         let message = match &self.location {
             Some(place) => format!("the server points to {}", words(place.as_bytes())),
             None => words(&self.body),
@@ -92,6 +94,7 @@ impl Request {
             method,
             url,
             body: None,
+            authorization: None,
             max_answer_bytes: 16 << 20,
         }
     }
@@ -137,6 +140,9 @@ impl Request {
         let mut request = http.request(self.method.clone(), self.url.clone());
         if let Some(token) = token {
             request = request.header(AUTH_TOKEN, token_header(token));
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
         }
         if let Some((media_type, body)) = &self.body {
             request = request
@@ -279,8 +285,8 @@ impl Failure {
         }
     }
 
-    /// The failure as an error of that call. A server that repeats `secret` is not quoted with it.
-    pub(super) fn into_error(self, call: CallRecord, secret: Option<&Secret>) -> OpenStackError {
+    /// The failure as an error of that call. A server that repeats one of `secrets` is not quoted with it.
+    pub(super) fn into_error(self, call: CallRecord, secrets: &[&Secret]) -> OpenStackError {
         let call = Box::new(call);
         match self {
             Self::Status {
@@ -291,7 +297,7 @@ impl Failure {
                 call,
                 answer: Box::new(ServerAnswer {
                     retry_after,
-                    ..said.into_answer(status, secret)
+                    ..said.into_answer(status, secrets)
                 }),
             },
             Self::Transport(cause) => OpenStackError::Unreachable { call, cause },

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Catalogue;
-use crate::model::{ApplicationCredentialRef, Auth, DomainRef, ProjectRef, Secret, UserRef};
+use crate::model::{
+    ApplicationCredentialRef, Auth, DomainRef, Factor, Grant, ProjectRef, Secret, UserRef,
+};
 
 /// What Keystone gives out where the answer does not say how long a token lasts.
 const USUAL_LIFETIME: Duration = Duration::from_hours(1);
@@ -49,20 +51,20 @@ pub(super) struct Identity {
     pub(super) catalogue: Catalogue,
 }
 
-/// The body of `POST /v3/auth/tokens`. It holds the secret.
-pub(super) fn login_body(auth: &Auth) -> Value {
+/// The body of `POST /v3/auth/tokens`, for what Keystone itself checks; none for what an identity
+/// provider does. It holds the secret.
+pub(super) fn login_body(auth: &Auth) -> Option<Value> {
     match auth {
         Auth::Password {
             user,
             password,
             project,
         } => {
-            let mut user = user_json(user);
-            user["password"] = password.expose().into();
-            json!({"auth": {
-                "identity": {"methods": ["password"], "password": {"user": user}},
-                "scope": {"project": project_json(project)},
-            }})
+            let factor = Factor::Password {
+                user: user.clone(),
+                password: password.clone(),
+            };
+            Some(factors_body(&[factor], project))
         }
         Auth::ApplicationCredential { credential, secret } => {
             let mut what = match credential {
@@ -72,19 +74,69 @@ pub(super) fn login_body(auth: &Auth) -> Value {
                 }
             };
             what["secret"] = secret.expose().into();
-            json!({"auth": {"identity": {
+            Some(json!({"auth": {"identity": {
                 "methods": ["application_credential"],
                 "application_credential": what,
-            }}})
+            }}}))
         }
+        Auth::Token { token, project } => Some(token_body(token, project)),
+        Auth::Factors {
+            factors, project, ..
+        } => Some(factors_body(factors, project)),
+        Auth::Federated { .. } => None,
     }
 }
 
+/// The body that asks for a token for the project, on the strength of another token.
+pub(super) fn token_body(token: &Secret, project: &ProjectRef) -> Value {
+    factors_body(&[Factor::Token(token.clone())], project)
+}
+
+fn factors_body(factors: &[Factor], project: &ProjectRef) -> Value {
+    let mut identity = json!({});
+    let mut methods: Vec<&str> = Vec::new();
+    for factor in factors {
+        let (method, value) = match factor {
+            Factor::Password { user, password } => {
+                let mut user = user_json(user);
+                user["password"] = password.expose().into();
+                ("password", json!({"user": user}))
+            }
+            Factor::Totp { user, passcode } => {
+                let mut user = user_json(user);
+                user["passcode"] = passcode.expose().into();
+                ("totp", json!({"user": user}))
+            }
+            Factor::Token(token) => ("token", json!({"id": token.expose()})),
+        };
+        methods.push(method);
+        identity[method] = value;
+    }
+    identity["methods"] = json!(methods);
+    json!({"auth": {"identity": identity, "scope": {"project": project_json(project)}}})
+}
+
 /// What of the credential must not be repeated.
-pub(super) fn secret_of(auth: &Auth) -> &Secret {
+pub(super) fn secrets_of(auth: &Auth) -> Vec<&Secret> {
     match auth {
-        Auth::Password { password, .. } => password,
-        Auth::ApplicationCredential { secret, .. } => secret,
+        Auth::Password { password, .. } => vec![password],
+        Auth::ApplicationCredential { secret, .. } => vec![secret],
+        Auth::Token { token, .. } => vec![token],
+        Auth::Factors { factors, .. } => factors
+            .iter()
+            .map(|factor| match factor {
+                Factor::Password { password, .. } => password,
+                Factor::Totp { passcode, .. } => passcode,
+                Factor::Token(token) => token,
+            })
+            .collect(),
+        Auth::Federated { federation, .. } => match &federation.grant {
+            Grant::AccessToken(token) => vec![token],
+            Grant::ClientCredentials(client) => client.secret.iter().collect(),
+            Grant::Password {
+                client, password, ..
+            } => client.secret.iter().chain([password]).collect(),
+        },
     }
 }
 
@@ -111,17 +163,23 @@ fn project_json(project: &ProjectRef) -> Value {
     }
 }
 
+/// The token in the answer to a log-in.
+pub(super) fn subject_token(headers: &HeaderMap) -> Result<Secret, &'static str> {
+    headers
+        .get("x-subject-token")
+        .and_then(|value| value.to_str().ok())
+        .filter(|token| !token.is_empty())
+        .map(Secret::new)
+        .ok_or("the answer has no token")
+}
+
 /// Reads the answer to a log-in; what is wrong with it is said in a few words.
 pub(super) fn read_answer(
     headers: &HeaderMap,
     body: &[u8],
     number: u64,
 ) -> Result<(Token, Identity), &'static str> {
-    let secret = headers
-        .get("x-subject-token")
-        .and_then(|value| value.to_str().ok())
-        .filter(|token| !token.is_empty())
-        .ok_or("the answer has no token")?;
+    let secret = subject_token(headers)?;
     let answer: Value =
         serde_json::from_slice(body).map_err(|_| "the answer to the log-in is not JSON")?;
     let token = &answer["token"];
@@ -142,7 +200,7 @@ pub(super) fn read_answer(
         catalogue: Catalogue::read(&token["catalog"]),
     };
     let token = Token {
-        secret: Secret::new(secret),
+        secret,
         number,
         received: Instant::now(),
         lifetime: lifetime(token).unwrap_or(USUAL_LIFETIME),
@@ -177,6 +235,7 @@ mod tests {
             password: Secret::new("pw"),
             project: ProjectRef::Id("p1".to_owned()),
         });
+        let password = password.unwrap();
         assert_eq!(
             password,
             json!({"auth": {
@@ -192,6 +251,7 @@ mod tests {
             },
             secret: Secret::new("s"),
         });
+        let application = application.unwrap();
         assert_eq!(
             application,
             json!({"auth": {"identity": {
@@ -200,6 +260,43 @@ mod tests {
                     "name": "sync", "secret": "s",
                     "user": {"name": "admin", "domain": {"name": "Default"}}},
             }}})
+        );
+    }
+
+    #[test]
+    fn a_passcode_goes_alone_or_with_other_proofs() {
+        let user = UserRef::Id("u1".to_owned());
+        let passcode = Factor::Totp {
+            user: user.clone(),
+            passcode: Secret::new("123456"),
+        };
+        let password = Factor::Password {
+            user,
+            password: Secret::new("pw"),
+        };
+        let body = |factors, is_multi_factor| {
+            login_body(&Auth::Factors {
+                factors,
+                is_multi_factor,
+                project: ProjectRef::Id("p1".to_owned()),
+            })
+            .unwrap()
+        };
+        let totp = json!({"user": {"id": "u1", "passcode": "123456"}});
+        assert_eq!(
+            body(vec![passcode.clone()], false),
+            json!({"auth": {
+                "identity": {"methods": ["totp"], "totp": totp},
+                "scope": {"project": {"id": "p1"}}}})
+        );
+        assert_eq!(
+            body(vec![password, passcode], true),
+            json!({"auth": {
+                "identity": {
+                    "methods": ["password", "totp"],
+                    "password": {"user": {"id": "u1", "password": "pw"}},
+                    "totp": totp},
+                "scope": {"project": {"id": "p1"}}}})
         );
     }
 

@@ -11,23 +11,29 @@ const MAX_CHARS: usize = 400;
 /// The message in the body of an error answer: JSON's `message` (Glance), `error.message`
 /// (Keystone), or the text of an HTML page; tags taken off, on one line, bounded in length. Empty
 /// where the body says nothing. `***` stands where the server repeats the secret.
-pub(super) fn of_body(body: &[u8], secret: Option<&Secret>) -> String {
+pub(super) fn of_body(body: &[u8], secrets: &[&Secret]) -> String {
     // Before anything is taken off or cut, for what is left of a secret is not known as one; and
     // once more, for it may be written otherwise inside of JSON.
-    let text = without_secret(String::from_utf8_lossy(body).into_owned(), secret);
+    let text = without_secrets(String::from_utf8_lossy(body).into_owned(), secrets);
     let message = serde_json::from_str::<Value>(&text)
         .ok()
         .and_then(|json| in_json(&json))
-        .map_or(text, |message| without_secret(message, secret));
-    let plain = without_secret(without_tags(&message), secret);
+        .map_or(text, |message| without_secrets(message, secrets));
+    let plain = without_secrets(without_tags(&message), secrets);
     one_line(&plain)
 }
 
+fn without_secrets(text: String, secrets: &[&Secret]) -> String {
+    secrets
+        .iter()
+        .fold(text, |text, secret| without_secret(text, secret.expose()))
+}
+
 /// The text with `***` for the secret, as it is and as JSON, URLs and forms write it.
-fn without_secret(mut text: String, secret: Option<&Secret>) -> String {
-    let Some(secret) = secret.map(Secret::expose).filter(|text| !text.is_empty()) else {
+fn without_secret(mut text: String, secret: &str) -> String {
+    if secret.is_empty() {
         return text;
-    };
+    }
     let json = Value::from(secret).to_string();
     let json = &json[1..json.len() - 1];
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -39,13 +45,19 @@ fn without_secret(mut text: String, secret: Option<&Secret>) -> String {
 }
 
 fn in_json(json: &Value) -> Option<String> {
-    ["message", "title", "description", "faultstring"]
-        .iter()
-        .find_map(|key| json[key].as_str().filter(|text| !text.trim().is_empty()))
-        .map(ToOwned::to_owned)
-        // Keystone and most proxies wrap the same fields in one object.
-        .or_else(|| json.get("error").and_then(in_json))
-        .or_else(|| json.as_str().map(ToOwned::to_owned))
+    [
+        "message",
+        "error_description",
+        "title",
+        "description",
+        "faultstring",
+    ]
+    .iter()
+    .find_map(|key| json[key].as_str().filter(|text| !text.trim().is_empty()))
+    .map(ToOwned::to_owned)
+    // Keystone and most proxies wrap the same fields in one object.
+    .or_else(|| json.get("error").and_then(in_json))
+    .or_else(|| json.as_str().map(ToOwned::to_owned))
 }
 
 /// Each tag becomes a space; what stands in `<head>`, `<style>` and `<script>` goes with it.
@@ -130,15 +142,15 @@ mod tests {
             ("", ""),
             ("{}", "{}"),
         ] {
-            assert_eq!(of_body(body.as_bytes(), None), message, "{body}");
+            assert_eq!(of_body(body.as_bytes(), &[]), message, "{body}");
         }
     }
 
     #[test]
     fn long_messages_are_cut_between_characters() {
-        let message = of_body("ä".repeat(MAX_CHARS * 2).as_bytes(), None);
+        let message = of_body("ä".repeat(MAX_CHARS * 2).as_bytes(), &[]);
         assert_eq!(message.chars().count(), MAX_CHARS + 1);
-        assert!(of_body(&[0xff, 0xfe, b'x'], None).ends_with('x'));
+        assert!(of_body(&[0xff, 0xfe, b'x'], &[]).ends_with('x'));
     }
 
     #[test]
@@ -149,10 +161,10 @@ mod tests {
         let url = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect::<String>();
         let long = format!("{}{}", "x".repeat(MAX_CHARS - 4), secret.expose());
         for body in [secret.expose(), &json, &twice, &url, &long] {
-            let said = of_body(body.as_bytes(), Some(&secret));
+            let said = of_body(body.as_bytes(), &[&secret]);
             assert!(!said.contains("p\"") && !said.contains("a\\"), "{said}");
             assert!(said.contains("***"), "{said}");
         }
-        assert_eq!(of_body(b"all well", Some(&Secret::default())), "all well");
+        assert_eq!(of_body(b"all well", &[&Secret::default()]), "all well");
     }
 }

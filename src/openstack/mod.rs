@@ -19,6 +19,7 @@ mod error;
 mod exchange;
 mod keystone;
 mod listing;
+mod login;
 mod master_endpoints;
 mod message;
 mod page;

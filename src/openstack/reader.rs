@@ -198,7 +198,8 @@ impl GlanceReader {
                 continue;
             }
             let Some(pause) = tries.next(&failure) else {
-                return Err(failure.into_error(request.record(&tries), Some(&token.secret)));
+                let call = request.record(&tries);
+                return Err(service.session.error_of(failure, call, &token));
             };
             tokio::time::sleep(pause).await;
         }

@@ -126,7 +126,9 @@ impl Service {
                 continue;
             }
             let Some(pause) = tries.next(&failure) else {
-                return Err(failure.into_error(request.record(&tries), Some(&token.secret)));
+                return Err(self
+                    .session
+                    .error_of(failure, request.record(&tries), &token));
             };
             self.notes.tell(|| {
                 let record = request.record(&tries);

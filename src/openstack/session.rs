@@ -7,26 +7,23 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Method};
 use tokio::sync;
+use url::Url;
 
-use super::error::Operation;
-use super::exchange::Request;
-use super::keystone::{self, Identity, Token};
-use super::retry::{Repeat, RetryPolicy, Tries};
+use super::error::CallRecord;
+use super::exchange::Failure;
+use super::keystone::{Identity, Token};
+use super::login::Login;
+use super::retry::RetryPolicy;
 use super::{Catalogue, HttpClient, OpenStackError};
 use crate::model::{Credential, Interface, RegionName, TargetName};
-
-/// The limit of one try to log in.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A target's log-in. Cheap to clone; every clone is the same log-in.
 #[derive(Clone)]
 pub struct Session {
     target: TargetName,
+    catalogue: Arc<Catalogue>,
     shared: Arc<Shared>,
 }
 
@@ -55,7 +52,14 @@ impl Session {
         credential: Credential,
         retry: RetryPolicy,
     ) -> Result<Self, OpenStackError> {
-        let (token, identity) = log_in(&http, &target, &credential, &retry, 0).await?;
+        let login = Login {
+            http: &http,
+            target: &target,
+            credential: &credential,
+            retry: &retry,
+        };
+        let (token, identity) = login.carry_out(0).await?;
+        let catalogue = Arc::new(identity.catalogue.clone());
         let shared = Shared {
             http,
             credential,
@@ -67,6 +71,7 @@ impl Session {
         };
         Ok(Self {
             target,
+            catalogue,
             shared: Arc::new(shared),
         })
     }
@@ -76,7 +81,18 @@ impl Session {
     pub fn for_target(&self, target: TargetName) -> Self {
         Self {
             target,
+            catalogue: Arc::clone(&self.catalogue),
             shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// The same log-in, with that image endpoint for a region in place of the catalogue's. The
+    /// catalogue's own stay known as ways to that region.
+    #[must_use]
+    pub fn with_endpoint(&self, region: &str, url: &Url) -> Self {
+        Self {
+            catalogue: Arc::new(self.catalogue.with_endpoint(region, url)),
+            ..self.clone()
         }
     }
 
@@ -107,7 +123,7 @@ impl Session {
 
     /// The image endpoints of all regions, as they were at the log-in.
     pub fn catalogue(&self) -> &Catalogue {
-        &self.shared.identity.catalogue
+        &self.catalogue
     }
 
     pub(super) fn http(&self) -> &HttpClient {
@@ -143,6 +159,13 @@ impl Session {
         due: impl Fn(&Token) -> bool,
     ) -> Result<Arc<Token>, OpenStackError> {
         let token = self.present_token();
+        if !self.is_renewable() {
+            return if token.remaining().is_zero() {
+                Err(self.token_expired())
+            } else {
+                Ok(token)
+            };
+        }
         if !due(&token) {
             return Ok(token);
         }
@@ -153,9 +176,44 @@ impl Session {
         }
     }
 
+    /// True where a second log-in can give another token.
+    pub(super) fn is_renewable(&self) -> bool {
+        self.shared.credential.auth.is_renewable()
+    }
+
+    /// The error that says that the token has ended and there can be no other.
+    pub(super) fn token_expired(&self) -> OpenStackError {
+        OpenStackError::TokenExpired {
+            target: self.target.clone(),
+            auth_type: self.shared.credential.auth.auth_type(),
+        }
+    }
+
+    /// The error of a call whose last try failed so.
+    pub(super) fn error_of(
+        &self,
+        failure: Failure,
+        call: CallRecord,
+        token: &Token,
+    ) -> OpenStackError {
+        if failure.is_unauthorised() && !self.is_renewable() {
+            return self.token_expired();
+        }
+        failure.into_error(call, &[&token.secret])
+    }
+
     /// A newer token than `stale`: by a log-in, unless another call has just made or tried one.
+    /// Where there can be no other, the same one for another try a moment later, as long as it is
+    /// good: a service says 401 as well where its Keystone is down.
     pub(super) async fn renew(&self, stale: &Token) -> Result<Arc<Token>, OpenStackError> {
         let shared = &*self.shared;
+        if !self.is_renewable() {
+            if stale.remaining().is_zero() {
+                return Err(self.token_expired());
+            }
+            tokio::time::sleep(shared.retry.first_pause).await;
+            return Ok(self.present_token());
+        }
         let renewals_before = shared.renewals.load(Ordering::Acquire);
         let mut last_failure = shared.renewal.lock().await;
         let present = self.present_token();
@@ -167,14 +225,13 @@ impl Session {
         {
             return Err(error.clone());
         }
-        let result = log_in(
-            &shared.http,
-            &self.target,
-            &shared.credential,
-            &shared.retry,
-            stale.number + 1,
-        )
-        .await;
+        let login = Login {
+            http: &shared.http,
+            target: &self.target,
+            credential: &shared.credential,
+            retry: &shared.retry,
+        };
+        let result = login.carry_out(stale.number + 1).await;
         *last_failure = result.as_ref().err().cloned();
         shared.renewals.fetch_add(1, Ordering::Release);
         let token = Arc::new(result?.0);
@@ -200,39 +257,5 @@ impl fmt::Debug for Session {
             .field("target", &self.target)
             .field("project", &self.shared.identity.project_name)
             .finish_non_exhaustive()
-    }
-}
-
-async fn log_in(
-    http: &HttpClient,
-    target: &TargetName,
-    credential: &Credential,
-    retry: &RetryPolicy,
-    number: u64,
-) -> Result<(Token, Identity), OpenStackError> {
-    let region = RegionName::new(target.clone(), "");
-    let url = credential.keystone_url.v3("auth/tokens");
-    let mut request = Request::new(&region, Operation::LogIn, Method::POST, url);
-    let body = Bytes::from(keystone::login_body(&credential.auth).to_string());
-    request.body = Some((HeaderValue::from_static("application/json"), body));
-    let client = http.for_url(&request.url)?;
-    let mut tries = Tries::new(retry, Repeat::Freely, None);
-    loop {
-        let failure = match request.send(&client, None, LOGIN_TIMEOUT).await {
-            Ok(answer) => {
-                return keystone::read_answer(&answer.headers, &answer.body, number).map_err(
-                    |what| OpenStackError::BadAnswer {
-                        call: Box::new(request.record(&tries)),
-                        what: what.to_owned(),
-                    },
-                );
-            }
-            Err(failure) => failure,
-        };
-        let Some(pause) = tries.next(&failure) else {
-            let secret = keystone::secret_of(&credential.auth);
-            return Err(failure.into_error(request.record(&tries), Some(secret)));
-        };
-        tokio::time::sleep(pause).await;
     }
 }

@@ -227,7 +227,8 @@ impl GlanceWriter {
         if failure.is_unauthorised() {
             service.session.renew(&token).await?;
         }
-        Err(failure.into_error(request.record(&tries), Some(&token.secret)))
+        let call = request.record(&tries);
+        Err(service.session.error_of(failure, call, &token))
     }
 
     /// The record of so many tries to send content, for an error that no answer gives.

@@ -2,10 +2,10 @@
 
 use super::{BASE, Fixture};
 use crate::config::Settings;
-use crate::model::{Auth, TargetName};
+use crate::model::{Auth, Interface, TargetName};
 
 /// `user@domain:password project@domain url`, or why there is no credential.
-fn login(settings: &Settings, target: &str) -> String {
+pub(super) fn login(settings: &Settings, target: &str) -> String {
     let target = settings.target(&TargetName::new(target)).unwrap();
     match &target.credential {
         Err(error) => error.to_string(),
@@ -20,12 +20,14 @@ fn login(settings: &Settings, target: &str) -> String {
                 Auth::ApplicationCredential { credential, secret } => {
                     format!("{credential:?} {} {url}", secret.expose())
                 }
+                // No secret is in it.
+                auth => format!("{auth:?} {url}"),
             }
         }
     }
 }
 
-fn master(fixture: &Fixture) -> String {
+pub(super) fn master(fixture: &Fixture) -> String {
     login(&fixture.load().unwrap(), "master")
 }
 
@@ -206,7 +208,7 @@ fn a_cloud_gives_all_that_it_knows() {
     assert_eq!(settings.master_region.to_string(), "CloudRegion");
     insta::assert_snapshot!(login(&settings, "master"), @r#"Name { name: "cloud-user", domain: Name("Users") } secure Name { name: "cloud-project", domain: Id("d1") } http://cloud:5000/"#);
     let target = &settings.targets[0];
-    assert_eq!(target.interface.as_str(), "internal");
+    assert_eq!(target.interfaces, [Interface::Internal]);
     assert!(target.insecure);
     assert_eq!(target.cacert.as_deref(), Some("/home/ops/ca.pem".as_ref()));
 }
@@ -224,7 +226,7 @@ fn clouds_and_single_keys_mix() {
     insta::assert_snapshot!(login(&settings, "merged"), @r#"Name { name: "cloud-user", domain: Name("Users") } 12345 Name { name: "cloud-project", domain: Id("d1") } http://cloud:5000/"#);
     insta::assert_snapshot!(login(&settings, "own"), @r#"Name { name: "u", domain: Name("Default") } p Name { name: "cloud-project", domain: Id("d1") } http://cloud:5000/"#);
     let merged = settings.target(&TargetName::new("merged")).unwrap();
-    assert_eq!(merged.interface.as_str(), "admin");
+    assert_eq!(merged.interfaces, [Interface::Admin]);
 }
 
 #[test]
@@ -268,9 +270,9 @@ fn a_cloud_that_cannot_be_used_is_not_passed_over() {
         errors(broken),
     ];
     insta::assert_snapshot!(said.join("\n"), @r"
-    glancesync.conf:2: [master]: no usable credential: cloud `full`: there is no clouds.yaml (looked for clouds.yaml, /etc/openstack/clouds.yaml)
+    glancesync.conf:2: [master]: no usable credential: cloud `full`: there is no clouds.yaml, clouds.yml or clouds.json (looked in the current folder, /etc/xdg/openstack, /etc/openstack)
     glancesync.conf:2: [master]: no usable credential: clouds.yaml has no cloud `ful`; it has full, merged, app, kerberos
-    clouds.yaml (cloud `kerberos`): [master]: no usable credential: auth_type `v3kerberos` is not supported; `password` and `v3applicationcredential` are
-    glancesync.conf:2: [master]: no usable credential: clouds.yaml is no YAML at line 2, column 1
+    clouds.yaml (cloud `kerberos`): [master]: no usable credential: auth_type `v3kerberos` is not supported; use one of v3password, v3applicationcredential, v3token, v3totp, v3multifactor, v3oidcclientcredentials, v3oidcpassword, v3oidcaccesstoken
+    glancesync.conf:2: [master]: no usable credential: clouds.yaml is not valid YAML at line 2, column 1
     ");
 }

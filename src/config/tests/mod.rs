@@ -1,5 +1,7 @@
 //! Whole configurations, from text to settings.
 
+mod auth_types;
+mod clouds;
 mod credential;
 mod dialect;
 mod messages;

@@ -30,7 +30,7 @@ fn defaults_are_those_of_the_table() {
     assert!(master.credential.is_ok());
     assert_eq!(master.rules, crate::model::SyncRules::default());
     assert!(master.condition.is_none());
-    assert_eq!(master.interface, Interface::Public);
+    assert_eq!(master.interfaces, [Interface::Public]);
     assert_eq!((&master.cacert, master.insecure), (&None, false));
     assert_eq!(master.list_images_timeout, Duration::from_secs(30));
     assert_eq!(master.upload_stall_timeout, Duration::from_mins(1));
@@ -126,7 +126,7 @@ log_dir = /var/log/gs
         .map(ToString::to_string)
         .collect();
     assert_eq!(ignored, ["other:Berlin"]);
-    assert_eq!(other.interface, Interface::Internal);
+    assert_eq!(other.interfaces, [Interface::Internal]);
     assert_eq!(other.cacert, Some(PathBuf::from("/etc/ca.pem")));
     assert!(other.insecure);
     assert_eq!(

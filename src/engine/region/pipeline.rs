@@ -200,7 +200,7 @@ impl RegionRun<'_> {
         let writer = GlanceWriter::new(
             &job.target.session,
             &self.region.region,
-            job.target.settings.interface,
+            job.target.interface(&self.region.region),
             job.target.glance_options(),
             &self.context.master,
         )?

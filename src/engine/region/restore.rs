@@ -191,7 +191,7 @@ impl Restore {
         let writer = GlanceWriter::new(
             &job.target.session,
             &region.region,
-            job.target.settings.interface,
+            job.target.interface(&region.region),
             job.target.glance_options(),
             &self.master,
         );

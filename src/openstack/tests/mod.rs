@@ -3,4 +3,5 @@
 mod calls;
 mod hostile;
 mod lists;
+mod logins;
 mod sessions;

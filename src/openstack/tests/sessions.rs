@@ -124,7 +124,7 @@ async fn refusals_of_a_log_in_are_told_apart_and_hide_the_password() {
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("no: ***"), "{shown}");
         assert!(
-            shown.starts_with("master: could not log in: POST http"),
+            shown.starts_with("master: could not log in (v3password): POST http"),
             "{shown}"
         );
     }
