@@ -18,6 +18,7 @@ mod hex;
 mod http;
 mod keystone;
 mod ports;
+mod python;
 mod record;
 mod running;
 mod seed;

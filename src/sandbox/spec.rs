@@ -222,7 +222,7 @@ pub struct RegionSpec {
     pub stall_timeout_secs: u64,
     /// Whether the token is looked at again at the end of an upload.
     pub recheck_token_after_upload: bool,
-    /// What `GET /v2/info/import` lists.
+    /// What `GET /v2/info/import` lists. None of them has paths here.
     pub import_methods: Vec<String>,
     /// Images that are there from the start.
     pub images: Vec<ImageSeed>,
@@ -249,9 +249,7 @@ impl Default for RegionSpec {
             publicize_roles: vec!["admin".to_owned()],
             stall_timeout_secs: 60,
             recheck_token_after_upload: false,
-            import_methods: ["glance-direct", "web-download", "copy-image"]
-                .map(str::to_owned)
-                .to_vec(),
+            import_methods: Vec::new(),
             images: Vec::new(),
             faults: Vec::new(),
         }

@@ -190,6 +190,7 @@ class GlanceServer(Server):
 [DEFAULT]
 use_stderr = true
 enabled_backends = local:file
+enabled_import_methods = []
 user_storage_quota = {storage_quota}
 worker_self_reference_url = {self.url}
 [glance_store]

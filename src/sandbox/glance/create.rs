@@ -77,7 +77,9 @@ pub(super) fn create(
         (IMPORT_METHODS, region.spec.import_methods.join(",")),
         (STORE_IDS, "local".to_owned()),
     ] {
-        if let Ok(value) = HeaderValue::try_from(value) {
+        if !value.is_empty()
+            && let Ok(value) = HeaderValue::try_from(value)
+        {
             headers.insert(name, value);
         }
     }
@@ -94,7 +96,7 @@ fn assemble(
         .get("id")
         .and_then(Value::as_str)
         .map_or_else(|| region.fresh_id(), str::to_owned);
-    let mut image = Image::new(id, owner.filter(|owner| !owner.is_empty()), Utc::now());
+    let mut image = Image::new(id, owner, Utc::now());
     if let Some(visibility) = fields.get("visibility").and_then(Value::as_str) {
         let visibility = Visibility::parse(visibility).unwrap_or(Visibility::Shared);
         caller.check_visibility(visibility)?;
@@ -119,7 +121,7 @@ pub(super) fn set(image: &mut Image, name: &str, value: &Value) -> Result<(), Fa
     let text = || value.as_str().map(str::to_owned);
     match name {
         "name" => image.name = text(),
-        "owner" => image.owner = text().filter(|owner| !owner.is_empty()),
+        "owner" => image.owner = text(),
         "visibility" => {
             if let Some(visibility) = value.as_str().and_then(Visibility::parse) {
                 image.visibility = visibility;
@@ -182,6 +184,11 @@ pub(super) fn check_characters(name: &str, value: &Value) -> Result<(), Fail> {
         Value::Array(items) => items.iter().filter_map(Value::as_str).any(wide),
         _ => false,
     };
+    if in_value && name == "tags" {
+        return Err(Fail::bad_request(
+            "Param values can't contain 4 byte unicode.",
+        ));
+    }
     if in_value {
         let mut letters = name.chars();
         let first = letters

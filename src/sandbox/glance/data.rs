@@ -53,7 +53,10 @@ pub(super) fn download(
     let size = size
         .or_else(|| file.metadata().ok().map(|metadata| metadata.len()))
         .unwrap_or_default();
-    let range = wanted(call.header("range"), size)?;
+    let range = match wanted(call.header("range"), size)? {
+        None => wanted_part(call.header("content-range"), size)?,
+        range => range,
+    };
     let (first, length) = range.unwrap_or((0, size));
     if first > 0 && file.seek(SeekFrom::Start(first)).is_err() {
         return Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR));
@@ -93,27 +96,15 @@ fn wanted(range: Option<&str>, size: u64) -> Result<Option<(u64, u64)>, Fail> {
         ));
     }
     let invalid = |text: String| Fail::detailed(StatusCode::RANGE_NOT_SATISFIABLE, text);
-    let malformed = || invalid("Invalid Range header.".to_owned());
-    let (first, last) = range
-        .trim()
-        .strip_prefix("bytes=")
-        .and_then(|bounds| bounds.split_once('-'))
-        .ok_or_else(malformed)?;
-    if first.is_empty() {
-        let suffix: u64 = last.parse().map_err(|_| malformed())?;
-        let first = size.saturating_sub(suffix);
-        return Ok(Some((first, size - first)));
-    }
-    let first: u64 = first.parse().map_err(|_| malformed())?;
-    let last: Option<u64> = if last.is_empty() {
-        None
-    } else {
-        Some(
-            last.parse()
-                .ok()
-                .filter(|last| *last >= first)
-                .ok_or_else(malformed)?,
-        )
+    let (first, last) = bounds(range).ok_or_else(|| invalid("Invalid Range header.".to_owned()))?;
+    let (first, last) = match (first, last) {
+        // The last so many bytes, of which none are all.
+        (None, Some(0) | None) => (0, None),
+        (None, Some(suffix)) => (size.saturating_sub(suffix), None),
+        (Some(first), Some(last)) if last < first => {
+            return Err(invalid("Invalid Range header.".to_owned()));
+        }
+        (Some(first), last) => (first, last),
     };
     if first >= size {
         return Err(invalid(format!(
@@ -124,6 +115,45 @@ fn wanted(range: Option<&str>, size: u64) -> Result<Option<(u64, u64)>, Fail> {
     }
     let last = last.map_or(size - 1, |last| last.min(size - 1));
     Ok(Some((first, last - first + 1)))
+}
+
+/// The numbers around the dash in `bytes=1-2`; whatever comes after them is ignored.
+fn bounds(range: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let (unit, rest) = range.split_once('=')?;
+    if !unit.trim().eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let (first, rest) = digits(rest);
+    let (last, _) = digits(rest.trim_start().strip_prefix('-')?);
+    Some((first, last))
+}
+
+/// The number that a text begins with, if it does, and what comes after it. One that is too large
+/// is the largest there is.
+fn digits(text: &str) -> (Option<u64>, &str) {
+    let text = text.trim_start();
+    let end = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    let value = (!number.is_empty()).then(|| number.parse().unwrap_or(u64::MAX));
+    (value, rest)
+}
+
+/// The same of a `Content-Range`, which Glance takes in a request too: `bytes 1-2/5`.
+fn wanted_part(part: Option<&str>, size: u64) -> Result<Option<(u64, u64)>, Fail> {
+    let Some(part) = part else {
+        return Ok(None);
+    };
+    let range = part.replacen(' ', "=", 1);
+    let (range, _) = range.split_once('/').unwrap_or((&range, ""));
+    match bounds(range) {
+        Some((Some(_), Some(_))) => wanted(Some(range), size),
+        _ => Err(Fail::detailed(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "Invalid Content-Range header.",
+        )),
+    }
 }
 
 fn read(mut file: File, mut left: u64, spoil: bool, sender: &Sender<io::Result<Bytes>>) {

@@ -26,7 +26,7 @@ pub(super) struct Ending {
     /// The image as it was when the upload began.
     pub(super) before: Image,
     pub(super) life: u64,
-    pub(super) announced: Option<u64>,
+    pub(super) announced: Option<i128>,
     pub(super) tampering: Tampering,
     pub(super) token: Option<(Arc<Identity>, String)>,
 }
@@ -111,7 +111,10 @@ impl Ending {
 
     /// Completes the image for its activation, or says why not.
     fn settle(&self, image: &mut Image, stored: &Stored) -> Result<(), Refused> {
-        if let Some(expected) = self.announced.filter(|expected| *expected != stored.size) {
+        if let Some(expected) = self
+            .announced
+            .filter(|expected| *expected != i128::from(stored.size))
+        {
             return Err(Refused::again(Fail::bad_request(format!(
                 "Size mismatch: expected {expected} bytes, got {} bytes",
                 stored.size
@@ -126,7 +129,7 @@ impl Ending {
         }
         let quota = self.region.spec.limits.user_storage_quota;
         let used = locked(&self.region.images).usage(image.owner.as_deref(), &image.id);
-        check_quota(quota, used, Some(stored.size)).map_err(Refused::for_good)?;
+        check_quota(quota, used, Some(stored.size.into())).map_err(Refused::for_good)?;
         if let Some((identity, token)) = &self.token
             && identity.check(token).is_none()
         {

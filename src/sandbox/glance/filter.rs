@@ -8,6 +8,7 @@ use super::fail::Fail;
 use super::image::{Image, Status};
 use super::operator::{instant, split_operator, split_quoted};
 use super::policy::Caller;
+use crate::sandbox::python::integer;
 
 /// One condition that an image must meet.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +32,8 @@ enum Condition {
     Tag(String),
     Hidden(bool),
     Protected(bool),
+    /// No image meets it.
+    Nothing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +65,10 @@ impl Filter {
         let mut hidden = false;
         for (name, value) in last_of_each(parameters) {
             match name {
-                "limit" | "marker" | "sort" | "sort_key" | "sort_dir" | "tag" | "deleted" => {}
+                "limit" | "marker" | "sort" | "sort_key" | "sort_dir" | "tag" | "tags"
+                | "deleted" => {}
                 "member_status" => {
+                    let value = first_of(parameters, name).unwrap_or(value);
                     if !matches!(value, "pending" | "accepted" | "rejected" | "all") {
                         return Err(Fail::bad_request(format!("Invalid status: {value}")));
                     }
@@ -96,11 +101,23 @@ impl Filter {
             }
         }
         filter.conditions.push(Condition::Hidden(hidden));
-        for (_, tag) in parameters.iter().filter(|(name, _)| name == "tag") {
-            filter
-                .conditions
-                .push(Condition::Tag(tag.trim().to_owned()));
+        let mut tags: Vec<String> = parameters
+            .iter()
+            .filter(|(name, _)| name == "tag")
+            .map(|(_, tag)| tag.trim().to_owned())
+            .collect();
+        if tags.is_empty() {
+            // The name that a list of tags has within Glance; each letter of a text is taken for one.
+            let letters = last_of_each(parameters)
+                .into_iter()
+                .filter(|(name, _)| *name == "tags")
+                .flat_map(|(_, text)| text.chars());
+            tags = letters.map(String::from).collect();
         }
+        filter
+            .conditions
+            .extend(tags.into_iter().map(Condition::Tag));
+        filter.conditions.extend(left_over(parameters));
         Ok(filter)
     }
 
@@ -177,26 +194,27 @@ impl Condition {
                 attribute,
                 least,
                 bound,
-            } => {
-                let actual = match attribute.as_str() {
-                    "size" => image.size.and_then(|size| i64::try_from(size).ok()),
-                    "min_disk" => Some(image.min_disk),
-                    _ => Some(image.min_ram),
-                };
-                actual.is_some_and(|number| {
-                    if *least {
-                        number >= *bound
-                    } else {
-                        number <= *bound
-                    }
-                })
-            }
+            } => lies_in(image, attribute, *least, *bound),
             Self::Equals(name, wanted) => equals(image, name, wanted),
             Self::Tag(tag) => image.tags.contains(tag),
             Self::Hidden(hidden) => image.os_hidden == *hidden,
             Self::Protected(protected) => image.protected == *protected,
+            Self::Nothing => false,
         }
     }
+}
+
+/// Whether an attribute is at least or at most the bound, as the database compares the two: texts
+/// with the number's digits, and a time as larger than any number.
+fn lies_in(image: &Image, attribute: &str, least: bool, bound: i64) -> bool {
+    let value = match &image.view(true, &[])[attribute] {
+        _ if matches!(attribute, "created_at" | "updated_at") => return least,
+        Value::Number(number) => number.as_i64().unwrap_or(i64::MAX).cmp(&bound),
+        Value::Bool(flag) => i64::from(*flag).cmp(&bound),
+        Value::String(text) => text.cmp(&bound.to_string()),
+        _ => return false,
+    };
+    if least { value.is_ge() } else { value.is_le() }
 }
 
 fn equals(image: &Image, name: &str, wanted: &str) -> bool {
@@ -223,6 +241,36 @@ fn equals(image: &Image, name: &str, wanted: &str) -> bool {
     }
 }
 
+/// The columns of an image, which `_min` and `_max` may follow.
+const COMPARABLE: [&str; 18] = [
+    "id",
+    "name",
+    "disk_format",
+    "container_format",
+    "size",
+    "virtual_size",
+    "status",
+    "visibility",
+    "checksum",
+    "os_hash_algo",
+    "os_hash_value",
+    "min_disk",
+    "min_ram",
+    "owner",
+    "protected",
+    "os_hidden",
+    "created_at",
+    "updated_at",
+];
+
+/// The first value of a parameter.
+pub(super) fn first_of<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    parameters
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str())
+}
+
 /// The parameters with each name once, as its last value says.
 pub(super) fn last_of_each(parameters: &[(String, String)]) -> Vec<(&str, &str)> {
     let mut unique: Vec<(&str, &str)> = Vec::new();
@@ -235,14 +283,38 @@ pub(super) fn last_of_each(parameters: &[(String, String)]) -> Vec<(&str, &str)>
     unique
 }
 
+/// What becomes of a parameter of which Glance takes one, when it is there more than once: it takes
+/// the first, and the last is a property's name and value like any other. Of visibilities it takes
+/// all, and an image has but one.
+fn left_over(parameters: &[(String, String)]) -> Vec<Condition> {
+    let mut left = Vec::new();
+    for name in ["limit", "marker", "member_status", "sort", "visibility"] {
+        let values: Vec<&String> = parameters
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value)
+            .collect();
+        if let [first, .., last] = values[..] {
+            if name != "visibility" {
+                left.push(Condition::Equals(name.to_owned(), last.clone()));
+            } else if first != last {
+                left.push(Condition::Nothing);
+            }
+        }
+    }
+    left
+}
+
 fn condition(name: &str, value: &str) -> Result<Condition, Fail> {
     for (suffix, least) in [("_min", true), ("_max", false)] {
         if let Some(attribute) = name.strip_suffix(suffix) {
-            let bound = value.parse().map_err(|_| {
+            let bound = integer(value).ok_or_else(|| {
                 Fail::bad_request("Unable to filter on a range with a non-numeric value.")
             })?;
-            if !matches!(attribute, "size" | "min_disk" | "min_ram") {
-                return Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR));
+            let broken = || Fail::bare(StatusCode::INTERNAL_SERVER_ERROR);
+            let bound = i64::try_from(bound).map_err(|_| broken())?;
+            if !COMPARABLE.contains(&attribute) {
+                return Err(broken());
             }
             return Ok(Condition::Range {
                 attribute: attribute.to_owned(),
@@ -286,7 +358,7 @@ fn condition(name: &str, value: &str) -> Result<Condition, Fail> {
             };
             Ok(Condition::OneOf(name.to_owned(), values))
         }
-        "locations" => Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR)),
+        "locations" | "properties" => Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR)),
         _ => Ok(Condition::Equals(name.to_owned(), value.to_owned())),
     }
 }

@@ -10,12 +10,13 @@ use url::form_urlencoded::{Serializer, parse};
 use uuid::Uuid;
 
 use super::fail::Fail;
-use super::filter::{Filter, last_of_each};
+use super::filter::{Filter, first_of, last_of_each};
 use super::image::{Image, Status};
 use super::policy::Caller;
 use super::region::Region;
 use super::service::{reply, unescaped};
 use crate::sandbox::http::locked;
+use crate::sandbox::python::integer;
 
 /// A sort key and whether it descends.
 type SortKey<'a> = (&'a str, bool);
@@ -46,7 +47,7 @@ pub(super) fn list(region: &Region, caller: &Caller, query: &str) -> Result<Resp
     let keys = sort_keys(&parameters)?;
     caller.check_list()?;
     let images = locked(&region.images);
-    let marker = match value_of(&parameters, "marker") {
+    let marker = match first_of(&parameters, "marker") {
         None => None,
         Some(id) => Some(images.marker(id, caller)?),
     };
@@ -122,23 +123,15 @@ fn path(parameters: &[(&str, &str)], marker: Option<&str>) -> String {
     format!("/v2/images?{query}")
 }
 
-fn value_of<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    parameters
-        .iter()
-        .rev()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.as_str())
-}
-
 fn limit(parameters: &[(String, String)], default: usize) -> Result<usize, Fail> {
-    let Some(text) = value_of(parameters, "limit") else {
+    let Some(text) = first_of(parameters, "limit") else {
         return Ok(default);
     };
-    let limit: i64 = text
-        .trim()
-        .parse()
-        .map_err(|_| Fail::bad_request("limit param must be an integer"))?;
-    usize::try_from(limit).map_err(|_| Fail::bad_request("limit param must be positive"))
+    let limit = integer(text).ok_or_else(|| Fail::bad_request("limit param must be an integer"))?;
+    if limit < 0 {
+        return Err(Fail::bad_request("limit param must be positive"));
+    }
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// The sort keys of either syntax, ended by what makes the order total.
@@ -151,14 +144,17 @@ fn sort_keys(parameters: &[(String, String)]) -> Result<Vec<SortKey<'_>>, Fail> 
     };
     let mut keys: Vec<&str> = Vec::new();
     let mut directions: Vec<bool> = Vec::new();
-    if let Some(sort) = value_of(parameters, "sort") {
+    if let Some(sort) = first_of(parameters, "sort") {
         if all("sort_key").next().is_some() || all("sort_dir").next().is_some() {
             return Err(Fail::bad_request(
                 "Old and new sorting syntax cannot be combined",
             ));
         }
         for part in sort.trim().split(',') {
-            let (key, direction) = part.split_once(':').unwrap_or((part, "desc"));
+            let (key, direction) = part
+                .split_once(':')
+                .filter(|(_, direction)| !direction.is_empty())
+                .unwrap_or((part.trim_end_matches(':'), "desc"));
             keys.push(known_key(key.trim())?);
             directions.push(descends(direction.trim())?);
         }
@@ -209,7 +205,7 @@ fn known_key(key: &str) -> Result<&str, Fail> {
 fn descends(direction: &str) -> Result<bool, Fail> {
     match direction {
         "asc" => Ok(false),
-        "desc" | "" => Ok(true),
+        "desc" => Ok(true),
         other => Err(Fail::bad_request(format!(
             "Invalid sort direction: {other}"
         ))),

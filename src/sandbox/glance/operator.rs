@@ -1,6 +1,6 @@
 //! The small language of filter values: `eq:name`, `in:one,"two, three"`, `gt:2020-01-01T00:00:00Z`.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 use super::fail::Fail;
 
@@ -13,14 +13,31 @@ pub(super) fn split_operator(expression: &str) -> (&str, &str) {
     }
 }
 
-/// The time that a text gives, with or without a zone.
+/// The time that a text gives in any of ISO 8601's forms, with or without a time of day and zone.
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.with_timezone(&Utc));
-    }
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S")
-        .ok()
-        .map(|time| time.and_utc())
+    const TIMES: [&str; 4] = [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+        "%Y%m%dT%H%M%S%.f",
+        "%Y%m%dT%H%M",
+    ];
+    // A space may be there instead of the T, and is what a + becomes in a query.
+    let text = text.replacen(' ', "T", 1);
+    let zoned = text.strip_suffix('Z').map(|rest| format!("{rest}+00:00"));
+    let zoned = zoned.as_deref().unwrap_or(&text);
+    let times = TIMES.iter().find_map(|form| {
+        let with_zone = DateTime::parse_from_str(zoned, &format!("{form}%:z"));
+        with_zone
+            .map(|time| time.with_timezone(&Utc))
+            .or_else(|_| NaiveDateTime::parse_from_str(&text, form).map(|time| time.and_utc()))
+            .ok()
+    });
+    times.or_else(|| {
+        let day = ["%Y-%m-%d", "%Y%m%d"]
+            .iter()
+            .find_map(|form| NaiveDate::parse_from_str(&text, form).ok())?;
+        Some(day.and_time(NaiveTime::MIN).and_utc())
+    })
 }
 
 /// Splits the values of an `in:` filter at commas; one with a comma or a quote in it is quoted.

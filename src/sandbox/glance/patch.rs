@@ -13,6 +13,7 @@ use super::region::Region;
 use super::schema;
 use super::service::reply;
 use crate::sandbox::http::locked;
+use crate::sandbox::python::python;
 
 /// How the changes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,16 +117,16 @@ fn parse(region: &Region, style: Style, operation: &Value) -> Result<Change, Fai
     let (op, path) = match style {
         Style::V21 => {
             let available = "It must be one of the following: add, remove, replace.";
-            let word = fields.get("op").ok_or_else(|| {
+            let word = fields.get("op").filter(|op| !op.is_null()).ok_or_else(|| {
                 Fail::bad_request(format!(
                     "Unable to find `op` in JSON Schema change. {available}"
                 ))
             })?;
-            let word = word.as_str().unwrap_or_default();
             let op = OPERATIONS
                 .iter()
-                .find(|(name, _)| *name == word)
+                .find(|(name, _)| word.as_str() == Some(name))
                 .ok_or_else(|| {
+                    let word = word.as_str().map_or_else(|| python(word), str::to_owned);
                     Fail::bad_request(format!("Invalid operation: `{word}`. {available}"))
                 })?;
             let path = fields
@@ -148,7 +149,11 @@ fn parse(region: &Region, style: Style, operation: &Value) -> Result<Change, Fai
             (*op, &fields[*name])
         }
     };
-    let name = pointer(path.as_str().unwrap_or_default(), op)?;
+    // Glance looks into it as a text, and breaks over what is none.
+    let path = path
+        .as_str()
+        .ok_or_else(|| Fail::bare(StatusCode::INTERNAL_SERVER_ERROR))?;
+    let name = pointer(path, op)?;
     let value = if op == Op::Remove {
         Value::Null
     } else {
@@ -165,7 +170,14 @@ fn parse(region: &Region, style: Style, operation: &Value) -> Result<Change, Fai
     if schema::is_reserved(&name) {
         return Err(Fail::forbidden(format!("Attribute '{name}' is reserved.")));
     }
-    // A single location is refused later, whatever it is.
+    // A single location is refused later, whatever it holds.
+    if op == Op::Add && name == "locations" && !value.is_object() {
+        return Err(Fail::bad_request(format!(
+            "Provided object does not match schema 'image': {} is not of type 'object'\n\n\
+             Failed validating the location",
+            python(&value)
+        )));
+    }
     if op != Op::Remove && (name != "locations" || op == Op::Replace) {
         if let Some(problem) = schema::complaint(&name, &value, region.spec.schema_image_json) {
             return Err(Fail::bad_request(problem));

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::sandbox::python::python;
+
 pub(super) const DISK_FORMATS: [&str; 11] = [
     "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop",
 ];
@@ -105,7 +107,17 @@ pub(super) fn complaint(name: &str, value: &Value, shipped: bool) -> Option<Stri
         "visibility" => not_among(value, &["community", "public", "private", "shared"], false),
         "status" => not_among(
             value,
-            &["queued", "saving", "active", "killed", "deleted"],
+            &[
+                "queued",
+                "saving",
+                "active",
+                "killed",
+                "deleted",
+                "uploading",
+                "importing",
+                "pending_delete",
+                "deactivated",
+            ],
             false,
         ),
         "container_format" => not_among(value, &CONTAINER_FORMATS, true),
@@ -171,26 +183,6 @@ fn wrong_type(value: &Value, kind: &str) -> String {
 fn wrong_types(value: &Value, kinds: &[&str]) -> String {
     let kinds: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
     format!("{} is not of type {}", python(value), kinds.join(", "))
-}
-
-/// A value as Python prints it.
-fn python(value: &Value) -> String {
-    match value {
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::String(text) => format!("'{text}'"),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(python).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| format!("'{name}': {}", python(value));
-            let members: Vec<String> = members.iter().map(member).collect();
-            format!("{{{}}}", members.join(", "))
-        }
-        Value::Number(number) => number.to_string(),
-    }
 }
 
 #[cfg(test)]

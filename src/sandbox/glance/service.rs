@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
-use axum::http::{Response, StatusCode};
+use axum::http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
+};
+use axum::http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -42,6 +44,10 @@ impl Service for Glance {
     }
 
     async fn answer(self: Arc<Self>, mut call: Call) -> Response<Body> {
+        if call.method == Method::OPTIONS && call.path != "/versions" {
+            // Answered by what is in front of Glance for browsers.
+            return Response::new(Body::empty());
+        }
         let rest = match Self::negotiate(&call.path) {
             Negotiated::Versions(status) => return reply(status, &self.versions()),
             Negotiated::V2(rest) => rest,
@@ -60,10 +66,17 @@ impl Service for Glance {
             Err(fail) => return render(fail),
         };
         let request_id = call.header("x-openstack-request-id").map(str::to_owned);
-        let answer = self
+        let mut answer = self
             .version2(&mut call, &caller, &rest)
             .await
             .unwrap_or_else(render);
+        if call.method == Method::HEAD {
+            // No path here can be asked for its head; of the refusal only that is sent.
+            answer = answer.map(|_| Body::empty());
+            let kind = HeaderValue::from_static("text/html; charset=UTF-8");
+            answer.headers_mut().insert(CONTENT_TYPE, kind);
+            answer.headers_mut().insert(CONTENT_LENGTH, 0.into());
+        }
         stamped(answer, request_id.as_deref())
     }
 
@@ -166,8 +179,14 @@ impl Glance {
             (["images", id, "file"], "PUT") => {
                 upload::upload(region, &self.identity, caller, id, call).await
             }
-            (["images", id, "tags", tag], "PUT") => sharing::add_tag(region, caller, id, tag),
-            (["images", id, "tags", tag], "DELETE") => sharing::remove_tag(region, caller, id, tag),
+            (["images", id, "tags", tag], "PUT") => {
+                no_body(call).await?;
+                sharing::add_tag(region, caller, id, tag)
+            }
+            (["images", id, "tags", tag], "DELETE") => {
+                no_body(call).await?;
+                sharing::remove_tag(region, caller, id, tag)
+            }
             (
                 [
                     "images",
@@ -177,15 +196,11 @@ impl Glance {
                 ],
                 "POST",
             ) => {
-                if !call.body.document().await.unwrap_or_default().is_empty() {
-                    return Err(Fail::bad_request(
-                        "A body is not expected with this request.",
-                    ));
-                }
+                no_body(call).await?;
                 sharing::switch_off_or_on(region, caller, id, *action == "deactivate")
             }
             (["images", id, "members", rest @ ..], _) if rest.len() <= 1 => {
-                let body = if matches!(method, "POST" | "PUT") {
+                let body = if matches!((method, rest), ("POST", []) | ("PUT", [_])) {
                     document(call).await?
                 } else {
                     Value::Null
@@ -244,7 +259,11 @@ impl Glance {
             (["images", _, "actions", "deactivate" | "reactivate"], _) => {
                 Err(Fail::method_not_allowed("POST"))
             }
-            (["schemas" | "info", _], _) => Err(Fail::method_not_allowed("GET")),
+            (
+                ["schemas", "image" | "images" | "member" | "members"]
+                | ["info", "import" | "stores"],
+                _,
+            ) => Err(Fail::method_not_allowed("GET")),
             _ => Err(Fail::bare(StatusCode::NOT_FOUND)),
         }
     }
@@ -274,6 +293,16 @@ impl Glance {
             }),
         }
     }
+}
+
+/// Refuses a request that has a body.
+async fn no_body(call: &mut Call) -> Result<(), Fail> {
+    if call.body.document().await.unwrap_or_default().is_empty() {
+        return Ok(());
+    }
+    Err(Fail::bad_request(
+        "A body is not expected with this request.",
+    ))
 }
 
 /// The JSON document in a request's body.

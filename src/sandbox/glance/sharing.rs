@@ -1,11 +1,12 @@
 //! Tags, deactivation and members of an image.
 
 use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Response, StatusCode};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::create::check_quotas;
+use super::create::{check_characters, check_quotas};
 use super::fail::Fail;
 use super::image::{Image, Member, Status, Visibility};
 use super::policy::Caller;
@@ -104,21 +105,27 @@ pub(super) fn members(
     body: &Value,
 ) -> Result<Response<Body>, Fail> {
     let mut images = locked(&region.images);
-    images.seen(id, caller)?;
+    images.seen(id, caller).map_err(|fail| tagged(fail, id))?;
     let image = images.get_mut(id).ok_or_else(|| Fail::no_image(id))?;
+    let is_shared = image.visibility == Visibility::Shared;
     let is_owner = caller.is_admin() || caller.owns(image);
+    // Of the members of another project's image, one sees oneself.
+    let visible = |who: &str| is_owner || caller.project.as_deref() == Some(who);
     match (method, member) {
         ("GET", None) => {
-            if image.visibility != Visibility::Shared {
+            if !is_shared {
                 return Err(Fail::forbidden(format!(
                     "Not allowed to list members for image {id}: Only shared images have members."
                 )));
             }
-            let visible = |who: &str| is_owner || caller.project.as_deref() == Some(who);
-            let list: Vec<Value> = image
+            let mut list: Vec<(&String, &Member)> = image
                 .members
                 .iter()
                 .filter(|(who, _)| visible(who))
+                .collect();
+            list.sort_by_key(|(_, member)| member.created_at);
+            let list: Vec<Value> = list
+                .into_iter()
                 .map(|(who, member)| view(id, who, member))
                 .collect();
             Ok(reply(
@@ -127,37 +134,37 @@ pub(super) fn members(
             ))
         }
         ("GET", Some(who)) => {
-            let member = found(image, who)?;
+            if !is_shared {
+                return Err(Fail::not_found("Only shared images have members."));
+            }
+            let member = found(image, who, visible)?;
             Ok(reply(StatusCode::OK, &view(id, who, member)))
         }
         ("POST", None) => add_member(region, caller, image, body),
         ("PUT", Some(who)) => {
-            found(image, who)?;
+            let status = wanted_status(body)?;
+            refuse_unless(is_shared, "update", id)?;
+            let member = found(image, who, visible)?;
             if !(caller.is_admin() || caller.project.as_deref() == Some(who)) {
                 return Err(Fail::policy("modify_member"));
             }
-            let status = body
-                .get("status")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
             if !matches!(status, "pending" | "accepted" | "rejected") {
                 return Err(Fail::bad_request(
                     "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".",
                 ));
             }
-            let member = image
-                .members
-                .get_mut(who)
-                .ok_or_else(|| Fail::no_image(id))?;
             status.clone_into(&mut member.status);
             member.updated_at = Utc::now();
             Ok(reply(StatusCode::OK, &view(id, who, member)))
         }
         ("DELETE", Some(who)) => {
+            refuse_unless(is_shared, "delete", id)?;
+            found(image, who, visible)?;
             caller.check_change("delete_member", image)?;
-            found(image, who)?;
             image.members.remove(who);
-            Ok(no_content())
+            let mut answer = no_content();
+            answer.headers_mut().remove(CONTENT_TYPE);
+            Ok(answer)
         }
         (_, None) => Err(Fail::method_not_allowed("GET, POST")),
         (_, Some(_)) => Err(Fail::method_not_allowed("GET, PUT, DELETE")),
@@ -170,12 +177,18 @@ fn add_member(
     image: &mut Image,
     body: &Value,
 ) -> Result<Response<Body>, Fail> {
-    caller.check_change("add_member", image)?;
-    let who = body
+    let fields = body.as_object().ok_or_else(|| {
+        Fail::bad_request("Expected a member in the form: {\"member\": \"image_id\"}")
+    })?;
+    let member = fields
         .get("member")
-        .and_then(Value::as_str)
-        .filter(|who| !who.is_empty())
         .ok_or_else(|| Fail::bad_request("Member to be added not specified"))?;
+    let who = member
+        .as_str()
+        .filter(|who| !who.is_empty())
+        .ok_or_else(|| Fail::bad_request("Member can't be empty"))?;
+    check_characters("member", member)?;
+    caller.check_change("add_member", image)?;
     if image.visibility != Visibility::Shared {
         return Err(Fail::forbidden(format!(
             "Not allowed to create members for image {}.",
@@ -207,11 +220,37 @@ fn add_member(
     Ok(reply(StatusCode::OK, &document))
 }
 
-fn found<'a>(image: &'a Image, who: &str) -> Result<&'a Member, Fail> {
-    image.members.get(who).ok_or_else(|| {
+/// The status that a member gives itself; none of the right type is an empty text.
+fn wanted_status(body: &Value) -> Result<&str, Fail> {
+    let fields = body.as_object().ok_or_else(|| {
+        Fail::bad_request("Expected a status in the form: {\"status\": \"status\"}")
+    })?;
+    let status = fields
+        .get("status")
+        .ok_or_else(|| Fail::bad_request("Status not specified"))?;
+    Ok(status.as_str().unwrap_or_default())
+}
+
+/// Only shared images have members.
+fn refuse_unless(is_shared: bool, verb: &str, id: &str) -> Result<(), Fail> {
+    if is_shared {
+        return Ok(());
+    }
+    Err(Fail::forbidden(format!(
+        "Not allowed to {verb} members for image {id}."
+    )))
+}
+
+fn found<'a>(
+    image: &'a mut Image,
+    who: &str,
+    visible: impl Fn(&str) -> bool,
+) -> Result<&'a mut Member, Fail> {
+    let id = &image.id;
+    let member = image.members.get_mut(who).filter(|_| visible(who));
+    member.ok_or_else(|| {
         Fail::not_found(format!(
-            "{who} not found in the member list of the image {}.",
-            image.id
+            "{who} not found in the member list of the image {id}."
         ))
     })
 }

@@ -19,7 +19,10 @@ use super::service::no_content;
 use super::store::Chunk;
 use crate::sandbox::http::{Call, Tampering, locked};
 use crate::sandbox::keystone::Identity;
+use crate::sandbox::python::integer;
 
+/// The only store.
+pub(super) const STORE: &str = "local";
 /// Chunks on their way from the socket to the disk.
 const CHUNKS_IN_FLIGHT: usize = 16;
 
@@ -38,6 +41,11 @@ pub(super) async fn upload(
         return Err(Fail::unsupported(format!("Invalid content type {kind}")));
     }
     let announced = announced_size(&call.headers)?;
+    if let Some(store) = call.header("x-image-meta-store").filter(|id| *id != STORE) {
+        return Err(Fail::bad_request(format!(
+            "Store for identifier {store} not found"
+        )));
+    }
     let (before, room) = begin(region, caller, id, announced)?;
     let (sender, receiver) = channel(CHUNKS_IN_FLIGHT);
     let ending = Ending {
@@ -75,18 +83,15 @@ pub(super) fn internal() -> Fail {
 }
 
 /// The size that the request announces, in bytes; zero counts as unknown.
-fn announced_size(headers: &HeaderMap) -> Result<Option<u64>, Fail> {
+fn announced_size(headers: &HeaderMap) -> Result<Option<i128>, Fail> {
     let number = |name: &str| {
-        headers.get(name).map(|value| {
-            value
-                .to_str()
-                .ok()
-                .and_then(|text| text.trim().parse().ok())
-        })
+        headers
+            .get(name)
+            .map(|value| value.to_str().ok().and_then(integer))
     };
     match number("x-openstack-image-size").or_else(|| number("content-length")) {
         None => Ok(None),
-        Some(Some(size)) => Ok(Some(size).filter(|size| *size > 0)),
+        Some(Some(size)) => Ok(Some(size).filter(|size| *size != 0)),
         Some(None) => Err(Fail::bad_request(
             "Invalid or missing image size in request headers.",
         )),
@@ -99,7 +104,7 @@ fn begin(
     region: &Region,
     caller: &Caller,
     id: &str,
-    announced: Option<u64>,
+    announced: Option<i128>,
 ) -> Result<(Image, Option<u64>), Fail> {
     let mut images = locked(&region.images);
     let limits = &region.spec.limits;
@@ -152,12 +157,12 @@ fn begin(
 }
 
 /// Refuses what does not fit into what is left of a project's quota; sizes in bytes.
-pub(super) fn check_quota(quota: Option<u64>, used: u64, size: Option<u64>) -> Result<(), Fail> {
+pub(super) fn check_quota(quota: Option<u64>, used: u64, size: Option<i128>) -> Result<(), Fail> {
     let Some(quota) = quota else {
         return Ok(());
     };
     let remaining = quota.saturating_sub(used);
-    let fits = size.map_or(remaining > 0, |size| size <= remaining);
+    let fits = size.map_or(remaining > 0, |size| size <= i128::from(remaining));
     if fits {
         return Ok(());
     }
@@ -172,7 +177,7 @@ pub(super) fn check_quota(quota: Option<u64>, used: u64, size: Option<u64>) -> R
 async fn pump(
     region: &Region,
     call: &mut Call,
-    announced: Option<u64>,
+    announced: Option<i128>,
     room: Option<u64>,
     sender: Sender<Chunk>,
 ) -> Result<(), Fail> {
@@ -207,7 +212,7 @@ async fn pump(
                  storage media.",
             ));
         }
-        if let Some(expected) = announced.filter(|expected| received > *expected) {
+        if let Some(expected) = announced.filter(|expected| i128::from(received) > *expected) {
             return Err(Fail::bad_request(format!(
                 "Size exceeds: expected {expected} bytes, got {received} bytes"
             )));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -215,7 +215,7 @@ async fn handle<S: Service>(
         method,
         path,
         query,
-        headers: parts.headers,
+        headers: joined(parts.headers),
         body: Incoming::new(Body::new(body), received, Arc::clone(&switch)),
         tampering: Tampering::default(),
         front,
@@ -231,6 +231,26 @@ async fn handle<S: Service>(
     };
     entry.status = Some(answer.status().as_u16());
     answer
+}
+
+/// The headers with each name once: values of a name that occurs again are joined, as a WSGI
+/// server does it.
+fn joined(headers: HeaderMap) -> HeaderMap {
+    if headers.len() == headers.keys_len() {
+        return headers;
+    }
+    let mut single = HeaderMap::new();
+    for name in headers.keys() {
+        let values: Vec<&[u8]> = headers
+            .get_all(name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if let Ok(value) = HeaderValue::from_bytes(&values.join(&b", "[..])) {
+            single.insert(name, value);
+        }
+    }
+    single
 }
 
 fn loggable(headers: &HeaderMap) -> BTreeMap<String, String> {

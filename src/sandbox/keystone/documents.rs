@@ -57,7 +57,7 @@ pub(super) fn describe(token: &Token, catalogue: Option<Value>) -> Value {
             "name": token.user.name,
             "password_expires_at": null,
         },
-        "audit_ids": [token.audit_id],
+        "audit_ids": token.audit_ids,
         "expires_at": stamp(token.expires_at),
         "issued_at": stamp(token.issued_at),
     });

@@ -2,27 +2,52 @@
 
 use serde_json::Value;
 
+use crate::sandbox::python::python;
+
 /// What Keystone's schema of a login finds wrong, without the schema itself.
 pub(super) fn check_form(auth: &Value) -> Result<(), String> {
+    if !auth.is_object() {
+        return Err(format!("{} is not of type 'object'", python(auth)));
+    }
     let identity = auth
         .get("identity")
         .ok_or("'identity' is a required property")?;
+    require(identity.is_object(), "identity", identity, "object")?;
     let methods = identity
         .get("methods")
         .ok_or("Invalid input for field 'identity': 'methods' is a required property")?;
-    if !methods.is_array() {
-        return Err(wrong_type("identity/methods", methods, "array"));
+    require(methods.is_array(), "identity/methods", methods, "array")?;
+    for (place, method) in methods.as_array().into_iter().flatten().enumerate() {
+        let field = format!("identity/methods/{place}");
+        require(method.is_string(), &field, method, "string")?;
     }
-    for (place, field) in [
-        ("/identity/password/user", "identity/password/user"),
-        ("/scope/project", "scope/project"),
+    for field in [
+        "identity/password",
+        "identity/password/user",
+        "identity/token",
     ] {
-        let Some(Value::Object(members)) = auth.pointer(place) else {
+        if let Some(value) = auth.pointer(&format!("/{field}")) {
+            require(value.is_object(), field, value, "object")?;
+        }
+    }
+    if let Some(token) = identity.get("token") {
+        let id = token
+            .get("id")
+            .ok_or("Invalid input for field 'identity/token': 'id' is a required property")?;
+        require(id.is_string(), "identity/token/id", id, "string")?;
+    }
+    for field in ["identity/password/user", "scope/project"] {
+        let Some(Value::Object(members)) = auth.pointer(&format!("/{field}")) else {
             continue;
         };
-        for name in ["id", "name"] {
-            if let Some(value) = members.get(name).filter(|value| !value.is_string()) {
-                return Err(wrong_type(&format!("{field}/{name}"), value, "string"));
+        for name in ["id", "name", "password"] {
+            if let Some(value) = members.get(name) {
+                require(
+                    value.is_string(),
+                    &format!("{field}/{name}"),
+                    value,
+                    "string",
+                )?;
             }
         }
         if !members.contains_key("id") && !members.contains_key("name") {
@@ -34,12 +59,14 @@ pub(super) fn check_form(auth: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn wrong_type(field: &str, value: &Value, kind: &str) -> String {
-    let value = match value {
-        Value::String(text) => format!("'{text}'"),
-        value => value.to_string(),
-    };
-    format!("Invalid input for field '{field}': {value} is not of type '{kind}'")
+fn require(is_right: bool, field: &str, value: &Value, kind: &str) -> Result<(), String> {
+    if is_right {
+        return Ok(());
+    }
+    Err(format!(
+        "Invalid input for field '{field}': {} is not of type '{kind}'",
+        python(value)
+    ))
 }
 
 /// What Keystone says where a part of a request is missing.

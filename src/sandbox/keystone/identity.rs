@@ -54,9 +54,32 @@ pub(in crate::sandbox) struct Token {
     pub(in crate::sandbox) project: Option<Project>,
     pub(in crate::sandbox) roles: Vec<String>,
     pub(super) application_credential: Option<ApplicationCredentialSpec>,
-    pub(super) audit_id: String,
+    /// Its own, then that of the token it was made of.
+    pub(super) audit_ids: Vec<String>,
     pub(super) issued_at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
+}
+
+/// What a token is made of.
+#[derive(Debug)]
+pub(super) enum Origin {
+    Password,
+    Credential(ApplicationCredentialSpec),
+    /// Another token, which it does not outlive.
+    Token {
+        audit_id: String,
+        expires: DateTime<Utc>,
+    },
+}
+
+impl Origin {
+    /// That token, or a password where there is none.
+    pub(super) fn of(token: Option<&Token>) -> Self {
+        token.map_or(Self::Password, |token| Self::Token {
+            audit_id: token.audit_ids.last().cloned().unwrap_or_default(),
+            expires: token.expires_at,
+        })
+    }
 }
 
 /// The state of one Keystone.
@@ -159,21 +182,34 @@ impl Identity {
         methods: Vec<&'static str>,
         project: Option<Project>,
         roles: Vec<String>,
-        application_credential: Option<ApplicationCredentialSpec>,
+        origin: Origin,
     ) -> (String, Arc<Token>) {
         let issued_at = Utc::now();
+        let mut audit_ids = vec![
+            URL_SAFE
+                .encode(Uuid::new_v4().as_bytes())
+                .trim_end_matches('=')
+                .to_owned(),
+        ];
+        let mut expires_at = issued_at + self.lifetime;
+        let mut application_credential = None;
+        match origin {
+            Origin::Password => {}
+            Origin::Credential(credential) => application_credential = Some(credential),
+            Origin::Token { audit_id, expires } => {
+                audit_ids.push(audit_id);
+                expires_at = expires;
+            }
+        }
         let token = Arc::new(Token {
             user,
             methods,
             project,
             roles,
             application_credential,
-            audit_id: URL_SAFE
-                .encode(Uuid::new_v4().as_bytes())
-                .trim_end_matches('=')
-                .to_owned(),
+            audit_ids,
             issued_at,
-            expires_at: issued_at + self.lifetime,
+            expires_at,
         });
         let mut random = Vec::with_capacity(128);
         for _ in 0..8 {
@@ -295,7 +331,13 @@ mod tests {
     fn tokens_expire_and_can_be_revoked() {
         let lasting = identity(60);
         let user = lasting.users[0].clone();
-        let (id, _) = lasting.issue(user.clone(), vec!["password"], None, Vec::new(), None);
+        let (id, _) = lasting.issue(
+            user.clone(),
+            vec!["password"],
+            None,
+            Vec::new(),
+            Origin::Password,
+        );
         assert!(lasting.check(&id).is_some());
         lasting.set_up(false);
         assert!(lasting.check(&id).is_none());
@@ -303,7 +345,7 @@ mod tests {
         assert!(lasting.revoke(&id));
         assert!(lasting.token(&id).is_none());
         let brief = identity(0);
-        let (id, _) = brief.issue(user, vec!["password"], None, Vec::new(), None);
+        let (id, _) = brief.issue(user, vec!["password"], None, Vec::new(), Origin::Password);
         assert!(brief.token(&id).is_none());
     }
 

@@ -5,145 +5,275 @@ use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded::parse;
 
-use super::identity::{Identity, Project, Token, domain_id};
+use super::identity::{Identity, Token};
 use super::service::{error, forbidden, reply};
+use super::views::{collection, credential_view, projects_of};
+use crate::sandbox::python::python;
+use crate::sandbox::spec::ApplicationCredentialSpec;
 
-/// Collections that only admins may list.
-const FOR_ADMINS: [&str; 4] = ["projects", "services", "endpoints", "regions"];
-
-/// Whether the path leads to one of the collections here, or to one thing in it.
-pub(super) fn known(path: &str) -> bool {
-    matches!(path, "v3/auth/catalog" | "v3/auth/projects") || of_admins(path).is_some()
+/// What a path that can only be read leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed<'a> {
+    /// The caller's own catalogue.
+    Catalogue,
+    /// The projects that the caller has a role in.
+    OwnProjects,
+    /// A collection, or one thing in it.
+    Collection(Kind, Option<&'a str>),
+    /// What belongs to the user of that id, or one thing of it.
+    OfUser(&'a str, Kind, Option<&'a str>),
 }
 
-/// The collection for admins that a path leads into, and the id behind it.
-fn of_admins(path: &str) -> Option<(&'static str, Option<&str>)> {
-    let rest = path.strip_prefix("v3/")?;
-    let (name, id) = match rest.split_once('/') {
-        Some((name, id)) => (name, Some(id)),
-        None => (rest, None),
-    };
-    FOR_ADMINS
-        .into_iter()
-        .find(|known| *known == name)
-        .map(|known| (known, id))
+/// What a collection consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Projects,
+    Services,
+    Endpoints,
+    Regions,
+    Users,
+    Groups,
+    ApplicationCredentials,
 }
 
-/// Answers `GET` of a collection, or of one thing in it.
-pub(super) fn list(identity: &Identity, token: &Token, path: &str, query: &str) -> Response<Body> {
-    let own_path = format!("{}/{}", identity.url, path.trim_start_matches("v3/"));
-    if path == "v3/auth/catalog" {
-        if token.project.is_none() {
-            return forbidden("");
+impl Kind {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "projects" => Self::Projects,
+            "services" => Self::Services,
+            "endpoints" => Self::Endpoints,
+            "regions" => Self::Regions,
+            "users" => Self::Users,
+            _ => return None,
+        })
+    }
+
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Projects => "projects",
+            Self::Services => "services",
+            Self::Endpoints => "endpoints",
+            Self::Regions => "regions",
+            Self::Users => "users",
+            Self::Groups => "groups",
+            Self::ApplicationCredentials => "application_credentials",
         }
-        let document = json!({"catalog": identity.catalogue(), "links": {"self": own_path}});
-        return reply(StatusCode::OK, &document);
+    }
+
+    fn singular(self) -> &'static str {
+        self.plural().trim_end_matches('s')
+    }
+
+    /// As an error names it.
+    fn title(self) -> &'static str {
+        match self {
+            Self::ApplicationCredentials => "Application Credential",
+            kind => kind.singular(),
+        }
+    }
+
+    /// The only parameters that a list may be asked with; none where any may.
+    fn parameters(self) -> Option<&'static [&'static str]> {
+        (self == Self::Regions).then_some(&["parent_region_id", "limit", "marker"])
+    }
+}
+
+impl<'a> Listed<'a> {
+    /// What the path leads to, slashes at its ends left out.
+    pub(super) fn at(path: &'a str) -> Option<Self> {
+        let segments: Vec<&str> = path.strip_prefix("v3/")?.split('/').collect();
+        Some(match segments[..] {
+            ["auth", "catalog"] => Self::Catalogue,
+            ["auth", "projects"] => Self::OwnProjects,
+            ["users", id, "projects"] => Self::OfUser(id, Kind::Projects, None),
+            ["users", id, "groups"] => Self::OfUser(id, Kind::Groups, None),
+            ["users", id, "application_credentials"] => {
+                Self::OfUser(id, Kind::ApplicationCredentials, None)
+            }
+            ["users", id, "application_credentials", one] => {
+                Self::OfUser(id, Kind::ApplicationCredentials, Some(one))
+            }
+            [name] => Self::Collection(Kind::parse(name)?, None),
+            [name, id] => Self::Collection(Kind::parse(name)?, Some(id)),
+            _ => return None,
+        })
+    }
+
+    /// The methods that a real Keystone has there, of which only reading is embedded.
+    pub(super) fn methods(self) -> &'static str {
+        match self {
+            Self::Collection(_, None) | Self::OfUser(_, Kind::ApplicationCredentials, None) => {
+                "GET, HEAD, OPTIONS, POST"
+            }
+            Self::Collection(..) => "GET, HEAD, PATCH, DELETE, OPTIONS",
+            Self::OfUser(_, _, Some(_)) => "GET, HEAD, DELETE, OPTIONS",
+            _ => "GET, HEAD, OPTIONS",
+        }
+    }
+
+    /// Answers `GET`.
+    pub(super) fn answer(
+        self,
+        identity: &Identity,
+        token: &Token,
+        path: &str,
+        query: &str,
+    ) -> Response<Body> {
+        if let Self::Collection(kind, _) | Self::OfUser(_, kind, _) = self
+            && let Err(action) = self.check(token, kind)
+        {
+            return forbidden(&format!(": identity:{action}"));
+        }
+        let (kind, all, id) = match self {
+            Self::Catalogue => return catalogue(identity, token, path),
+            Self::OwnProjects => (Kind::Projects, projects_of(identity, &token.user), None),
+            Self::Collection(kind, id) => (kind, collection(identity, kind), id),
+            Self::OfUser(user, kind, id) => {
+                let known = identity.users.iter().find(|known| known.id == user);
+                // Whose credentials they are is looked at only to tell who may see them.
+                let known = match (known, kind) {
+                    (None, Kind::Projects | Kind::Groups) => {
+                        return absent(Kind::Users, user);
+                    }
+                    (known, _) => known,
+                };
+                let all = match kind {
+                    Kind::Projects => known.map(|user| projects_of(identity, user)),
+                    Kind::ApplicationCredentials if id.is_some() => Some(
+                        identity
+                            .application_credentials
+                            .iter()
+                            .map(|credential| credential_view(identity, credential))
+                            .collect(),
+                    ),
+                    Kind::ApplicationCredentials => known.map(|user| {
+                        let owned = |one: &&ApplicationCredentialSpec| one.user == user.name;
+                        let credentials = identity.application_credentials.iter().filter(owned);
+                        credentials
+                            .map(|credential| credential_view(identity, credential))
+                            .collect()
+                    }),
+                    _ => None,
+                };
+                (kind, all.unwrap_or_default(), id)
+            }
+        };
+        match id {
+            None => list(identity, kind, &all, path, query),
+            Some(id) => match all.into_iter().find(|item| item["id"] == id) {
+                Some(item) => reply(StatusCode::OK, &json!({kind.singular(): item})),
+                None => absent(kind, id),
+            },
+        }
+    }
+
+    /// Whether the caller may read it: admins all, everybody regions, and one's own; else the name
+    /// of what was tried.
+    fn check(self, token: &Token, kind: Kind) -> Result<(), String> {
+        let own_project = || token.project.as_ref().map(|project| project.id.as_str());
+        let may = token.roles.iter().any(|role| role == "admin")
+            || match self {
+                Self::Collection(Kind::Regions, _) => true,
+                Self::Collection(Kind::Projects, Some(id)) => own_project() == Some(id),
+                Self::Collection(Kind::Users, Some(id)) => token.user.id == id,
+                // One of them is judged by whose it is, which only its owner knows.
+                Self::OfUser(id, _, one) => token.user.id == id && one.is_none(),
+                _ => false,
+            };
+        if may {
+            return Ok(());
+        }
+        let action = match self {
+            Self::OfUser(_, Kind::Projects, _) => "list_user_projects".to_owned(),
+            Self::OfUser(_, Kind::Groups, _) => "list_groups_for_user".to_owned(),
+            Self::Collection(_, None) | Self::OfUser(_, _, None) => {
+                format!("list_{}", kind.plural())
+            }
+            _ => format!("get_{}", kind.singular()),
+        };
+        Err(action)
+    }
+}
+
+fn catalogue(identity: &Identity, token: &Token, path: &str) -> Response<Body> {
+    if token.project.is_none() {
+        return forbidden("");
+    }
+    let own_path = address(identity, path);
+    let document = json!({"catalog": identity.catalogue(), "links": {"self": own_path}});
+    reply(StatusCode::OK, &document)
+}
+
+fn list(identity: &Identity, kind: Kind, all: &[Value], path: &str, query: &str) -> Response<Body> {
+    if let Err(problem) = check_query(kind, query) {
+        return error(StatusCode::BAD_REQUEST, &problem);
+    }
+    let found: Vec<&Value> = all
+        .iter()
+        .filter(|item| is_asked_for(item, query))
+        .collect();
+    let mut own_path = address(identity, path);
+    if !query.is_empty() {
+        own_path = format!("{own_path}?{query}");
     }
     let links = json!({"self": own_path, "previous": null, "next": null});
-    if path == "v3/auth/projects" {
-        let projects: Vec<Value> = identity
-            .projects
-            .iter()
-            .filter(|project| token.user.roles.contains_key(&project.id))
-            .map(|project| view(identity, project))
-            .collect();
-        return reply(
-            StatusCode::OK,
-            &json!({"projects": projects, "links": links}),
-        );
-    }
-    let Some((name, id)) = of_admins(path) else {
-        return error(StatusCode::NOT_FOUND, "The resource could not be found.");
-    };
-    let singular = name.trim_end_matches('s');
-    if !token.roles.iter().any(|role| role == "admin") {
-        let action = if id.is_some() {
-            format!("get_{singular}")
-        } else {
-            format!("list_{name}")
-        };
-        return forbidden(&format!(": identity:{action}"));
-    }
-    let all = collection(identity, name);
-    let Some(id) = id else {
-        let found: Vec<Value> = all
-            .into_iter()
-            .filter(|item| is_asked_for(item, query))
-            .collect();
-        return reply(StatusCode::OK, &json!({name: found, "links": links}));
-    };
-    match all.into_iter().find(|item| item["id"] == id) {
-        Some(item) => reply(StatusCode::OK, &json!({singular: item})),
-        None => error(
-            StatusCode::NOT_FOUND,
-            &format!("Could not find {singular}: {id}."),
-        ),
-    }
+    reply(
+        StatusCode::OK,
+        &json!({kind.plural(): found, "links": links}),
+    )
 }
 
-fn collection(identity: &Identity, name: &str) -> Vec<Value> {
-    if name == "projects" {
-        return identity
-            .projects
-            .iter()
-            .map(|project| view(identity, project))
-            .collect();
-    }
-    let catalogue = identity.catalogue();
-    let services = catalogue.as_array().cloned().unwrap_or_default();
-    let mut endpoints = Vec::new();
-    let mut regions: Vec<Value> = Vec::new();
-    for service in &services {
-        for endpoint in service["endpoints"].as_array().into_iter().flatten() {
-            let mut endpoint = endpoint.clone();
-            endpoint["service_id"] = service["id"].clone();
-            endpoint["enabled"] = json!(true);
-            let region =
-                json!({"id": endpoint["region"], "description": "", "parent_region_id": null});
-            if !regions.contains(&region) {
-                regions.push(region);
+fn absent(kind: Kind, id: &str) -> Response<Body> {
+    let title = kind.title();
+    error(
+        StatusCode::NOT_FOUND,
+        &format!("Could not find {title}: {id}."),
+    )
+}
+
+fn address(identity: &Identity, path: &str) -> String {
+    format!("{}/{}", identity.url, path.trim_start_matches("v3/"))
+}
+
+/// What Keystone's schema of a list's parameters finds wrong.
+fn check_query(kind: Kind, query: &str) -> Result<(), String> {
+    for (name, value) in parse(query.as_bytes()) {
+        let invalid = |problem: &str| {
+            Err(format!(
+                "Invalid input for field/attribute {name}. Value: {value}. {problem}"
+            ))
+        };
+        if kind
+            .parameters()
+            .is_some_and(|known| !known.contains(&&*name))
+        {
+            return Err(format!(
+                "Additional properties are not allowed ('{name}' was unexpected)"
+            ));
+        }
+        let written = python(&json!(value));
+        match (kind, &*name) {
+            (Kind::Projects, "name") if value.is_empty() => {
+                return invalid("'' should be non-empty");
             }
-            endpoints.push(endpoint);
+            (Kind::Endpoints, "interface")
+                if !matches!(&*value, "admin" | "internal" | "public") =>
+            {
+                let known = "['admin', 'internal', 'public']";
+                return invalid(&format!("{written} is not one of {known}"));
+            }
+            _ => {}
         }
     }
-    match name {
-        "endpoints" => endpoints,
-        "regions" => regions,
-        _ => services
-            .into_iter()
-            .map(|service| {
-                json!({
-                    "id": service["id"],
-                    "name": service["name"],
-                    "type": service["type"],
-                    "description": "",
-                    "enabled": true,
-                })
-            })
-            .collect(),
-    }
+    Ok(())
 }
 
 /// Whether the thing has every value that the query names.
 fn is_asked_for(item: &Value, query: &str) -> bool {
     parse(query.as_bytes()).all(|(key, value)| match item.get(&*key) {
         Some(Value::String(actual)) => *actual == value,
+        Some(Value::Bool(actual)) => *actual != matches!(&*value, "false" | "False" | "0"),
+        Some(Value::Null) => value.is_empty(),
         _ => true,
-    })
-}
-
-fn view(identity: &Identity, project: &Project) -> Value {
-    let domain = domain_id(&project.domain);
-    json!({
-        "id": project.id,
-        "name": project.name,
-        "domain_id": domain,
-        "parent_id": domain,
-        "enabled": true,
-        "is_domain": false,
-        "description": "",
-        "tags": [],
-        "options": {},
-        "links": {"self": format!("{}/projects/{}", identity.url, project.id)},
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::form::{check_form, expecting};
-use super::identity::{Identity, Project, Token, User, domain_id, with_implied};
+use super::identity::{Identity, Origin, Project, Token, User, domain_id, with_implied};
 use crate::sandbox::spec::ApplicationCredentialSpec;
 
 /// What Keystone can log in by.
@@ -44,12 +44,14 @@ pub(super) fn login(
 ) -> Result<(String, Arc<Token>), LoginError> {
     let auth = request
         .get("auth")
+        .filter(|auth| !auth.is_null())
         .ok_or_else(|| LoginError::Malformed(expecting("auth", "request body")))?;
     check_form(auth).map_err(LoginError::Malformed)?;
     let methods = auth["identity"]["methods"].as_array();
     let methods = methods.map(Vec::as_slice).unwrap_or_default();
     let mut user = None;
     let mut credential = None;
+    let mut parent: Option<Arc<Token>> = None;
     let mut proven = Vec::new();
     for method in methods {
         match method.as_str() {
@@ -65,11 +67,9 @@ pub(super) fn login(
             }
             Some("token") => {
                 proven.push("token");
-                let id = auth.pointer("/identity/token/id").and_then(Value::as_str);
-                let token = id
-                    .and_then(|id| identity.token(id))
-                    .ok_or(LoginError::Unauthorized)?;
+                let token = by_token(identity, auth)?;
                 user = Some(token.user.clone());
+                parent = Some(token);
             }
             Some(method)
                 if auth
@@ -110,11 +110,30 @@ pub(super) fn login(
             proven,
             project,
             with_implied(&roles),
-            Some(credential),
+            Origin::Credential(credential),
         ));
     }
     let (project, roles) = scope(identity, &user, auth.get("scope"))?;
-    Ok(identity.issue(user, proven, project, roles, None))
+    if let Some(parent) = &parent {
+        proven.extend(parent.methods.iter().filter(|method| **method != "token"));
+    }
+    Ok(identity.issue(user, proven, project, roles, Origin::of(parent.as_deref())))
+}
+
+fn by_token(identity: &Identity, auth: &Value) -> Result<Arc<Token>, LoginError> {
+    let id = auth
+        .pointer("/identity/token")
+        .ok_or_else(|| LoginError::Malformed(expecting("token", "identity")))?["id"]
+        .as_str()
+        .unwrap_or_default();
+    identity.token(id).ok_or_else(|| {
+        let message = if id.is_empty() {
+            "No token in the request"
+        } else {
+            "Could not recognize Fernet token"
+        };
+        LoginError::NotFound(message.to_owned())
+    })
 }
 
 fn by_password(identity: &Identity, auth: &Value) -> Result<User, LoginError> {
@@ -137,6 +156,7 @@ fn find_user<'a>(identity: &'a Identity, given: &Value) -> Result<&'a User, Logi
         let name = given
             .get("name")
             .and_then(Value::as_str)
+            .filter(|name| !name.is_empty())
             .ok_or_else(|| LoginError::Malformed(expecting("id or name", "user")))?;
         let domain = given
             .get("domain")
@@ -153,6 +173,7 @@ fn find_user<'a>(identity: &'a Identity, given: &Value) -> Result<&'a User, Logi
 fn find_owner<'a>(identity: &'a Identity, credential: &Value) -> Result<&'a User, LoginError> {
     let given = credential
         .get("user")
+        .filter(|user| !user.is_null() && **user != json!({}))
         .ok_or_else(|| LoginError::Malformed(expecting("user", "application credential")))?;
     find_user(identity, given).map_err(|error| {
         let name = given.get("name").and_then(Value::as_str);
@@ -177,7 +198,11 @@ fn by_application_credential(
     let given = auth
         .pointer("/identity/application_credential")
         .ok_or_else(|| LoginError::Malformed(expecting("application_credential", "identity")))?;
-    let found = if let Some(id) = given.get("id").and_then(Value::as_str) {
+    let id = match &given["id"] {
+        Value::Number(id) => Some(id.to_string()),
+        id => id.as_str().map(str::to_owned),
+    };
+    let found = if let Some(id) = id {
         let found = identity
             .application_credentials
             .iter()
@@ -189,14 +214,25 @@ fn by_application_credential(
         }
         found
     } else {
+        let name = given["name"].as_str();
+        if given["name"].is_null() {
+            let what = "name or ID";
+            return Err(LoginError::Malformed(expecting(
+                what,
+                "application credential",
+            )));
+        }
         let owner = find_owner(identity, given)?;
-        let name = given.get("name").and_then(Value::as_str);
         identity.application_credentials.iter().find(|credential| {
             credential.user == owner.name && Some(credential.name.as_str()) == name
         })
     };
     let credential = found.ok_or(LoginError::Unauthorized)?;
-    let secret = given.get("secret").and_then(Value::as_str);
+    let secret = match &given["secret"] {
+        Value::String(secret) => Some(secret.as_str()),
+        Value::Null => None,
+        _ => return Err(LoginError::Malformed(expecting("string", "password"))),
+    };
     let owner = identity
         .users
         .iter()

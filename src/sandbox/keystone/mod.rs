@@ -6,6 +6,7 @@ mod identity;
 mod lists;
 mod login;
 mod service;
+mod views;
 
 pub(super) use identity::{Endpoint, Identity, Token};
 pub(super) use service::Keystone;

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::documents::describe;
+use super::form::expecting;
 use super::identity::{Identity, Token};
-use super::lists;
+use super::lists::Listed;
 use super::login::{LoginError, login};
 use crate::sandbox::http::{Call, Front, Refusal, Service, Tampering};
 
@@ -55,11 +56,14 @@ impl Keystone {
             ("POST", "v3/auth/tokens") => self.log_in(call, document),
             ("GET" | "HEAD" | "DELETE", "v3/auth/tokens") => self.subject(call),
             (_, "v3/auth/tokens") => method_not_allowed("DELETE, HEAD, OPTIONS, POST, GET"),
-            ("GET" | "HEAD", _) if lists::known(path) => match self.caller(call) {
-                Some(token) => lists::list(&self.identity, &token, path, &call.query),
-                None => self.unauthorized(),
+            (method, path) => match (Listed::at(path), method) {
+                (Some(listed), "GET" | "HEAD") => match self.caller(call) {
+                    Some(token) => listed.answer(&self.identity, &token, path, &call.query),
+                    None => self.unauthorized(),
+                },
+                (Some(listed), _) => method_not_allowed(listed.methods()),
+                (None, _) => no_such_path(),
             },
-            _ => no_such_path(),
         }
     }
 
@@ -92,6 +96,15 @@ impl Keystone {
             [] => Some(json!({})),
             document => serde_json::from_slice(document).ok(),
         };
+        if let Some(kind) = call.header("content-type")
+            && !kind.starts_with("application/json")
+        {
+            let place = "Content-Type header";
+            return error(
+                StatusCode::BAD_REQUEST,
+                &expecting("application/json", place),
+            );
+        }
         let Some(request) = request.filter(Value::is_object) else {
             return error(
                 StatusCode::BAD_REQUEST,
@@ -125,25 +138,28 @@ impl Keystone {
         let Some(caller) = self.caller(call) else {
             return self.unauthorized();
         };
-        let Some(id) = call.header("x-subject-token") else {
-            return error(StatusCode::NOT_FOUND, "No token in the request");
-        };
-        let Some(token) = self.identity.token(id) else {
-            return error(StatusCode::NOT_FOUND, "Could not recognize Fernet token");
-        };
-        let own = call.header("x-auth-token") == Some(id);
-        if !own
-            && !caller
-                .roles
-                .iter()
-                .any(|role| role == "admin" || role == "service")
-        {
+        let is_trusted = caller
+            .roles
+            .iter()
+            .any(|role| role == "admin" || role == "service");
+        let refused = || {
             let action = if call.method == Method::DELETE {
                 "revoke_token"
             } else {
                 "validate_token"
             };
-            return forbidden(&format!(": identity:{action}"));
+            forbidden(&format!(": identity:{action}"))
+        };
+        let id = match call.header("x-subject-token") {
+            None if !is_trusted => return refused(),
+            None | Some("") => return error(StatusCode::NOT_FOUND, "No token in the request"),
+            Some(id) => id,
+        };
+        let Some(token) = self.identity.token(id) else {
+            return error(StatusCode::NOT_FOUND, "Could not recognize Fernet token");
+        };
+        if !is_trusted && token.user.id != caller.user.id {
+            return refused();
         }
         if call.method == Method::DELETE {
             self.identity.revoke(id);

@@ -15,7 +15,7 @@ pub(super) fn document(answer: &Answer, names: &Names, images: &Images) -> Value
     let mut headers = Map::new();
     for (name, value) in &answer.headers {
         if !known::is_of_the_connection(name) {
-            let value = neutral(known::header_value(name, value));
+            let value = neutral(&known::header_value(name, value));
             headers.insert(name.clone(), value.into());
         }
     }

@@ -29,6 +29,8 @@ pub(super) enum Server {
 pub(super) enum Body {
     None,
     Json(Value),
+    /// A text in which names are replaced, JSON or not.
+    Text(String),
     Bytes(Vec<u8>),
     Chunked(Vec<u8>),
 }
@@ -161,6 +163,7 @@ impl std::fmt::Display for Case {
         match &self.body {
             Body::None => Ok(()),
             Body::Json(body) => write!(f, "\n  {}", super::answer::short(&body.to_string())),
+            Body::Text(body) => write!(f, "\n  {}", super::answer::short(body)),
             Body::Bytes(body) => write!(f, "\n  {} bytes", body.len()),
             Body::Chunked(body) => write!(f, "\n  {} bytes, chunked", body.len()),
         }

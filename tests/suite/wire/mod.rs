@@ -21,6 +21,7 @@ mod changing_together;
 mod creating;
 mod deleting;
 mod downloading;
+mod every_path;
 mod identity;
 mod listing;
 mod showing;
