@@ -67,6 +67,7 @@ fn plans(selection: &Selection, rules: &SyncRules, lists: &[Vec<Image>], regions
             listed,
             hidden: &[],
             installation: "",
+            own_incomplete: glancesync::plan::OwnIncomplete::Leftovers,
             now: None,
         };
         build(selection, rules, &images).actions.len()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::session::{CliError, Session};
 use crate::engine::{StartError, StopSignal};
 use crate::model::{Auth, ProjectRef, TargetName, TimeSpan, TimeSpanError, Warning, WarningCode};
-use crate::state::{self, LockError, RunLock, StateError};
+use crate::state::{self, Holder, LockError, RunLock, StateError};
 
 /// Between two tries to take a lock that another run has.
 const RETRY: Duration = Duration::from_millis(200);
@@ -64,6 +64,8 @@ impl fmt::Display for LockWait {
 pub(super) struct Admission {
     /// Who this installation is; empty where that is not known.
     pub(super) installation: String,
+    /// The sync that is under way, where this mode only looks.
+    pub(super) sync: Option<Holder>,
     _lock: Option<RunLock>,
 }
 
@@ -91,6 +93,7 @@ pub(super) async fn enter(
             Ok(lock) => {
                 return Ok(Admission {
                     installation: installation(session, &folder),
+                    sync: None,
                     _lock: Some(lock),
                 });
             }
@@ -98,6 +101,7 @@ pub(super) async fn enter(
                 warn(session, &error);
                 return Ok(Admission {
                     installation: uuid::Uuid::new_v4().to_string(),
+                    sync: None,
                     _lock: None,
                 });
             }
@@ -119,6 +123,7 @@ pub(super) fn look(session: &Session, state: &Path) -> Admission {
     let folder = master_folder(session, state);
     Admission {
         installation: state::known_installation(&folder).unwrap_or_default(),
+        sync: state::lock_holder(&folder),
         _lock: None,
     }
 }

@@ -1,6 +1,6 @@
 //! `--metrics-file`: what a run came to, for a monitoring system, however early the run ends.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub(super) struct MetricsFile {
     started: Instant,
     master: OnceCell<String>,
     ended: OnceCell<Ended>,
+    /// It could not be written, which was said before the run.
+    is_refused: Cell<bool>,
 }
 
 struct Ended {
@@ -41,11 +43,18 @@ impl MetricsFile {
             started: Instant::now(),
             master: OnceCell::new(),
             ended: OnceCell::new(),
+            is_refused: Cell::new(false),
         }
     }
 
     /// Says before the run whether the file could be written: nobody would miss its numbers later.
     pub(super) fn check(&self) -> Result<(), String> {
+        let checked = self.try_check();
+        self.is_refused.set(checked.is_err());
+        checked
+    }
+
+    fn try_check(&self) -> Result<(), String> {
         let folder = match self.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -110,6 +119,9 @@ impl MetricsFile {
     ///
     /// The folder cannot be written to: the old file stays.
     pub(super) fn write(&self, exit_code: u8) -> io::Result<()> {
+        if self.is_refused.get() {
+            return Ok(());
+        }
         let old = read_regular(&self.path, Links::Refuse, FILE_BYTES_MAX).unwrap_or_default();
         let master = self.master.get().map(String::as_str);
         let ended = self.ended.get();
@@ -119,7 +131,7 @@ impl MetricsFile {
             finished: Utc::now(),
             seconds: self.started.elapsed().as_secs_f64(),
             exit_code,
-            last_success: format::last_success(&String::from_utf8_lossy(&old), self.mode, master),
+            earlier: format::EarlierRuns::read(&String::from_utf8_lossy(&old)),
             summary: ended.map(|ended| &ended.summary),
             images: ended.map_or_else(BTreeMap::new, |ended| ended.images.clone()),
         };

@@ -2,6 +2,7 @@
 //! `--show-regions` begin here too.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use chrono::Local;
@@ -14,7 +15,7 @@ use super::{admission, backup, output, regions, session};
 use crate::config::Sources;
 use crate::engine::{self, EXIT_FAILED, RunOptions, RunOutcome, Scope};
 use crate::model::RegionSelector;
-use crate::plan::{ImageFilter, Plan};
+use crate::plan::{ImageFilter, OwnIncomplete, Plan};
 use crate::report::event::Mode;
 use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
 use crate::state::{check_records, last_times};
@@ -111,11 +112,16 @@ async fn run_fleet(
         keep_going: args.keep_going,
         fail_on: args.fail_on.map(Into::into),
         installation: admission.installation.clone(),
+        own_incomplete: match &admission.sync {
+            Some(_) => OwnIncomplete::InProgress,
+            None => OwnIncomplete::Leftovers,
+        },
     };
     let outcome = engine::run(&session.settings, options, &session.events, &stop).await?;
     let terminal = session.terminal.clone();
     let log_dir = session.settings.log_dir.clone();
-    let summary = session.finish().await?;
+    let mut summary = session.finish().await?;
+    summary.sync_under_way = admission.sync.as_ref().map(ToString::to_string);
     if let Some(metrics) = metrics {
         metrics.ended(&summary, &outcome);
     }
@@ -151,8 +157,13 @@ fn print(
         .iter()
         .filter_map(|region| region.plan.as_deref())
         .collect();
+    let reader = if std::io::stdout().is_terminal() {
+        format::Reader::Terminal
+    } else {
+        format::Reader::Program
+    };
     output::print(|out| match (mode, wanted) {
-        (Mode::Status, Format::Csv) => format::status_csv(out, &plans),
+        (Mode::Status, Format::Csv) => format::status_csv(out, &plans, reader),
         (Mode::Status, Format::Table) => {
             format::status_table(out, &plans, summary, stdout_width(), paint)
         }

@@ -16,8 +16,8 @@ use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
 use crate::model::{ContentSource, ErrorCode};
 use crate::report::event::Failure;
 use crate::report::{
-    Events, ReportOptions, Reporter, ReporterHandle, ReporterLost, RunSummary, Terminal, format,
-    init_tracing,
+    Events, LogFormat, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost, RunSummary,
+    Terminal, Verbosity, format, init_tracing,
 };
 use crate::state::{FolderError, LockError};
 
@@ -221,6 +221,18 @@ pub(super) fn say_summary(terminal: &Terminal, summary: &RunSummary) {
     // Writing into memory does not fail.
     let _ = format::summary_text(&mut text, summary, terminal.paint());
     terminal.say(&String::from_utf8_lossy(&text));
+    // What makes the exit code another than 0 is no summary, and is said however quiet one is.
+    if terminal.verbosity() == Verbosity::Quiet
+        && terminal.log_format() == LogFormat::Text
+        && let Some(reason) = &summary.reason
+    {
+        let label = terminal.paint().red("error:");
+        terminal.write(format!(
+            "{label} exit code {}: {}\n",
+            summary.exit_code,
+            OneLine(reason)
+        ));
+    }
 }
 
 /// Says that what the run came to could not be written for the monitoring system.

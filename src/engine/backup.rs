@@ -8,6 +8,7 @@ use super::outcome::RunOutcome;
 use super::prepare::{Names, Prepared, Scope};
 use super::region::{Backup, RegionTask};
 use super::shutdown::StopSignal;
+use super::verdict::Verdict;
 use crate::config::Settings;
 use crate::report::Events;
 use crate::report::event::Mode;
@@ -35,12 +36,13 @@ pub async fn backup(
     if !scope.excludes(master) {
         tasks.insert(0, RegionTask::new(master, &run.fleet.master_target));
     }
-    run.announce(&tasks);
+    run.announce(&tasks, Vec::new());
+    let planned = tasks.len();
     let work = Backup {
         folder,
         events: events.clone(),
         stop: stop.clone(),
     };
     let regions = run.carry_out(Arc::new(work), tasks).await?;
-    Ok(run.finish(regions, false))
+    Ok(run.finish(regions, planned, &Verdict::default()))
 }

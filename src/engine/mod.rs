@@ -18,6 +18,7 @@ mod restore;
 mod run;
 mod shutdown;
 mod survey;
+mod verdict;
 
 pub use backup::backup;
 pub use fleet::StartError;

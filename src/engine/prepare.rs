@@ -14,6 +14,7 @@ use super::names::KnownNames;
 use super::outcome::{EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, RegionOutcome, RunOutcome};
 use super::region::{RegionTask, RegionWork, failure_of, unknown_region};
 use super::shutdown::StopSignal;
+use super::verdict::Verdict;
 use crate::config::{Settings, TargetSettings};
 use crate::host::regions_at_once;
 use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode};
@@ -189,7 +190,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Reports that the run starts with these regions, and what was found so far.
-    pub(super) fn announce(&self, tasks: &[RegionTask]) {
+    pub(super) fn announce(&self, tasks: &[RegionTask], images: Vec<String>) {
         let regions: Vec<_> = tasks.iter().map(|task| task.region.clone()).collect();
         // What is run is no longer skipped, as the master region in a backup.
         let skipped = self.chosen.skipped_master.iter();
@@ -200,6 +201,7 @@ impl<'a> Prepared<'a> {
             mode: self.mode,
             parallel: self.parallel,
             max_children: self.max_children,
+            images,
         };
         self.events.emit(None, started);
         for warning in &self.fleet.warnings {
@@ -233,24 +235,33 @@ impl<'a> Prepared<'a> {
             .ok_or(StartError::CoordinatorLost)
     }
 
-    /// Reports that the run is over. It has failed where that is said or a region failed.
-    pub(super) fn finish(&self, regions: Vec<RegionOutcome>, has_failed: bool) -> RunOutcome {
+    /// Reports that the run over so many regions is over, and what it came to.
+    pub(super) fn finish(
+        &self,
+        regions: Vec<RegionOutcome>,
+        planned: usize,
+        verdict: &Verdict,
+    ) -> RunOutcome {
         let regions_failed = regions.iter().filter(|region| region.is_failed()).count();
+        let mut reasons = verdict.reasons(&regions);
         let exit_code = if self.stop.is_stopping() {
+            reasons.insert(0, "a signal ended the run".to_owned());
             EXIT_INTERRUPTED
-        } else if has_failed || regions_failed > 0 {
-            EXIT_FAILED
-        } else {
+        } else if reasons.is_empty() {
             EXIT_OK
+        } else {
+            EXIT_FAILED
         };
         self.events.emit(
             None,
             EventKind::RunFinished {
                 regions_ok: regions.len() - regions_failed,
                 regions_failed,
+                regions_not_begun: planned.saturating_sub(regions.len()),
                 uploaded_bytes: regions.iter().map(|region| region.uploaded_bytes).sum(),
                 seconds: self.started.elapsed().as_secs_f64(),
                 exit_code,
+                reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
             },
         );
         RunOutcome { regions, exit_code }

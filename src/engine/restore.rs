@@ -11,6 +11,7 @@ use super::outcome::RunOutcome;
 use super::prepare::{Names, Prepared, Scope, check};
 use super::region::{RegionTask, Restore, failure};
 use super::shutdown::StopSignal;
+use super::verdict::Verdict;
 use crate::config::Settings;
 use crate::model::{ErrorCode, RegionName, RegionSelector};
 use crate::report::event::Mode;
@@ -75,7 +76,8 @@ pub async fn restore(
         });
         tasks.extend(refused);
     }
-    run.announce(&tasks);
+    run.announce(&tasks, Vec::new());
+    let planned = tasks.len();
     // A master that does not give its list is one that nothing can be put back into.
     let inventory = run.fleet.inventory().await.unwrap_or_default();
     let work = Restore {
@@ -88,7 +90,7 @@ pub async fn restore(
         stop: stop.clone(),
     };
     let regions = run.carry_out(Arc::new(work), tasks).await?;
-    Ok(run.finish(regions, false))
+    Ok(run.finish(regions, planned, &Verdict::default()))
 }
 
 /// The region whose file has that name because its own does not do for a file; none unless there is

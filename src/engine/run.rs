@@ -7,13 +7,16 @@ use std::sync::Arc;
 use super::choose::{ChoiceKind, Chosen};
 use super::contents;
 use super::fleet::{Fleet, StartError, select};
-use super::outcome::{FailOn, RegionOutcome, RunOutcome};
+use super::outcome::{FailOn, RunOutcome};
 use super::prepare::{Names, Prepared, Scope, log_in, whole_targets};
 use super::region::{Pipeline, RegionTask, RunContext, failure_of};
 use super::shutdown::StopSignal;
+use super::verdict::Verdict;
 use crate::config::Settings;
 use crate::model::{ImageId, RegionName, TargetName, Warning, WarningCode, nearest};
-use crate::plan::{ImageFilter, MasterInventory, Selection, TargetChoice, unmatched};
+use crate::plan::{
+    ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, unmatched,
+};
 use crate::report::Events;
 use crate::report::event::{Failure, Mode};
 
@@ -32,6 +35,8 @@ pub struct RunOptions {
     pub fail_on: Option<FailOn>,
     /// The random id of this installation, for the tags of images on their way.
     pub installation: String,
+    /// What the incomplete images of this installation are.
+    pub own_incomplete: OwnIncomplete,
 }
 
 /// Runs the fleet. Needs a running actix system.
@@ -56,7 +61,8 @@ pub async fn run(
     let tasks = run.tasks();
     let counted = regions_by_image(&tasks, &selections);
     let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
-    run.announce(&tasks);
+    run.announce(&tasks, options.filter.globs());
+    let planned = tasks.len();
     let mut warnings = inventory_warnings(&run.fleet, &inventory, &selections);
     if !tasks.is_empty() {
         warnings.extend(filter_warnings(&options.filter, &selections));
@@ -78,17 +84,18 @@ pub async fn run(
         master: run.fleet.master_endpoints.clone(),
         inventory: Arc::clone(&inventory),
         installation: options.installation,
+        own_incomplete: options.own_incomplete,
         events: events.clone(),
         stop: stop.clone(),
     });
     let tasks = if is_pointless { Vec::new() } else { tasks };
     let regions = run.carry_out(Arc::new(Pipeline(context)), tasks).await?;
-    let has_failed = is_pointless
-        || conditions_failed
-        || regions
-            .iter()
-            .any(|region| is_unwelcome(region, options.fail_on));
-    Ok(run.finish(regions, has_failed))
+    let verdict = Verdict {
+        is_pointless,
+        conditions_failed,
+        fail_on: options.fail_on,
+    };
+    Ok(run.finish(regions, planned, &verdict))
 }
 
 /// What `--show-regions` shows.
@@ -141,15 +148,6 @@ fn regions_by_image(
         *counted.entry(id).or_default() += 1;
     }
     counted
-}
-
-fn is_unwelcome(region: &RegionOutcome, fail_on: Option<FailOn>) -> bool {
-    fail_on.is_some_and(|fail_on| {
-        region
-            .statuses
-            .iter()
-            .any(|(_, status)| fail_on.finds(*status))
-    })
 }
 
 fn used_targets(fleet: &Fleet, chosen: &Chosen) -> Vec<Arc<crate::config::TargetSettings>> {

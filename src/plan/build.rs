@@ -7,7 +7,7 @@ use super::matching::{Matches, match_images};
 use super::region_images::RegionImages;
 use super::region_plan::Plan;
 use super::selection::Selection;
-use super::{leftover, obsolete, retention, warnings};
+use super::{in_progress, leftover, obsolete, retention, warnings};
 use crate::model::SyncRules;
 
 /// Decides what every selected image is in a region and what is done there, in order: obsolete
@@ -53,6 +53,7 @@ pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>
         let dropped = drop_dependents(&mut plan.actions, &name);
         plan.failures.extend(dropped);
     }
+    in_progress::mark(&mut plan, region);
     plan
 }
 

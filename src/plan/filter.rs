@@ -22,6 +22,12 @@ impl ImageFilter {
         })
     }
 
+    /// The globs, as they were given.
+    pub fn globs(&self) -> Vec<String> {
+        let globs = self.globs.iter().map(ImageGlob::text);
+        globs.map(ToOwned::to_owned).collect()
+    }
+
     fn matches(&self, name: &str) -> bool {
         self.globs.iter().any(|glob| glob.matches(name))
     }

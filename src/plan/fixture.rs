@@ -185,6 +185,7 @@ pub(crate) fn plan_with_hidden(
             listed: region,
             hidden,
             installation: INSTALLATION,
+            own_incomplete: crate::plan::OwnIncomplete::Leftovers,
             now: Some(now()),
         },
     )

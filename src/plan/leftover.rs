@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::TimeDelta;
 
 use super::action::{Action, Stage};
-use super::region_images::RegionImages;
+use super::region_images::{OwnIncomplete, RegionImages};
 use super::selection::Selection;
 use super::tags;
 use crate::model::{Image, ImageStatus, Warning, WarningCode};
@@ -22,6 +22,8 @@ const GIVEN_UP_AFTER: TimeDelta = TimeDelta::hours(24);
 pub(super) enum Claim {
     /// Nobody's work: this installation left it, or another one long ago.
     Abandoned,
+    /// A sync of this installation is at work on it right now.
+    InProgress,
     /// Another installation may be at work on it.
     UnderWay,
     /// Its tags do not say.
@@ -33,7 +35,12 @@ pub(super) fn claim(image: &Image, region: &RegionImages<'_>) -> Claim {
     let mut installations = tags::installations(image).peekable();
     if !tags::is_incomplete(image) || installations.peek().is_none() {
         Claim::Unknown
-    } else if installations.all(|id| id == region.installation) || is_given_up(image, region) {
+    } else if installations.all(|id| id == region.installation) {
+        match region.own_incomplete {
+            OwnIncomplete::Leftovers => Claim::Abandoned,
+            OwnIncomplete::InProgress => Claim::InProgress,
+        }
+    } else if is_given_up(image, region) {
         Claim::Abandoned
     } else {
         Claim::UnderWay
@@ -59,6 +66,7 @@ fn words(image: &Image, claim: Claim) -> &'static str {
             "was left incomplete by an earlier run, does not count as present, and was protected by somebody, so it is not deleted"
         }
         Claim::Abandoned => "was left incomplete by an earlier run, and does not count as present",
+        Claim::InProgress => "is in progress: a sync is under way",
         Claim::UnderWay => {
             "is on its way by another installation, and is left alone until it is 24 hours old"
         }
@@ -96,7 +104,7 @@ pub(super) fn find<'a>(
                 found.warnings.push(warning(image, region, Claim::UnderWay));
             }
             // Of selected names, it is said when they are matched.
-            Claim::UnderWay | Claim::Unknown => {}
+            Claim::InProgress | Claim::UnderWay | Claim::Unknown => {}
         }
     }
     for (name, images) in by_name {

@@ -114,8 +114,11 @@ impl<'a> Matcher<'a, '_> {
             } else {
                 Claim::Unknown
             };
-            self.warnings
-                .push(leftover::warning(image, self.region, claim));
+            // What is in progress is told by the state of its name.
+            if claim != Claim::InProgress {
+                let warning = leftover::warning(image, self.region, claim);
+                self.warnings.push(warning);
+            }
             return false;
         }
         match image.status {

@@ -56,6 +56,11 @@ pub enum Reason {
         #[serde(skip_serializing_if = "Option::is_none")]
         needed_by: Option<String>,
     },
+    /// A sync that is under way has it in progress.
+    InProgress {
+        /// The image that it has made there.
+        image_id: ImageId,
+    },
     /// Another checksum, and no list says what is done.
     Unlisted {
         /// The region's checksum.
@@ -117,6 +122,12 @@ impl fmt::Display for Reason {
                     "an earlier run published it, and its old image {old} still has the name"
                 )?;
                 write_kept(f, *protected, needed_by.as_deref())
+            }
+            Self::InProgress { image_id } => {
+                write!(
+                    f,
+                    "the sync that is under way has it in progress ({image_id})"
+                )
             }
             Self::Unlisted { checksum } => write!(
                 f,

@@ -4,6 +4,16 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{Image, RegionName};
 
+/// What the incomplete images of this installation are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OwnIncomplete {
+    /// Nobody works on them: a run that was cut off left them.
+    #[default]
+    Leftovers,
+    /// A sync that is under way has them in progress, and this is a look at its regions meanwhile.
+    InProgress,
+}
+
 /// What a region's Glance lists.
 #[derive(Debug, Clone, Copy)]
 pub struct RegionImages<'a> {
@@ -17,6 +27,8 @@ pub struct RegionImages<'a> {
     pub hidden: &'a [Image],
     /// Which incomplete images are this installation's own.
     pub installation: &'a str,
+    /// What those are.
+    pub own_incomplete: OwnIncomplete,
     /// The time by the region's own clock; none where it does not tell.
     pub now: Option<DateTime<Utc>>,
 }

@@ -342,6 +342,7 @@ mod tests {
             listed: std::slice::from_ref(&base),
             hidden: &[],
             installation: "",
+            own_incomplete: crate::plan::OwnIncomplete::Leftovers,
             now: None,
         };
         assert!(build(&selection, &rules, &images).actions.is_empty());

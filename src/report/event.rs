@@ -140,6 +140,9 @@ pub enum EventKind {
         parallel: bool,
         /// How many.
         max_children: usize,
+        /// The globs of `--image`; without any, every image is meant.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        images: Vec<String>,
     },
     /// A region got its permit.
     RegionStarted,
@@ -188,6 +191,10 @@ pub enum EventKind {
         uploaded_images: usize,
         /// Images whose metadata was changed.
         updated_images: usize,
+        /// How many images are `pending_*` or `error_*` at the end, by status; nothing of a region
+        /// that was not compared.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        left: BTreeMap<Status, usize>,
         /// How long it took.
         #[serde(serialize_with = "millis")]
         seconds: f64,
@@ -198,6 +205,8 @@ pub enum EventKind {
         regions_ok: usize,
         /// Regions that failed.
         regions_failed: usize,
+        /// Regions that the run did not get to.
+        regions_not_begun: usize,
         /// Bytes of content that were sent and published.
         uploaded_bytes: u64,
         /// How long it took.
@@ -205,6 +214,9 @@ pub enum EventKind {
         seconds: f64,
         /// The exit code of the program.
         exit_code: u8,
+        /// Why that is not 0; none where it is.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 

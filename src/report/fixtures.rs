@@ -264,6 +264,7 @@ pub(super) fn run_started(mode: Mode, parallel: bool, regions: &[&str]) -> Event
         mode,
         parallel,
         max_children: if parallel { 4 } else { 1 },
+        images: Vec::new(),
     };
     at(None, 0, kind)
 }
@@ -274,6 +275,7 @@ pub(super) fn region_finished(name: &str, result: RegionResult, uploaded_images:
         uploaded_bytes: (512 << 20) * uploaded_images as u64,
         uploaded_images,
         updated_images: uploaded_images / 2,
+        left: BTreeMap::new(),
         seconds: if uploaded_images == 0 { 0.25 } else { 64.5 },
     };
     at(Some(name), 30, kind)
@@ -283,9 +285,11 @@ pub(super) fn run_finished(exit_code: u8) -> Event {
     let kind = EventKind::RunFinished {
         regions_ok: 2,
         regions_failed: 1,
+        regions_not_begun: 0,
         uploaded_bytes: 0,
         seconds: 192.25,
         exit_code,
+        reason: (exit_code != 0).then(|| "1 region failed: Trento".to_owned()),
     };
     at(None, 59, kind)
 }
@@ -312,7 +316,18 @@ pub(super) fn summary(
             builder.event(&at(Some(name), 20, EventKind::Error(failure())));
         }
         if let Some(result) = result {
-            builder.event(&region_finished(name, *result, *uploaded));
+            let mut finished = region_finished(name, *result, *uploaded);
+            // What a run changes is in step afterwards.
+            let plan = plans.iter().find(|plan| plan.region == region(name));
+            if let (Some(plan), EventKind::RegionFinished { left, .. }) = (plan, &mut finished.kind)
+            {
+                let is_left = |status: &Status| {
+                    status.is_error() || (status.is_pending() && mode != Mode::Sync)
+                };
+                *left = plan.counts();
+                left.retain(|status, _| is_left(status));
+            }
+            builder.event(&finished);
         }
     }
     let failed = ends

@@ -37,6 +37,6 @@ pub use logging::{TerminalWriter, init_tracing};
 pub use options::ReportOptions;
 pub use past_log::{LogLevel, LogLine, LogReader, LoggedRegion, log_files, logged_regions};
 pub use region_log::file_stem;
-pub use summary::{RegionSummary, RunSummary, SlowestRegion};
+pub use summary::{RegionSummary, RunSummary, SlowestRegion, Standing};
 pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity, stdout_width};
 pub use text::{OneLine, Paint};

@@ -300,6 +300,7 @@ fn plan_log(plan: &Plan) -> Vec<Line> {
             PlanLine::InStep(text) => Some(format!("in step: {text}")),
             PlanLine::Action(text) => Some(format!("planned: {text}")),
             PlanLine::Detail(text) => Some(format!("    {text}")),
+            PlanLine::InProgress(text) => Some(format!("in progress: {text}")),
             PlanLine::Left(text) => Some(format!("left as it is: {text}")),
             PlanLine::Failure(_) | PlanLine::Warning(_) => None,
         })

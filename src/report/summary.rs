@@ -20,6 +20,8 @@ pub struct RegionSummary {
     pub result: Option<RegionResult>,
     /// How many images had each status before anything was done.
     pub counts: BTreeMap<Status, usize>,
+    /// How many images are `pending_*` or `error_*` at the end, by status.
+    pub left: BTreeMap<Status, usize>,
     /// Actions that its plan held.
     pub planned_actions: usize,
     /// Bytes of content that its plan would send.
@@ -44,6 +46,7 @@ impl RegionSummary {
             region,
             result: None,
             counts: BTreeMap::new(),
+            left: BTreeMap::new(),
             planned_actions: 0,
             bytes_pending: 0,
             uploaded_bytes: 0,
@@ -55,14 +58,37 @@ impl RegionSummary {
         }
     }
 
-    /// True where every image was what it should be.
-    pub fn is_in_step(&self) -> bool {
-        self.planned_actions == 0
-            && self
-                .counts
-                .keys()
-                .all(|status| matches!(status, Status::Ok | Status::OkStalledChecksum))
+    /// What is said of the region: that it is in step only where nothing is left to do or to decide.
+    pub fn standing(&self, mode: Mode) -> Standing {
+        match self.result {
+            None => Standing::NotBegun,
+            Some(RegionResult::Failed) => Standing::Failed,
+            Some(_) if self.left.keys().any(|status| status.is_error()) => Standing::NeedsDecision,
+            Some(RegionResult::Changed) if mode == Mode::Sync => Standing::Changed,
+            Some(_) if mode == Mode::DryRun && self.planned_actions > 0 => Standing::WouldChange,
+            Some(_) if !self.left.is_empty() => Standing::NotInStep,
+            Some(_) => Standing::InStep,
+        }
     }
+}
+
+/// What is said of a region that was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Every image is what it should be.
+    InStep,
+    /// Something was done, and nothing is left.
+    Changed,
+    /// A sync would do something.
+    WouldChange,
+    /// Images are pending.
+    NotInStep,
+    /// Images are `error_*`: nothing happens to them until somebody decides.
+    NeedsDecision,
+    /// Something failed.
+    Failed,
+    /// The run did not get to it.
+    NotBegun,
 }
 
 /// The region that took longest.
@@ -83,6 +109,15 @@ pub struct RunSummary {
     pub master: Option<RegionName>,
     /// The exit code of the program.
     pub exit_code: u8,
+    /// Why that is not 0; none where it is.
+    pub reason: Option<String>,
+    /// The globs of `--image`; what is said is said of the images that they chose alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
+    /// The sync that was under way for the same master when this run began, in its own words; what it
+    /// had in progress is no part of this plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync_under_way: Option<String>,
     /// How long it took.
     pub seconds: f64,
     /// Regions that ended without a failure.
@@ -119,6 +154,8 @@ pub(super) struct SummaryBuilder {
     mode: Option<Mode>,
     master: Option<RegionName>,
     exit_code: Option<u8>,
+    reason: Option<String>,
+    images: Vec<String>,
     seconds: f64,
     warnings: usize,
     empty_selections: Vec<TargetName>,
@@ -133,10 +170,12 @@ impl SummaryBuilder {
             master,
             regions,
             mode,
+            images,
             ..
         } = &event.kind
         {
             self.mode = Some(*mode);
+            self.images.clone_from(images);
             self.master = Some(master.clone());
             for region in regions {
                 self.region(region);
@@ -163,9 +202,13 @@ impl SummaryBuilder {
             }
             EventKind::Error(failure) => self.errors.push(failure.clone()),
             EventKind::RunFinished {
-                seconds, exit_code, ..
+                seconds,
+                exit_code,
+                reason,
+                ..
             } => {
                 self.seconds = *seconds;
+                self.reason.clone_from(reason);
                 self.exit_code = Some(*exit_code);
             }
             _ => {}
@@ -205,6 +248,9 @@ impl SummaryBuilder {
             mode: self.mode.unwrap_or(Mode::Sync),
             master: self.master.clone(),
             exit_code: self.exit_code.unwrap_or(u8::from(something_failed)),
+            reason: self.reason.clone(),
+            images: self.images.clone(),
+            sync_under_way: None,
             seconds: self.seconds,
             regions_ok,
             regions_failed,
@@ -246,8 +292,10 @@ fn update(region: &mut RegionSummary, kind: &EventKind) {
             uploaded_bytes,
             uploaded_images,
             updated_images,
+            left,
             seconds,
         } => {
+            region.left.clone_from(left);
             region.result = Some(*result);
             region.uploaded_bytes = *uploaded_bytes;
             region.uploaded_images = *uploaded_images;

@@ -121,9 +121,13 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
         EventKind::RunFinished {
             seconds: time,
             exit_code,
+            reason,
             ..
         } => {
-            let text = format!("finished in {}, exit code {exit_code}", seconds(*time));
+            let why = reason
+                .as_deref()
+                .map_or_else(String::new, |why| format!(": {}", OneLine(why)));
+            let text = format!("finished in {}, exit code {exit_code}{why}", seconds(*time));
             vec![Line::info(Weight::Detail, text)]
         }
     }
@@ -136,6 +140,7 @@ fn run_started(kind: &EventKind) -> String {
         mode,
         parallel,
         max_children,
+        images,
     } = kind
     else {
         return String::new();
@@ -147,6 +152,11 @@ fn run_started(kind: &EventKind) -> String {
         format!(", at most {max_children} at once")
     } else {
         String::new()
+    };
+    let at_once = if images.is_empty() {
+        at_once
+    } else {
+        format!("{at_once}; of the images that --image chose only")
     };
     match mode {
         Mode::Sync => format!("synchronising {regions} with {master}{at_once}"),
@@ -323,6 +333,7 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
         uploaded_bytes,
         uploaded_images,
         updated_images,
+        left,
         seconds: time,
     } = kind
     else {
@@ -338,6 +349,9 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
         }
         (_, Mode::Restore, done) => format!("restored in {time}: {done}"),
         (_, Mode::Backup, _) => format!("written in {time}"),
+        (RegionResult::Synchronised, Mode::Sync, _) if !left.is_empty() => {
+            format!("not in step: {} ({time})", counts_text(left))
+        }
         (RegionResult::Synchronised, Mode::Sync, _) => format!("in step ({time})"),
         (RegionResult::Changed, Mode::Sync, "") => format!("changed in {time}"),
         (RegionResult::Changed, Mode::Sync, done) => format!("changed in {time}: {done}"),

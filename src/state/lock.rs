@@ -6,6 +6,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{Local, SecondsFormat};
 
@@ -15,6 +16,8 @@ use crate::host::{self, Links};
 const FILE_NAME: &str = "lock";
 /// The words of a holder have fewer.
 const HOLDER_BYTES_MAX: u64 = 256;
+/// Longer than one needs to look who holds the lock.
+const A_LOOK: Duration = Duration::from_millis(20);
 
 /// The lock, for as long as this lives.
 #[derive(Debug)]
@@ -57,7 +60,13 @@ impl RunLock {
         // What a link leads to would be emptied.
         let mut file = host::open(options.mode(0o640), &path, Links::Refuse)
             .map_err(|source| LockError::State(StateError::new(&path, source)))?;
-        match file.try_lock() {
+        let mut locked = file.try_lock();
+        if matches!(locked, Err(TryLockError::WouldBlock)) {
+            // Somebody may only have looked who holds it.
+            std::thread::sleep(A_LOOK);
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -77,6 +86,21 @@ impl RunLock {
     }
 }
 
+/// The run that holds the lock in that folder right now; none where nobody does, or where that cannot be
+/// told. Changes nothing.
+pub fn lock_holder(folder: &Path) -> Option<Holder> {
+    let file = host::open_regular(&folder.join(FILE_NAME), Links::Refuse).ok()?;
+    // Shared, and given back at once: two looks do not meet each other.
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = (&file).take(HOLDER_BYTES_MAX).read_to_string(&mut holder);
+            Some(Holder(holder.trim().to_owned()))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +115,15 @@ mod tests {
         let said = error.to_string();
         let own = format!("process {}, since 20", std::process::id());
         assert!(said.contains(&own), "{said}");
+        assert!(
+            lock_holder(&folder)
+                .unwrap()
+                .to_string()
+                .starts_with("process ")
+        );
         drop(first);
+        assert_eq!(lock_holder(&folder), None);
+        assert_eq!(lock_holder(&folder.join("nowhere")), None);
         assert!(RunLock::take(&folder).is_ok());
     }
 

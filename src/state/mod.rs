@@ -23,7 +23,7 @@ pub use folder::{FolderError, make_folder};
 pub use installation::{installation, known_installation};
 pub use last_time::{LastTime, last_times};
 pub use lines::LogLines;
-pub use lock::{Holder, LockError, RunLock};
+pub use lock::{Holder, LockError, RunLock, lock_holder};
 pub use runs::{
     PastError, PastRegion, PastRun, RegionEnd, RunFolder, RunState, check_records, prepare_records,
     record_path, run_folders,

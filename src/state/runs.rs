@@ -9,6 +9,7 @@
 //! holds a lock on it: a record that nobody locks and that has no `run_finished` is of a run that
 //! was cut off.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::DirBuilderExt;
@@ -130,6 +131,11 @@ pub struct PastRun {
     pub seconds: Option<f64>,
     /// Its exit code; none unless it is finished.
     pub exit_code: Option<u8>,
+    /// Why that is not 0; none where it is, or where an older version wrote the record.
+    pub reason: Option<String>,
+    /// The globs of `--image`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
     /// Every region, in run order.
     pub regions: Vec<PastRegion>,
     /// What went wrong, in order.
@@ -161,6 +167,9 @@ pub struct RegionEnd {
     pub uploaded_images: usize,
     /// Images whose metadata was changed.
     pub updated_images: usize,
+    /// How many images were `pending_*` or `error_*` at the end, by status.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<String, usize>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -198,6 +207,8 @@ enum RecordLine {
         master: String,
         regions: Vec<String>,
         mode: String,
+        #[serde(default)]
+        images: Vec<String>,
     },
     RegionFinished {
         region: String,
@@ -209,6 +220,8 @@ enum RecordLine {
     RunFinished {
         seconds: f64,
         exit_code: u8,
+        #[serde(default)]
+        reason: Option<String>,
     },
     #[serde(other)]
     Other,
@@ -258,6 +271,8 @@ impl RunFolder {
             master: None,
             seconds: None,
             exit_code: None,
+            reason: None,
+            images: Vec::new(),
             regions: Vec::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
@@ -294,7 +309,9 @@ impl PastRun {
                 master,
                 regions,
                 mode,
+                images,
             }) => {
+                self.images = images;
                 self.started = Some(ts);
                 self.master = Some(master);
                 self.mode = Some(mode);
@@ -315,7 +332,12 @@ impl PastRun {
             }
             Ok(RecordLine::Error(error)) => self.errors.push(error),
             Ok(RecordLine::Warning(warning)) => self.warnings.push(warning),
-            Ok(RecordLine::RunFinished { seconds, exit_code }) => {
+            Ok(RecordLine::RunFinished {
+                seconds,
+                exit_code,
+                reason,
+            }) => {
+                self.reason = reason;
                 self.seconds = Some(seconds);
                 self.exit_code = Some(exit_code);
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::{Fleet, NewImage, Program};
+use crate::common::{Fleet, NewImage, Program, poll};
 
 /// The text of every file below a folder.
 fn written(folder: &Path) -> String {
@@ -234,4 +234,215 @@ fn a_reader_that_went_away_stops_no_sync() {
         assert!(!outcome.stderr.contains("error"), "{outcome}");
     }
     assert_eq!(fleet.region("RegionTwo").names(), ["a"]);
+}
+
+#[test]
+fn in_step_is_said_only_where_nothing_is_left_to_do_or_to_decide() {
+    let fleet = Fleet::start();
+    for name in ["same", "other"] {
+        fleet.master().create(NewImage::new(name, "abc"));
+    }
+    let region = fleet.region("RegionTwo");
+    region.create(NewImage::new("same", "abc"));
+    region.create(NewImage::new("other", "else"));
+    let run = |words: &[&str]| Program::with(&fleet, &fleet.config()).args(words).run();
+    for (words, said) in [
+        (&["RegionTwo"][..], "1 needs a decision"),
+        (&["--dry-run", "RegionTwo"], "1 needs a decision"),
+        (
+            &["RegionTwo", "--image", "same"],
+            "of the images that --image chose: 1 in step",
+        ),
+        (&["--dry-run", "RegionThree"], "1 would change"),
+        (&["RegionThree"], "1 changed"),
+        (
+            &["RegionThree", "RegionTwo"],
+            "1 in step, 1 needs a decision",
+        ),
+    ] {
+        let outcome = run(words).expect(0);
+        assert!(outcome.stdout.contains(said), "no {said:?} in {outcome}");
+        let has_decision = said.contains("decision");
+        assert_eq!(
+            outcome
+                .stdout
+                .contains("1 image error_checksum: RegionTwo (1)"),
+            has_decision,
+            "{outcome}"
+        );
+        if words == ["RegionTwo"] {
+            outcome.assert_says("not in step: 1 error_checksum");
+            assert!(!outcome.stderr.contains(" in step ("), "{outcome}");
+        }
+    }
+    let outcome = fleet.glancesync(&["RegionTwo"]).run().expect(0);
+    assert_eq!(
+        outcome.events_named("region_finished")[0]["left"]["error_checksum"],
+        1
+    );
+}
+
+#[test]
+fn another_exit_code_than_0_has_its_reason_wherever_it_is_told() {
+    let fleet = Fleet::start();
+    for name in ["same", "other"] {
+        fleet.master().create(NewImage::new(name, "abc"));
+    }
+    let region = fleet.region("RegionTwo");
+    region.create(NewImage::new("other", "else"));
+    let config = fleet
+        .config()
+        .set("main", "log_dir", fleet.work_dir().to_str().unwrap());
+    let run = |words: &[&str]| Program::with(&fleet, &config).args(words).run();
+    let error = "--fail-on error found 1 error_checksum in RegionTwo";
+    let pending =
+        "--fail-on pending found 1 pending_upload in RegionTwo; 1 error_checksum in RegionTwo";
+    let fail_on = |word: &'static str, words: &[&'static str]| {
+        [&["--fail-on", word, "RegionTwo"], words].concat()
+    };
+    for (words, reason) in [
+        (fail_on("pending", &["--show-status"]), pending),
+        (fail_on("pending", &["--dry-run"]), pending),
+        (fail_on("pending", &["--show-status", "-q"]), pending),
+        (fail_on("error", &["--parallel"]), error),
+    ] {
+        let outcome = run(&words).expect(1);
+        let said = format!("{}{}", outcome.stderr, outcome.stdout);
+        assert!(said.contains(reason), "no {reason:?} in {outcome}");
+    }
+    for words in [&["--show-status"][..], &["--dry-run"], &[]] {
+        let words = fail_on("error", &[words, &["--format", "json"]].concat());
+        let document = run(&words).expect(1).json();
+        let document = document.get("summary").unwrap_or(&document);
+        assert_eq!(document["exit_code"], 1, "{document}");
+        assert_eq!(document["reason"], error, "{document}");
+    }
+    let listed = run(&["logs"]).expect(0);
+    assert!(
+        listed
+            .stdout
+            .contains(&format!("failed, 1 region: {error}")),
+        "{listed}"
+    );
+    let document = run(&["logs", "--format", "json"]).expect(0).json();
+    let past = &document["runs"][0];
+    assert_eq!(
+        (&past["exit_code"], &past["reason"]),
+        (&1.into(), &error.into())
+    );
+    let name = past["run"].as_str().unwrap();
+    let shown = run(&["logs", name]).expect(0).stdout;
+    for text in [error, "needs a decision", "1 error_checksum"] {
+        assert!(shown.contains(text), "no {text:?} in {shown}");
+    }
+    fleet.take_down("RegionThree");
+    let config = config.set("DEFAULT", "retries", "0");
+    let outcome = Program::with(&fleet, &config)
+        .args(["RegionThree"])
+        .run()
+        .expect(1);
+    assert!(
+        outcome
+            .stdout
+            .contains("Exit code 1: 1 region failed: RegionThree."),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_dry_run_during_a_sync_says_so_and_calls_what_is_in_progress_by_its_name() {
+    use glancesync::sandbox::{Effect, Fault};
+    let fleet = Fleet::embedded(|_| ());
+    fleet
+        .master()
+        .create(NewImage::new("large", vec![b'x'; 1 << 20]));
+    let slow = Effect::Slow {
+        bytes_per_sec: 128 << 10,
+    };
+    let fault = Fault::new("PUT", "/v2/images/*/file", slow);
+    fleet
+        .sandbox()
+        .set_faults("RegionTwo", vec![fault])
+        .unwrap();
+    let mut sync = Program::with(&fleet, &fleet.config())
+        .args(["RegionTwo"])
+        .start();
+    let region = fleet.region("RegionTwo");
+    let is_begun = || region.named("large").first().map(|_| ());
+    poll(std::time::Duration::from_mins(1), is_begun).expect("the sync begins");
+    let look = |words: &[&str]| {
+        let words = [words, &["RegionTwo"]].concat();
+        Program::with(&fleet, &fleet.config())
+            .args(words)
+            .run()
+            .expect(0)
+    };
+    let plan = look(&["--dry-run", "-v"]);
+    let document = look(&["--dry-run", "--format", "json"]);
+    assert!(!sync.has_ended(), "the sync was too quick");
+    for outcome in [&plan, &document] {
+        assert!(outcome.stdout.contains("process "), "{outcome}");
+        for word in ["leftover", "interrupted"] {
+            let said = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert!(!said.contains(word), "{outcome}");
+        }
+    }
+    assert!(
+        plan.stdout.contains("A sync for this master is under way"),
+        "{plan}"
+    );
+    assert!(
+        plan.stdout.contains("in progress: pending_upload `large`"),
+        "{plan}"
+    );
+    let document = document.json();
+    assert_eq!(
+        document["plans"][0]["images"][0]["reason"]["rule"],
+        "in_progress"
+    );
+    assert_eq!(document["plans"][0]["actions"], serde_json::json!([]));
+    sync.wait().expect(0);
+    // A later one has nothing to say of it.
+    let plan = look(&["--dry-run"]);
+    assert!(!plan.stdout.contains("under way"), "{plan}");
+    assert!(plan.stdout.contains("1 in step"), "{plan}");
+}
+
+#[test]
+fn a_failing_run_keeps_the_last_success_and_an_error_of_the_file_is_said_once() {
+    let fleet = Fleet::start();
+    let file = fleet.home().join("glancesync.prom");
+    let path = file.to_str().unwrap();
+    let run = |words: &[&str], file: &str| {
+        let words = [words, &["--metrics-file", file, "RegionTwo"]].concat();
+        let program = Program::with(&fleet, &fleet.config().set("DEFAULT", "retries", "0"));
+        program.args(words).run()
+    };
+    fleet.master().create(NewImage::new("a", "abc"));
+    run(&[], path).expect(0);
+    let success = || {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let name = "glancesync_last_success_timestamp_seconds{mode=\"sync\"";
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with(name)).collect();
+        assert_eq!(lines.len(), 1, "{text}");
+        lines[0].to_owned()
+    };
+    let first = success();
+    for (words, code) in [
+        (&["--config", "retries=x"][..], 2),
+        (&["--dry-run", "--config", "retries=x"], 2),
+        (&["--config", "main.master_region=Nowhere"], 2),
+        (&["--fail-on", "error", "--format", "csv"], 2),
+    ] {
+        run(words, path).expect(code);
+        if words[1] != "main.master_region=Nowhere" {
+            assert_eq!(success(), first, "{words:?}");
+        }
+    }
+    for wrong in ["/no/such/folder/x.prom", "/"] {
+        let outcome = run(&[], wrong).expect(2);
+        assert_eq!(outcome.stderr.matches("error:").count(), 1, "{outcome}");
+        assert!(!outcome.stderr.contains("is over"), "{outcome}");
+        outcome.assert_changed_nothing();
+    }
 }

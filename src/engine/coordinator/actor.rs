@@ -130,6 +130,7 @@ impl Coordinator {
                 uploaded_bytes: 0,
                 uploaded_images: 0,
                 updated_images: 0,
+                left: std::collections::BTreeMap::new(),
                 seconds: 0.0,
             },
         );

@@ -57,6 +57,7 @@ async fn run(RegionTask { region, job }: RegionTask, context: Backup) -> RegionO
             uploaded_bytes: 0,
             uploaded_images: 0,
             updated_images: 0,
+            left: std::collections::BTreeMap::new(),
             seconds: started.elapsed().as_secs_f64(),
         },
     );

@@ -19,7 +19,8 @@ use crate::openstack::{
     GlanceReader, GlanceWriter, Listing, MasterEndpoints, Notes, OpenStackError,
 };
 use crate::plan::{
-    self, ImageFilter, MasterInventory, Plan, PlannedFailure, RegionImages, Selection,
+    self, ImageFilter, MasterInventory, OwnIncomplete, Plan, PlannedFailure, RegionImages,
+    Selection,
 };
 use crate::report::Events;
 use crate::report::event::{EventKind, Failure, Mode, RegionResult};
@@ -44,6 +45,8 @@ pub(crate) struct RunContext {
     pub inventory: Arc<MasterInventory>,
     /// Whose images those on their way are.
     pub installation: String,
+    /// What those of this installation are.
+    pub own_incomplete: OwnIncomplete,
     /// Where everything is reported.
     pub events: Events,
     /// Whether the run is to stop.
@@ -185,6 +188,7 @@ impl RegionRun<'_> {
             listed: &listed,
             hidden: &[],
             installation: &self.context.installation,
+            own_incomplete: self.context.own_incomplete,
             now,
         };
         if plan::needs_hidden_images(selection, rules, &images) {
@@ -259,6 +263,7 @@ impl RegionRun<'_> {
                 uploaded_bytes: self.sums.uploaded_bytes,
                 uploaded_images: self.sums.uploaded_images,
                 updated_images: self.sums.updated_images,
+                left: left(&self.statuses),
                 seconds: started.elapsed().as_secs_f64(),
             },
         );
@@ -280,6 +285,17 @@ pub(super) fn master_by_image(region: &RegionName, image: &ImageId) -> Warning {
         "{region} has the master's own image {image}, created at the same time: it is the master region by another way, and is skipped"
     );
     Warning::new(WarningCode::MasterRegionSkipped, message).image_id(image)
+}
+
+/// How many images are not as they should be, by status.
+fn left(statuses: &[(String, Status)]) -> BTreeMap<Status, usize> {
+    let mut left = BTreeMap::new();
+    for (_, status) in statuses {
+        if status.is_pending() || status.is_error() {
+            *left.entry(*status).or_default() += 1;
+        }
+    }
+    left
 }
 
 pub(super) fn failure_of_image(failure: &PlannedFailure) -> Failure {

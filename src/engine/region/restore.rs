@@ -88,6 +88,7 @@ async fn run(RegionTask { region, job }: RegionTask, context: Restore) -> Region
             uploaded_bytes: 0,
             uploaded_images: 0,
             updated_images,
+            left: std::collections::BTreeMap::new(),
             seconds: started.elapsed().as_secs_f64(),
         },
     );

@@ -73,6 +73,7 @@ impl Fleet {
             listed: &listed,
             hidden: &hidden,
             installation: INSTALLATION,
+            own_incomplete: crate::plan::OwnIncomplete::Leftovers,
             now: Some(now()),
         };
         build(&self.selection(), &self.rules, &images)

@@ -32,6 +32,7 @@ fn a_thousand_regions_with_a_thousand_images_in_step_take_two_seconds_at_most() 
         listed: &master,
         hidden: &[],
         installation: "",
+        own_incomplete: crate::plan::OwnIncomplete::Leftovers,
         now: None,
     };
     let started = Instant::now();

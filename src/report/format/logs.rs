@@ -76,7 +76,7 @@ where
         .map(|past| {
             let name = OneLine(&past.region).to_string();
             match &past.end {
-                Some(end) => [name, end.result.clone(), region_end(run, past, end)],
+                Some(end) => [name, result_of(end).to_owned(), region_end(run, past, end)],
                 None => [name, "not finished".to_owned(), String::new()],
             }
         })
@@ -320,9 +320,19 @@ fn result(run: &PastRun) -> String {
         RunState::CutOff => format!("cut off, {ended} of {regions} done"),
         RunState::Unknown => return "no record".to_owned(),
         RunState::Finished => match run.exit_code {
-            Some(0) => return format!("in order, {regions}"),
+            Some(0) => {
+                let undecided = run.regions.iter().filter_map(|past| past.end.as_ref());
+                return match undecided.filter(|end| has_error(end)).count() {
+                    0 => format!("in order, {regions}"),
+                    1 => format!("in order, {regions}, of which 1 needs a decision"),
+                    more => format!("in order, {regions}, of which {more} need a decision"),
+                };
+            }
             Some(130) => format!("interrupted, {ended} of {regions} done"),
-            _ if failed.is_empty() => format!("failed, {regions}"),
+            _ if failed.is_empty() => {
+                let why = run.reason.as_deref().unwrap_or("no reason was recorded");
+                return format!("failed, {regions}: {}", OneLine(why));
+            }
             _ => String::new(),
         },
     };
@@ -345,6 +355,20 @@ fn result(run: &PastRun) -> String {
     )
 }
 
+/// A region's result, as the summary calls it.
+fn result_of(end: &RegionEnd) -> &str {
+    match end.result.as_str() {
+        "synchronised" | "changed" if has_error(end) => "needs a decision",
+        "synchronised" if !end.left.is_empty() => "not in step",
+        "synchronised" => "in step",
+        other => other,
+    }
+}
+
+fn has_error(end: &RegionEnd) -> bool {
+    end.left.keys().any(|status| status.starts_with("error_"))
+}
+
 fn headline<Z: TimeZone>(run: &PastRun, zone: &Z) -> String
 where
     Z::Offset: std::fmt::Display,
@@ -352,6 +376,14 @@ where
     let mut parts = vec![format!("{}: {}", run.run, result(run))];
     if run.mode.is_some() {
         parts.push(mode(run).to_owned());
+    }
+    if !run.images.is_empty() {
+        let globs: Vec<String> = run
+            .images
+            .iter()
+            .map(|glob| OneLine(glob).to_string())
+            .collect();
+        parts.push(format!("images chosen by --image {}", globs.join(", ")));
     }
     if let Some(master) = &run.master {
         parts.push(format!("master {}", OneLine(master)));
@@ -361,6 +393,9 @@ where
     }
     if let Some(time) = run.seconds {
         parts.push(format!("took {}", seconds(time)));
+    }
+    if let (Some(code), Some(reason)) = (run.exit_code, &run.reason) {
+        parts.push(format!("exit code {code}: {}", OneLine(reason)));
     }
     parts.join("\n  ")
 }
@@ -396,6 +431,8 @@ fn region_end(run: &PastRun, past: &PastRegion, end: &RegionEnd) -> String {
     if !done.is_empty() {
         parts.push(done);
     }
+    let left = end.left.iter();
+    parts.extend(left.map(|(status, number)| format!("{number} {}", OneLine(status))));
     parts.join(", ")
 }
 

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use crate::model::{ErrorCode, RegionName, Status};
 use crate::report::event::{Mode, RegionResult};
 use crate::report::summary::{RegionSummary, RunSummary};
+use crate::report::text::is_hidden;
 
 const LAST_SUCCESS: &str = "glancesync_last_success_timestamp_seconds";
 
@@ -28,37 +29,78 @@ pub struct RunMetrics<'a> {
     pub seconds: f64,
     /// The exit code of the program.
     pub exit_code: u8,
-    /// When a run of this mode last ended with 0 before this one, in seconds of the epoch.
-    pub last_success: Option<i64>,
+    /// When runs last ended with 0 before this one.
+    pub earlier: EarlierRuns,
     /// What it came to; none where it ended before the first region.
     pub summary: Option<&'a RunSummary>,
     /// How many images have each status at the end, for each region where that is known.
     pub images: BTreeMap<RegionName, BTreeMap<Status, usize>>,
 }
 
-/// Finds in a file that an earlier run wrote when one of that mode and master last ended with 0. With
-/// no master, any will do.
-pub fn last_success(file: &str, mode: Mode, master: Option<&str>) -> Option<i64> {
-    let wanted = [
-        Some(("mode", mode.as_str())),
-        master.map(|master| ("master", master)),
-    ];
-    file.lines().find_map(|line| {
-        let (labels, value) = line
-            .strip_prefix(LAST_SUCCESS)?
-            .strip_prefix('{')?
-            .rsplit_once("} ")?;
-        wanted
-            .iter()
-            .flatten()
-            .all(|(name, value)| labels.contains(&Label(name, value).to_string()))
-            .then(|| value.trim().parse().ok())?
-    })
+/// When runs last succeeded, as the file of an earlier run has it.
+#[derive(Debug, Clone, Default)]
+pub struct EarlierRuns(Vec<Success>);
+
+#[derive(Debug, Clone)]
+struct Success {
+    /// The values of the labels, as they stand in the file.
+    mode: String,
+    master: String,
+    at: i64,
+}
+
+/// No file of ours has more modes than that.
+const EARLIER_MAX: usize = 16;
+
+impl EarlierRuns {
+    /// Reads the file that an earlier run wrote; of one that is damaged, what can be read.
+    pub fn read(file: &str) -> Self {
+        let read = |line: &str| {
+            let rest = line.strip_prefix(LAST_SUCCESS)?.strip_prefix("{mode=\"")?;
+            let (mode, rest) = rest.split_once("\",master=\"")?;
+            let (master, value) = rest.rsplit_once("\"} ")?;
+            let at = value.trim().parse().ok().filter(|at| *at > 0)?;
+            let (mode, master) = (mode.to_owned(), master.to_owned());
+            Some(Success { mode, master, at })
+        };
+        Self(file.lines().filter_map(read).take(EARLIER_MAX).collect())
+    }
+
+    /// The master of the runs before this one, of those of that mode first.
+    fn master(&self, mode: &str) -> Option<&str> {
+        let known = || self.0.iter().filter(|run| !run.master.is_empty());
+        let of_mode = known().find(|run| run.mode == mode);
+        Some(of_mode.or_else(|| known().next())?.master.as_str())
+    }
+
+    /// When a run of that mode last succeeded; one whose master was not known counts too.
+    fn at(&self, mode: &str, master: &str) -> Option<i64> {
+        let of_mode = || self.0.iter().filter(|run| run.mode == mode);
+        of_mode()
+            .find(|run| run.master == master)
+            .or_else(|| of_mode().find(|run| run.master.is_empty()))
+            .map(|run| run.at)
+    }
+
+    /// The runs of other modes with that master.
+    fn others(&self, mode: &str, master: &str) -> impl Iterator<Item = &Success> {
+        let is_other = move |run: &&Success| run.mode != mode && run.master == master;
+        self.0.iter().filter(is_other)
+    }
 }
 
 /// Writes the file.
 pub fn metrics(out: &mut impl Write, run: &RunMetrics) -> io::Result<()> {
-    let mut page = Page { out, run };
+    // A run that ends before it knows its master is one of the same series as those before it.
+    let master = match run.master {
+        Some(master) => escaped(master),
+        None => run
+            .earlier
+            .master(run.mode.as_str())
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let mut page = Page { out, run, master };
     page.run()?;
     if let Some(summary) = run.summary {
         page.sums(summary)?;
@@ -72,6 +114,8 @@ pub fn metrics(out: &mut impl Write, run: &RunMetrics) -> io::Result<()> {
 struct Page<'a, W> {
     out: &'a mut W,
     run: &'a RunMetrics<'a>,
+    /// The value of the label, as it stands in the file.
+    master: String,
 }
 
 impl<W: Write> Page<'_, W> {
@@ -82,9 +126,9 @@ impl<W: Write> Page<'_, W> {
     fn sample(&mut self, name: &str, labels: &[Label], value: impl Display) -> io::Result<()> {
         write!(
             self.out,
-            "{name}{{{},{}",
+            "{name}{{{},master=\"{}\"",
             Label("mode", self.run.mode.as_str()),
-            Label("master", self.run.master.unwrap_or_default())
+            self.master
         )?;
         for label in labels {
             write!(self.out, ",{label}")?;
@@ -102,7 +146,10 @@ impl<W: Write> Page<'_, W> {
         let last_success = if self.run.exit_code == 0 {
             finished
         } else {
-            self.run.last_success.unwrap_or_default()
+            let earlier = &self.run.earlier;
+            earlier
+                .at(self.run.mode.as_str(), &self.master)
+                .unwrap_or_default()
         };
         self.about("glancesync_info", "The version that wrote this file.")?;
         let version = Label("version", env!("CARGO_PKG_VERSION"));
@@ -117,6 +164,13 @@ impl<W: Write> Page<'_, W> {
             "When a run last ended with exit code 0; 0 where none did.",
             last_success,
         )?;
+        let run = self.run;
+        for Success { mode, master, at } in run.earlier.others(run.mode.as_str(), &self.master) {
+            writeln!(
+                self.out,
+                "{LAST_SUCCESS}{{mode=\"{mode}\",master=\"{master}\"}} {at}"
+            )?;
+        }
         self.single(
             "glancesync_last_run_duration_seconds",
             "How long the last run took.",
@@ -256,13 +310,24 @@ struct Label<'a>(&'a str, &'a str);
 
 impl Display for Label<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = self
-            .1
-            .replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('\n', "\\n");
-        write!(f, "{}=\"{value}\"", self.0)
+        write!(f, "{}=\"{}\"", self.0, escaped(self.1))
     }
+}
+
+/// A label's value as the text format has it. Control characters and those that hide or reorder text
+/// become visible escapes, which keeps names apart that differ in them alone.
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            c if is_hidden(c) => text.extend(["\\", &c.escape_unicode().to_string()]),
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// A number of at most three decimals.
@@ -281,6 +346,9 @@ mod tests {
     use super::*;
     use crate::report::fixtures::{full_plan, quiet_plan, region, summary};
 
+    const EARLIER: &str =
+        "glancesync_last_success_timestamp_seconds{mode=\"sync\",master=\"Spain\"} 1795000000\n";
+
     fn run(summary: Option<&RunSummary>, exit_code: u8) -> RunMetrics<'_> {
         RunMetrics {
             mode: Mode::Sync,
@@ -288,7 +356,7 @@ mod tests {
             finished: "2026-11-24T02:51:22Z".parse().unwrap(),
             seconds: 192.2504,
             exit_code,
-            last_success: Some(1_795_000_000),
+            earlier: EarlierRuns::read(EARLIER),
             summary,
             images: BTreeMap::from([(region("Trento"), full_plan().counts())]),
         }
@@ -318,29 +386,45 @@ mod tests {
     fn a_run_that_ended_early_has_what_is_known_of_it() {
         insta::assert_snapshot!(text(&RunMetrics {
             master: None,
-            last_success: None,
+            earlier: EarlierRuns::default(),
             ..run(None, 2)
         }));
     }
 
     #[test]
     fn the_last_success_is_kept_from_file_to_file() {
+        let at = |file: &str, mode: &str, master: &str| EarlierRuns::read(file).at(mode, master);
         let failed = text(&run(None, 1));
-        assert_eq!(
-            last_success(&failed, Mode::Sync, Some("Spain")),
-            Some(1_795_000_000)
-        );
-        assert_eq!(last_success(&failed, Mode::Sync, None), Some(1_795_000_000));
-        assert_eq!(last_success(&failed, Mode::Status, Some("Spain")), None);
-        assert_eq!(last_success(&failed, Mode::Sync, Some("Pain")), None);
+        assert_eq!(at(&failed, "sync", "Spain"), Some(1_795_000_000));
+        assert_eq!(at(&failed, "status", "Spain"), None);
+        assert_eq!(at(&failed, "sync", "Pain"), None);
         let succeeded = text(&run(None, 0));
         let finished = run(None, 0).finished.timestamp();
-        assert_eq!(
-            last_success(&succeeded, Mode::Sync, Some("Spain")),
-            Some(finished)
-        );
+        assert_eq!(at(&succeeded, "sync", "Spain"), Some(finished));
         for damaged in ["", "glancesync_last_success_timestamp_seconds{", "x\u{0}y"] {
-            assert_eq!(last_success(damaged, Mode::Sync, None), None);
+            assert_eq!(at(damaged, "sync", ""), None);
+        }
+    }
+
+    #[test]
+    fn a_run_that_never_knew_its_master_does_not_forget_the_last_success() {
+        let mut file = text(&run(None, 0));
+        let finished = run(None, 0).finished.timestamp();
+        for (mode, master, exit_code) in [
+            (Mode::Sync, None, 2),
+            (Mode::DryRun, None, 2),
+            (Mode::DryRun, Some("Spain"), 1),
+            (Mode::Sync, None, 3),
+            (Mode::Sync, Some("Spain"), 1),
+        ] {
+            file = text(&RunMetrics {
+                mode,
+                master,
+                earlier: EarlierRuns::read(&file),
+                ..run(None, exit_code)
+            });
+            let sample = format!("{LAST_SUCCESS}{{mode=\"sync\",master=\"Spain\"}} {finished}\n");
+            assert_eq!(file.matches(&sample).count(), 1, "{file}");
         }
     }
 
@@ -371,5 +455,10 @@ mod tests {
     fn names_are_escaped_as_prometheus_wants() {
         let label = Label("region", "a\\b\"c\nd").to_string();
         assert_eq!(label, r#"region="a\\b\"c\nd""#);
+        let label = Label("region", "a\0b\u{1b}[1m\u{202e}c\r\u{85}").to_string();
+        assert_eq!(
+            label,
+            r#"region="a\\u{0}b\\u{1b}[1m\\u{202e}c\\u{d}\\u{85}""#
+        );
     }
 }

@@ -30,11 +30,11 @@ pub use logs::{
     LogDocument, LoggedErrors, errors_json, errors_text, log_line, run_json, run_text, runs_json,
     runs_text,
 };
-pub use metrics::{RunMetrics, last_success, metrics};
+pub use metrics::{EarlierRuns, RunMetrics, metrics};
 pub use plan::{LastTimes, plan_json, plan_text};
 pub(super) use plan::{PlanLine, region_lines};
 pub use restore::{RestoreView, restore_json, restore_text};
-pub use status::{status_csv, status_json};
+pub use status::{Reader, status_csv, status_json};
 pub use summary::{summary_json, summary_text};
 pub use table::status_table;
 

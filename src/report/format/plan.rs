@@ -117,6 +117,8 @@ pub(in crate::report) enum PlanLine {
     Action(String),
     /// Why, or what changes.
     Detail(String),
+    /// An image that a sync under way brings.
+    InProgress(String),
     /// An image that stays as it is although it is not right.
     Left(String),
     /// An image that will fail.
@@ -130,6 +132,7 @@ fn paint_line(line: &PlanLine, paint: Paint) -> String {
         PlanLine::InStep(text) => paint.dim(text),
         PlanLine::Action(text) => paint.bold(text),
         PlanLine::Detail(text) => format!("    {text}"),
+        PlanLine::InProgress(text) => format!("{} {text}", paint.bold("in progress:")),
         PlanLine::Left(text) => format!("{} {text}", paint.bold("left as it is:")),
         PlanLine::Failure(text) => format!("{} {text}", paint.red("will fail:")),
         PlanLine::Warning(text) => format!("{} {text}", paint.yellow("warning:")),
@@ -157,7 +160,14 @@ pub(in crate::report) fn region_lines(plan: &Plan) -> Vec<PlanLine> {
             .failures
             .iter()
             .any(|failure| failure.image == state.image);
-        if state.reason != Reason::InStep && !acted_upon && !fails {
+        if let Reason::InProgress { image_id } = &state.reason {
+            lines.push(PlanLine::InProgress(format!(
+                "{} `{}` ({})",
+                state.status,
+                OneLine(&state.image),
+                OneLine(image_id.as_str())
+            )));
+        } else if state.reason != Reason::InStep && !acted_upon && !fails {
             lines.push(PlanLine::Left(state_text(state)));
         }
     }

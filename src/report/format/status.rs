@@ -11,19 +11,37 @@ use crate::model::{RegionName, Status};
 use crate::plan::{ImageState, Plan};
 use crate::report::event::Failure;
 use crate::report::summary::RunSummary;
+use crate::report::text::OneLine;
 
-/// Writes `status,region,image`, one line per image and region, without a header. Names keep their
-/// exact bytes, quoted where CSV needs it. Regions come in the order of `plans`, the images of each
+/// Who reads a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// A person at a terminal: characters that move the cursor or hide others are written as escapes.
+    Terminal,
+    /// A program, which gets names with their exact bytes.
+    Program,
+}
+
+/// Writes `status,region,image`, one line per image and region, without a header. For a program names
+/// keep their exact bytes, quoted where CSV needs it. Regions come in the order of `plans`, the images of each
 /// in the plan's, ascending by size, then name.
-pub fn status_csv<P: Borrow<Plan>>(out: &mut impl Write, plans: &[P]) -> io::Result<()> {
+pub fn status_csv<P: Borrow<Plan>>(
+    out: &mut impl Write,
+    plans: &[P],
+    reader: Reader,
+) -> io::Result<()> {
+    let shown = |text: &str| match reader {
+        Reader::Terminal => OneLine(text).to_string(),
+        Reader::Program => text.to_owned(),
+    };
     let mut writer = csv::WriterBuilder::new()
         .has_headers(false)
         .from_writer(&mut *out);
     for plan in plans.iter().map(Borrow::borrow) {
-        let region = plan.region.to_string();
+        let region = shown(&plan.region.to_string());
         for image in &plan.images {
             writer
-                .write_record([image.status.as_str(), &region, &image.image])
+                .write_record([image.status.as_str(), &region, &shown(&image.image)])
                 .map_err(io_error)?;
         }
     }
@@ -50,6 +68,8 @@ pub fn status_json<P: Borrow<Plan>>(
         master: &'a Option<RegionName>,
         regions: Vec<Entry<'a>>,
         errors: &'a [Failure],
+        exit_code: u8,
+        reason: Option<&'a str>,
     }
     #[derive(Serialize)]
     struct Entry<'a> {
@@ -78,6 +98,8 @@ pub fn status_json<P: Borrow<Plan>>(
         master: &summary.master,
         regions,
         errors: &summary.errors,
+        exit_code: summary.exit_code,
+        reason: summary.reason.as_deref(),
     };
     json(out, &document)
 }

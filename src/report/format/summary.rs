@@ -1,18 +1,25 @@
 //! What a run came to, for people and as JSON.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use super::json;
-use crate::model::{ByteSize, ErrorCode, RegionName};
+use crate::model::{ByteSize, ErrorCode, RegionName, Status};
 use crate::report::event::{Failure, Mode, RegionResult};
-use crate::report::summary::{RegionSummary, RunSummary};
+use crate::report::summary::{RegionSummary, RunSummary, Standing};
 use crate::report::text::{OneLine, Paint, count, rate, seconds};
 use crate::report::wording::{counts_text, failure_text};
 
 /// Writes what happened, what failed and what to do about it, and where the logs lie.
 pub fn summary_text(out: &mut impl Write, summary: &RunSummary, paint: Paint) -> io::Result<()> {
     writeln!(out, "{}", paint.bold(headline(summary)))?;
+    if let Some(sync) = &summary.sync_under_way {
+        let text = format!(
+            "A sync for this master is under way ({}): what it has in progress is called so.",
+            OneLine(sync)
+        );
+        writeln!(out, "{}", paint.yellow(text))?;
+    }
     if let Some(line) = done(summary) {
         writeln!(out, "{line}")?;
     }
@@ -32,9 +39,14 @@ pub fn summary_text(out: &mut impl Write, summary: &RunSummary, paint: Paint) ->
         writeln!(out, "Slowest region: {} ({time}).", OneLine(&name))?;
     }
     failures(out, summary, paint)?;
+    decisions(out, summary, paint)?;
     if summary.warnings > 0 {
         let warnings = count(summary.warnings, "warning");
         writeln!(out, "{}", paint.yellow(format!("{warnings}.")))?;
+    }
+    if let Some(reason) = &summary.reason {
+        let text = format!("Exit code {}: {}.", summary.exit_code, OneLine(reason));
+        writeln!(out, "{}", paint.bold(text))?;
     }
     if let Some(folder) = &summary.log_folder {
         let folder = folder.to_string_lossy();
@@ -48,50 +60,96 @@ pub fn summary_json(out: &mut impl Write, summary: &RunSummary) -> io::Result<()
     json(out, summary)
 }
 
-/// `12 regions in 3 min 12 s: 9 in step, 2 changed, 1 failed.`
+/// `12 regions in 3 min 12 s: 8 in step, 2 changed, 1 needs a decision, 1 failed.`
 fn headline(summary: &RunSummary) -> String {
-    let ended = |result| {
-        summary
-            .regions
-            .iter()
-            .filter(|region| region.result == Some(result))
-            .count()
-    };
     let mut parts = Vec::new();
-    let mut part = |number: usize, word: &str| {
+    let mut part = |number: usize, one: &str, several: &str| {
         if number > 0 {
-            parts.push(format!("{number} {word}"));
+            let words = if number == 1 { one } else { several };
+            parts.push(format!("{number} {words}"));
         }
     };
     match summary.mode {
-        Mode::Sync => {
-            part(ended(RegionResult::Synchronised), "in step");
-            part(ended(RegionResult::Changed), "changed");
+        Mode::Restore | Mode::Backup => {
+            let word = if summary.mode == Mode::Backup {
+                "written"
+            } else {
+                "compared"
+            };
+            part(summary.regions_ok, word, word);
+            part(summary.regions_failed, "failed", "failed");
+            part(summary.regions_unfinished, "not begun", "not begun");
         }
-        Mode::DryRun | Mode::Status => {
-            let (in_step, other): (Vec<_>, Vec<_>) = summary
-                .regions
-                .iter()
-                .filter(|region| {
-                    region
-                        .result
-                        .is_some_and(|result| result != RegionResult::Failed)
-                })
-                .partition(|region| region.is_in_step());
-            part(in_step.len(), "in step");
-            part(other.len(), "not in step");
+        Mode::Sync | Mode::DryRun | Mode::Status => {
+            let mut standings: BTreeMap<Standing, usize> = BTreeMap::new();
+            for region in &summary.regions {
+                *standings.entry(region.standing(summary.mode)).or_default() += 1;
+            }
+            for (standing, number) in standings {
+                let (one, several) = match standing {
+                    Standing::InStep => ("in step", "in step"),
+                    Standing::Changed => ("changed", "changed"),
+                    Standing::WouldChange => ("would change", "would change"),
+                    Standing::NotInStep => ("not in step", "not in step"),
+                    Standing::NeedsDecision => ("needs a decision", "need a decision"),
+                    Standing::Failed => ("failed", "failed"),
+                    Standing::NotBegun => ("not begun", "not begun"),
+                };
+                part(number, one, several);
+            }
         }
-        Mode::Restore => part(summary.regions_ok, "compared"),
-        Mode::Backup => part(summary.regions_ok, "written"),
     }
-    part(summary.regions_failed, "failed");
-    part(summary.regions_unfinished, "not finished");
     let regions = count(summary.regions.len(), "region");
     let time = seconds(summary.seconds);
+    let scope = if summary.images.is_empty() {
+        ""
+    } else {
+        ", of the images that --image chose"
+    };
     if parts.is_empty() {
         format!("{regions} in {time}.")
     } else {
-        format!("{regions} in {time}: {}.", parts.join(", "))
+        format!("{regions} in {time}{scope}: {}.", parts.join(", "))
+    }
+}
+
+/// The images that nothing happens to until somebody decides: how many, where, and what to do.
+fn decisions(out: &mut impl Write, summary: &RunSummary, paint: Paint) -> io::Result<()> {
+    let mut open: BTreeMap<Status, Vec<(&RegionName, usize)>> = BTreeMap::new();
+    for region in &summary.regions {
+        for (status, number) in region.left.iter().filter(|(status, _)| status.is_error()) {
+            open.entry(*status)
+                .or_default()
+                .push((&region.region, *number));
+        }
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", paint.yellow("To be decided:"))?;
+    for (status, regions) in open {
+        let images = count(regions.iter().map(|(_, number)| number).sum(), "image");
+        let named = regions.iter().take(FAILURES_MAX).map(|(region, number)| {
+            let name = region.to_string();
+            format!("{} ({number})", paint.cyan(OneLine(&name)))
+        });
+        let named: Vec<String> = named.collect();
+        let more = match regions.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        writeln!(out, "  {images} {status}: {}{more}", named.join(", "))?;
+        let label = paint.bold("hint:");
+        writeln!(out, "    {label} {}", what_to_do(status))?;
+    }
+    Ok(())
+}
+
+fn what_to_do(status: Status) -> &'static str {
+    if status == Status::ErrorAmi {
+        "Select the kernel and ramdisk that the warnings name, or correct the reference at the master."
+    } else {
+        "Put each checksum that the warnings name into `replace`, `rename` or `dontupdate`."
     }
 }
 

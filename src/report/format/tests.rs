@@ -33,9 +33,20 @@ fn compared(mode: Mode) -> RunSummary {
 }
 
 #[test]
+fn status_as_csv_moves_no_cursor_of_a_terminal() {
+    let mut plan = quiet_plan();
+    plan.images[0].image = "a\u{1b}[2J\u{202e}b\nok,Trento,forged".to_owned();
+    let text = written(|out| status_csv(out, &[plan], Reader::Terminal));
+    assert_eq!(
+        text,
+        "ok,other:Prague,\"a\\u{1b}[2J\\u{202e}b\\nok,Trento,forged\"\n"
+    );
+}
+
+#[test]
 fn status_as_csv_keeps_exact_names() {
     let plans = [full_plan(), quiet_plan()];
-    let text = written(|out| status_csv(out, &plans));
+    let text = written(|out| status_csv(out, &plans, Reader::Program));
     assert_snapshot!(text.escape_debug().to_string().replace("\\n", "\n"));
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -191,7 +202,7 @@ fn large(regions: usize, images: usize) -> (Vec<Plan>, RunSummary) {
 fn five_hundred_regions_with_five_hundred_images_stay_readable() {
     let (plans, summary) = large(500, 500);
     let length = |write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| written(write).len();
-    assert!(length(&|out| status_csv(out, &plans)) < 16 << 20);
+    assert!(length(&|out| status_csv(out, &plans, Reader::Program)) < 16 << 20);
     assert!(length(&|out| status_html(out, &plans, &summary, made())) < 12 << 20);
     let table = written(|out| status_table(out, &plans, &summary, 200, Paint::OFF));
     let widest = table.lines().map(console::measure_text_width).max();
@@ -268,7 +279,7 @@ fn keys(value: &serde_json::Value, found: &mut BTreeSet<String>) {
         serde_json::Value::Object(fields) => {
             for (key, value) in fields {
                 found.insert(key.clone());
-                if key != "properties" && key != "counts" && key != "content" {
+                if !["properties", "counts", "left", "content"].contains(&key.as_str()) {
                     keys(value, found);
                 }
             }
@@ -358,7 +369,7 @@ fn a_closed_pipe_is_told_apart() {
     let plans = vec![full_plan(); 1000];
     let summary = compared(Mode::Status);
     for result in [
-        status_csv(&mut Closed, &plans),
+        status_csv(&mut Closed, &plans, Reader::Program),
         status_json(&mut Closed, &plans, &summary),
         status_table(&mut Closed, &plans, &summary, 80, Paint::OFF),
         status_html(&mut Closed, &plans, &summary, made()),

@@ -18,7 +18,9 @@ use self::text::Text;
 use super::matrix::{Cell, Matrix, UNREAD, sign};
 use crate::model::{RegionName, Status};
 use crate::plan::Plan;
+use crate::report::event::Mode;
 use crate::report::event::{Failure, RegionResult};
+use crate::report::summary::Standing;
 use crate::report::summary::{RegionSummary, RunSummary};
 use crate::report::text::{count, seconds};
 use crate::report::wording::{counts_text, failure_text, warning_text};
@@ -54,7 +56,7 @@ pub fn status_html<P: Borrow<Plan>>(
 
 fn head(out: &mut impl Write, master: Option<&str>) -> io::Result<()> {
     let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(SCRIPT));
-    let of_master = master.map_or_else(String::new, |master| format!(" with {}", Text(master)));
+    let of_master = master.map_or_else(String::new, |master| format!(" of {}", Text(master)));
     write!(
         out,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -62,7 +64,7 @@ fn head(out: &mut impl Write, master: Option<&str>) -> io::Result<()> {
          style-src 'unsafe-inline'; script-src 'sha256-{hash}'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>Images in step{of_master}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+         <title>State of images{of_master}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
     )
 }
 
@@ -77,7 +79,7 @@ fn title(
     for region in &summary.regions {
         match region.result {
             None | Some(RegionResult::Failed) => {}
-            Some(_) if region.is_in_step() => in_step += 1,
+            Some(_) if region.standing(Mode::Status) == Standing::InStep => in_step += 1,
             Some(_) => other += 1,
         }
     }
