@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use url::Url;
 
 use super::choose::TargetRegions;
 use super::names::UnknownName;
@@ -16,7 +17,7 @@ use crate::model::{
     Credential, ErrorCode, Image, Interface, RegionName, TargetName, Warning, WarningCode,
 };
 use crate::openstack::{
-    GlanceOptions, GlanceReader, HttpClients, Listing, MasterEndpoints, OpenStackError,
+    GlanceOptions, GlanceReader, HttpClient, HttpClients, Listing, MasterEndpoints, OpenStackError,
     RetryPolicy, Session, TlsOptions,
 };
 use crate::plan::{MasterInventory, Selection};
@@ -34,6 +35,9 @@ pub enum StartError {
     /// The command line names regions or targets that nothing has.
     #[error("{}", lines(.0))]
     UnknownNames(Vec<UnknownName>),
+    /// An endpoint is for a region that nothing names.
+    #[error(transparent)]
+    Override(OpenStackError),
     /// The run was stopped.
     #[error("the run was interrupted before any region was begun")]
     Interrupted,
@@ -55,7 +59,7 @@ impl StartError {
     /// The public code.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Master(error) => error.code(),
+            Self::Master(error) | Self::Override(error) => error.code(),
             Self::Config(_) => ErrorCode::AuthFailed,
             Self::Spool(_) => ErrorCode::ConfigInvalid,
             Self::UnknownNames(_) => ErrorCode::RegionUnknown,
@@ -67,7 +71,7 @@ impl StartError {
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Master(error) => error.hint(),
+            Self::Master(error) | Self::Override(error) => error.hint(),
             Self::UnknownNames(_) => {
                 "Nothing was changed. A region is written `Region` or `target:Region`; see `glancesync --show-regions`."
             }
@@ -143,6 +147,48 @@ fn unverified(target: &TargetSettings) -> Warning {
     )
 }
 
+fn insecure_endpoints(target: &Target, regions: &BTreeSet<&str>) -> Option<Warning> {
+    let settings = &target.settings;
+    let keystone = settings.credential.as_ref().ok()?.keystone_url.base();
+    let plain: Vec<(&str, Url)> = regions
+        .iter()
+        .filter_map(|region| {
+            let catalogue = target.session.catalogue();
+            let endpoint = catalogue.find(region, target.interface(region))?;
+            let url: Url = endpoint.url.parse().ok()?;
+            (url.scheme() == "http").then_some((*region, url))
+        })
+        .collect();
+    let proxy = plain
+        .iter()
+        .map(|(_, url)| url)
+        .chain((keystone.scheme() == "http").then_some(keystone))
+        .find_map(HttpClient::proxy_in_the_clear);
+    if keystone.scheme() == "http" && proxy.is_none() || plain.is_empty() && proxy.is_none() {
+        return None;
+    }
+    let name = &settings.name;
+    let names: Vec<&str> = plain.iter().map(|(region, _)| *region).collect();
+    let mut message = if keystone.scheme() == "https" {
+        format!(
+            "[{name}] is logged in to over https, and the image endpoints of {} are plain http: the token is sent there unencrypted",
+            names.join(", ")
+        )
+    } else {
+        format!(
+            "[{name}] is reached over plain http: what it is logged in with is sent unencrypted"
+        )
+    };
+    if let Some(proxy) = proxy {
+        message.push_str(", through the proxy of $");
+        message.push_str(proxy);
+    }
+    message.push_str(
+        "; give it https endpoints, or `interface` or `image_endpoint_override` that lead to some.",
+    );
+    Some(Warning::new(WarningCode::InsecureConnection, message))
+}
+
 impl Fleet {
     /// Logs in to `master` and to the targets of those names; to those that are only `checked` where
     /// they have a usable credential.
@@ -163,6 +209,13 @@ impl Fleet {
             }
         }
         let targets = log_in(settings, is_needed).await;
+        let ambiguous = targets.values().filter_map(|target| target.as_ref().err());
+        if let Some(error) = ambiguous
+            .into_iter()
+            .find(|error| error.code() == ErrorCode::ConfigInvalid)
+        {
+            return Err(StartError::Override(error.clone()));
+        }
         let master_target = match targets.get(&TargetName::master()) {
             Some(Ok(target)) => target.clone(),
             Some(Err(error)) => return Err(StartError::Master(error.clone())),
@@ -207,6 +260,24 @@ impl Fleet {
         TargetRegions::Known { regions, master }
     }
 
+    /// Warns of targets whose token leaves this machine in the clear, on its way to these regions or
+    /// to the master region.
+    pub(super) fn in_the_clear(&self, regions: &[RegionName]) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        for (name, target) in &self.targets {
+            let Ok(target) = target else { continue };
+            let master = name.is_master().then_some(&self.master);
+            let chosen = regions.iter().filter(|region| region.target == *name);
+            let regions: BTreeSet<&str> = master
+                .into_iter()
+                .chain(chosen)
+                .map(|region| region.region.as_str())
+                .collect();
+            warnings.extend(insecure_endpoints(target, &regions));
+        }
+        warnings
+    }
+
     /// Reads the master region's images.
     pub(super) async fn inventory(&self) -> Result<MasterInventory, StartError> {
         let listed = self.master_list().await.map_err(StartError::Master)?;
@@ -237,6 +308,8 @@ pub(super) async fn log_in(
         };
         let tls = TlsOptions {
             cacert: target.cacert.clone(),
+            cert: target.cert.clone(),
+            key: target.key.clone(),
             insecure: target.insecure,
         };
         match log_ins
@@ -256,6 +329,26 @@ pub(super) async fn log_in(
     logged_in.into_iter().flatten().collect()
 }
 
+/// The log-in with the endpoint of `image_endpoint_override`, where the target has one.
+fn overridden(session: Session, settings: &TargetSettings) -> Result<Session, OpenStackError> {
+    let Some(own) = &settings.image_endpoint else {
+        return Ok(session);
+    };
+    let known = session.catalogue().regions();
+    let region = match (&own.region, known.len()) {
+        (Some(region), _) => region.clone(),
+        (None, 1) => known.into_iter().collect(),
+        (None, _) => {
+            return Err(OpenStackError::AmbiguousOverride {
+                target: settings.name.clone(),
+                place: own.origin.to_string(),
+                regions: known.into_iter().map(ToOwned::to_owned).collect(),
+            });
+        }
+    };
+    Ok(session.with_endpoint(&region, &own.url))
+}
+
 /// A log-in, and the targets that it is for.
 struct LogIn<'a> {
     credential: &'a Credential,
@@ -273,10 +366,12 @@ impl LogIn<'_> {
         let of_target = |settings: &&Arc<TargetSettings>| {
             let name = &settings.name;
             let target = match &session {
-                Ok(session) => Ok(Target {
-                    settings: Arc::clone(settings),
-                    session: session.for_target(name.clone()),
-                }),
+                Ok(session) => {
+                    overridden(session.for_target(name.clone()), settings).map(|session| Target {
+                        settings: Arc::clone(settings),
+                        session,
+                    })
+                }
                 Err(error) => Err(error.clone().for_target(name)),
             };
             (name.clone(), target)

@@ -128,6 +128,13 @@ pub(super) async fn log_in(
     let ignored = known_names(settings, &regions, &[]).unmatched_ignores(&wishes);
     fleet.warnings.extend(ignored);
     let chosen = wishes.choose(&regions);
+    let names: Vec<RegionName> = chosen
+        .regions
+        .iter()
+        .map(|(name, _)| name.clone())
+        .collect();
+    let insecure = fleet.in_the_clear(&names);
+    fleet.warnings.extend(insecure);
     Ok((fleet, chosen))
 }
 

@@ -152,8 +152,7 @@ fn tls_trouble(words: &str) -> Option<&'static str> {
     let text = words.to_ascii_lowercase();
     if text.contains("causedasendentity") {
         return Some(
-            "the server's certificate is an authority's own, which is no server's: it needs one \
-             with `basicConstraints=CA:FALSE`",
+            "the server's certificate is an authority's own, and not one of those that are trusted",
         );
     }
     if text.contains("unknownissuer") || text.contains("unknown issuer") {

@@ -1,18 +1,20 @@
 //! The HTTP client: what every call to every server has in common.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
-use reqwest::Certificate;
+use reqwest::Identity;
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
 use tokio::runtime;
 use url::{Host, Url};
 
 use super::OpenStackError;
-use crate::host::{FILE_BYTES_MAX, Links, keeps_connections, read_regular};
+use super::tls::{self, ClientCertificate};
+use crate::host::keeps_connections;
 
 pub(super) const USER_AGENT: &str = concat!("glancesync/", env!("CARGO_PKG_VERSION"));
 
@@ -26,8 +28,13 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How a target's servers are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct TlsOptions {
-    /// A file with PEM certificates that takes the place of the system's.
+    /// A file with PEM certificates that takes the place of the system's: of authorities, or the
+    /// server's own.
     pub cacert: Option<PathBuf>,
+    /// A PEM file with the certificate that is shown to servers which ask for one.
+    pub cert: Option<PathBuf>,
+    /// A PEM file with its key; without one, the key is in the same file.
+    pub key: Option<PathBuf>,
     /// Certificates are not verified at all.
     pub insecure: bool,
 }
@@ -37,11 +44,11 @@ pub struct TlsOptions {
 pub struct HttpClients(Mutex<HashMap<TlsOptions, HttpClient>>);
 
 impl HttpClients {
-    /// The client for these options. The file of `cacert` is read at the first call (blocking).
+    /// The client for these options. The files of certificates are read at the first call (blocking).
     ///
     /// # Errors
     ///
-    /// [`OpenStackError::CaCert`] where that file cannot be used.
+    /// [`OpenStackError::CaCert`] and [`OpenStackError::ClientCert`] where they cannot be used.
     pub fn get(&self, tls: &TlsOptions) -> Result<HttpClient, OpenStackError> {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(tls) {
@@ -65,10 +72,20 @@ pub struct HttpClient(Arc<Shared>);
 const PROXY_VARIABLES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 
 struct Shared {
-    certificates: Option<Vec<Certificate>>,
-    insecure: bool,
+    trust: Trust,
+    identity: Option<Identity>,
     // A connection belongs to the runtime that made it, so each has clients of its own.
     clients: Mutex<HashMap<(Option<runtime::Id>, Route), reqwest::Client>>,
+}
+
+/// Which servers are who they say.
+enum Trust {
+    /// Those that an authority of this machine vouches for.
+    System,
+    /// Those that `cacert` says. What the client shows is in it too.
+    Own(Box<ClientConfig>),
+    /// All of them.
+    Anybody,
 }
 
 /// The ways to a server that need different clients.
@@ -78,6 +95,8 @@ enum Route {
     PlainLoopback,
     /// To this machine: no proxy.
     Loopback,
+    /// To anywhere else, in the clear.
+    Plain,
     /// To anywhere else.
     Network,
 }
@@ -93,6 +112,7 @@ impl Route {
         match (is_loopback, url.scheme()) {
             (true, "http") => Self::PlainLoopback,
             (true, _) => Self::Loopback,
+            (false, "http") => Self::Plain,
             (false, _) => Self::Network,
         }
     }
@@ -100,10 +120,23 @@ impl Route {
 
 impl HttpClient {
     fn new(tls: &TlsOptions) -> Result<Self, OpenStackError> {
-        let certificates = tls.cacert.as_deref().map(read_certificates).transpose()?;
+        let cert = tls.cert.as_deref();
+        let client = cert.map(|cert| ClientCertificate::read(cert, tls.key.as_deref()));
+        let client = client.transpose()?;
+        let identity = client
+            .as_ref()
+            .map(ClientCertificate::identity)
+            .transpose()?;
+        let own = tls.cacert.as_deref();
+        let own = own.map(|cacert| tls::trusting(cacert, client.as_ref()));
+        let trust = match (tls.insecure, own.transpose()?) {
+            (true, _) => Trust::Anybody,
+            (false, Some(own)) => Trust::Own(Box::new(own)),
+            (false, None) => Trust::System,
+        };
         Ok(Self(Arc::new(Shared {
-            certificates,
-            insecure: tls.insecure,
+            trust,
+            identity,
             clients: Mutex::default(),
         })))
     }
@@ -122,9 +155,7 @@ impl HttpClient {
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = self.build(key.1).map_err(|error| OpenStackError::Client {
-            what: error.without_url().to_string(),
-        })?;
+        let client = self.client_for(key.1)?;
         clients.insert(key, client.clone());
         Ok(client)
     }
@@ -133,18 +164,49 @@ impl HttpClient {
     pub(super) fn is_direct(url: &Url) -> bool {
         match Route::to(url) {
             Route::PlainLoopback => true,
-            Route::Loopback => false,
+            Route::Loopback | Route::Network => false,
             // Which hosts a proxy is not for is the pooled client's business.
-            Route::Network => {
-                url.scheme() == "http"
-                    && PROXY_VARIABLES
-                        .iter()
-                        .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
-            }
+            Route::Plain => Self::plain_proxy().is_none(),
         }
     }
 
-    fn build(&self, route: Route) -> reqwest::Result<reqwest::Client> {
+    /// The variable that names a proxy for plain HTTP, if any does.
+    fn plain_proxy() -> Option<&'static str> {
+        PROXY_VARIABLES
+            .into_iter()
+            .find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    }
+
+    /// The variable that names the proxy through which plain HTTP to that server goes, as far as the
+    /// exceptions of `NO_PROXY` do not say otherwise.
+    pub fn proxy_in_the_clear(url: &Url) -> Option<&'static str> {
+        if Route::to(url) == Route::Plain {
+            Self::plain_proxy()
+        } else {
+            None
+        }
+    }
+
+    fn client_for(&self, route: Route) -> Result<reqwest::Client, OpenStackError> {
+        let trusts_the_system = matches!(self.0.trust, Trust::System);
+        let error = match self.build(route, trusts_the_system) {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        // Without any authority on this machine the system's client cannot be made, and any other can.
+        if trusts_the_system && let Ok(client) = self.build(route, false) {
+            return if route == Route::Plain {
+                Ok(client)
+            } else {
+                Err(OpenStackError::NoAuthorities)
+            };
+        }
+        Err(OpenStackError::Client {
+            what: error.without_url().to_string(),
+        })
+    }
+
+    fn build(&self, route: Route, with_system: bool) -> reqwest::Result<reqwest::Client> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         let mut builder = reqwest::Client::builder()
@@ -155,19 +217,23 @@ impl HttpClient {
             .pool_idle_timeout(IDLE_TIMEOUT)
             // The default of 30 s would break connections to a server that pauses in reading,
             // before the limit on stalls that the operator chose.
-            .tcp_user_timeout(None)
-            .tls_danger_accept_invalid_certs(self.0.insecure);
+            .tcp_user_timeout(None);
         if !keeps_connections() {
             builder = builder.pool_max_idle_per_host(0);
         }
-        if route != Route::Network {
+        if matches!(route, Route::PlainLoopback | Route::Loopback) {
             builder = builder.no_proxy();
         }
-        match (&self.0.certificates, route) {
-            (_, Route::PlainLoopback) => builder = builder.tls_certs_only([]),
-            (Some(own), _) => builder = builder.tls_certs_only(own.iter().cloned()),
-            (None, _) => {}
+        if let Some(identity) = &self.0.identity {
+            builder = builder.identity(identity.clone());
         }
+        builder = match &self.0.trust {
+            _ if route == Route::PlainLoopback => builder.tls_certs_only([]),
+            Trust::Anybody => builder.tls_danger_accept_invalid_certs(true),
+            Trust::Own(config) => builder.tls_backend_preconfigured((**config).clone()),
+            Trust::System if with_system => builder,
+            Trust::System => builder.tls_certs_only([]),
+        };
         builder.build()
     }
 }
@@ -175,28 +241,15 @@ impl HttpClient {
 impl std::fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpClient")
-            .field("insecure", &self.0.insecure)
+            .field("insecure", &matches!(self.0.trust, Trust::Anybody))
             .finish_non_exhaustive()
     }
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<Certificate>, OpenStackError> {
-    let error = |what: String| OpenStackError::CaCert {
-        path: path.to_owned(),
-        what,
-    };
-    let pem = read_regular(path, Links::Follow, FILE_BYTES_MAX)
-        .map_err(|cause| error(cause.to_string()))?;
-    let certificates =
-        Certificate::from_pem_bundle(&pem).map_err(|cause| error(cause.to_string()))?;
-    if certificates.is_empty() {
-        return Err(error("no certificate is in it".to_owned()));
-    }
-    Ok(certificates)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -205,8 +258,8 @@ mod tests {
             ("http://127.0.0.1:5000/", Route::PlainLoopback),
             ("http://[::1]/", Route::PlainLoopback),
             ("https://localhost/", Route::Loopback),
-            ("http://glance.example.org/", Route::Network),
-            ("http://10.0.0.1/", Route::Network),
+            ("http://glance.example.org/", Route::Plain),
+            ("https://10.0.0.1/", Route::Network),
         ] {
             assert_eq!(Route::to(&url.parse().unwrap()), route, "{url}");
         }
@@ -236,7 +289,7 @@ mod tests {
             let error = HttpClients::default()
                 .get(&TlsOptions {
                     cacert: Some(path.to_owned()),
-                    insecure: false,
+                    ..TlsOptions::default()
                 })
                 .unwrap_err();
             assert!(

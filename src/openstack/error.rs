@@ -218,6 +218,29 @@ pub enum OpenStackError {
         /// What is wrong with it.
         what: String,
     },
+    /// The file with the certificate that is shown to servers, or with its key, cannot be used.
+    #[error("the client certificate of `cert` and `key` ({}) cannot be used: {what}", path.display())]
+    ClientCert {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Nothing says which servers are to be trusted.
+    #[error(
+        "no secure connection can be made: this machine has no trusted certificate authorities"
+    )]
+    NoAuthorities,
+    /// `image_endpoint_override` names no region, and the target has several.
+    #[error("{place}: `image_endpoint_override` does not say for which region it is, and [{target}] has {}", regions.join(", "))]
+    AmbiguousOverride {
+        /// The target.
+        target: TargetName,
+        /// Where the key stands.
+        place: String,
+        /// The regions of its catalogue.
+        regions: Vec<String>,
+    },
     /// The HTTP client could not be made.
     #[error("no HTTP client could be made: {what}")]
     Client {
@@ -260,7 +283,10 @@ impl OpenStackError {
             Self::RegionUnknown { .. } | Self::BadEndpoint { .. } => ErrorCode::RegionUnknown,
             Self::MasterRefused { .. } => ErrorCode::MasterRefused,
             Self::TokenExpired { .. } => ErrorCode::TokenExpired,
-            Self::CaCert { .. } => ErrorCode::KeystoneUnreachable,
+            Self::CaCert { .. } | Self::ClientCert { .. } | Self::NoAuthorities => {
+                ErrorCode::KeystoneUnreachable
+            }
+            Self::AmbiguousOverride { .. } => ErrorCode::ConfigInvalid,
             Self::Client { .. } => ErrorCode::Internal,
         }
     }
@@ -271,8 +297,17 @@ impl OpenStackError {
             (Self::CaCert { .. }, _) => {
                 "Set `cacert` of this target to a file with PEM certificates."
             }
+            (Self::ClientCert { .. }, _) => {
+                "Set `cert` of this target to a PEM file with the certificate, and `key` to one with its key."
+            }
+            (Self::NoAuthorities, _) => {
+                "Install the authorities (the package is often called ca-certificates), or set `cacert` of this target to a file with the authority's or the server's own certificate."
+            }
+            (Self::AmbiguousOverride { .. }, _) => {
+                "Name the region where the endpoint is written: `master_region`, $OS_REGION_NAME, or `region_name` of the cloud."
+            }
             (Self::Unreachable { cause, .. }, _) if cause.kind == CauseKind::Tls => {
-                "Set `cacert` of this target to the authority's certificates, or correct the URL."
+                "Set `cacert` of this target to the authority's or the server's own certificate, or correct the URL."
             }
             (Self::Unreachable { .. }, _) if self.is_broken_upload() => {
                 "Run again. If it stays, see the log of the region's Glance: a full disk, or a proxy's limit on sizes, may be behind it."

@@ -33,6 +33,7 @@ mod socket;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod wire;
 mod writer;
 

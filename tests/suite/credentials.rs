@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::common::config::credential;
-use crate::common::{Config, Fleet, NewImage, Outcome, Program};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, Who};
 
 /// The variables that an `openrc` file sets for the first Keystone.
 fn openrc(fleet: &Fleet) -> Vec<(&'static str, String)> {
@@ -186,6 +186,45 @@ fn an_application_credential_logs_in() {
 }
 
 #[test]
+fn a_token_logs_in_and_no_password_is_asked_for() {
+    let fleet = Fleet::start();
+    let keystone = &fleet.cloud.keystones["master"];
+    let token = keystone.token(Who::Sync);
+    let config = single_keys(&fleet)
+        .without("master", "user")
+        .without("master", "password")
+        .master("auth_type", "v3token")
+        .master("token", &token);
+    assert_logs_in(&fleet, Some(&config), &[]);
+    let mut env = openrc(&fleet);
+    env.push(("OS_AUTH_TYPE", "v3token".to_owned()));
+    env.push(("OS_TOKEN", token));
+    assert_logs_in(&fleet, None, &env);
+    fleet.master().create(NewImage::new("a", "abc"));
+    fleet.run(&config, &["RegionTwo"]).expect(0);
+    assert_eq!(fleet.region("RegionTwo").names(), ["a"]);
+    let wrong = config.master("token", "gAAAAABnone-of-its");
+    let outcome = show_regions(&fleet, Some(&wrong), &[]).expect(2);
+    outcome.assert_says("(v3token)");
+    assert!(!outcome.stderr.contains("none-of-its"), "{outcome}");
+}
+
+#[test]
+fn a_type_that_is_not_understood_ends_the_run_before_anything_is_sent() {
+    let fleet = Fleet::start();
+    let before = fleet.traffic_so_far();
+    let mut env = openrc(&fleet);
+    for kind in ["v3adfspassword", "v3kerberos", "none", "v2password"] {
+        env.push(("OS_AUTH_TYPE", kind.to_owned()));
+        assert_refused(&fleet, None, &env, kind);
+        assert_refused(&fleet, None, &env, "v3oidcpassword");
+        env.pop();
+    }
+    let sent = fleet.traffic_since(&before);
+    assert!(sent.values().all(Vec::is_empty), "{sent:?}");
+}
+
+#[test]
 fn a_cloud_of_clouds_yaml_logs_in() {
     let fleet = Fleet::start();
     let keystone = &fleet.cloud.keystones["master"];
@@ -349,4 +388,41 @@ fn a_file_with_a_secret_that_others_can_read_is_warned_about() {
             .warnings()
             .contains(&"config_permissions".to_owned())
     );
+}
+
+#[test]
+fn an_endpoint_of_the_configuration_takes_the_place_of_the_catalogues() {
+    let fleet = Fleet::start();
+    fleet
+        .region("RegionThree")
+        .create(NewImage::new("only-there", "abc"));
+    let elsewhere = fleet.region("RegionThree").facts.url.clone();
+    let config = fleet
+        .config()
+        .without_section("other")
+        .master("image_endpoint_override", &elsewhere);
+    // The master region is now where the endpoint leads, and so is RegionThree.
+    let outcome = fleet.status(&config, &["RegionTwo"]);
+    assert_eq!(
+        outcome.status(),
+        [(
+            "pending_upload".into(),
+            "RegionTwo".into(),
+            "only-there".into()
+        )]
+    );
+    let outcome = show_regions(&fleet, Some(&config), &[]).expect(0);
+    assert_eq!(outcome.stdout, "RegionTwo\n");
+    let mut env = openrc(&fleet);
+    env.push(("OS_IMAGE_ENDPOINT_OVERRIDE", elsewhere.clone()));
+    let outcome = show_regions(&fleet, None, &env).expect(0);
+    assert_eq!(outcome.stdout, "RegionTwo\n");
+    // Nothing says which of several regions it is for.
+    let several = fleet
+        .config()
+        .set("few", "credential", &credential(&fleet.cloud, "master"))
+        .set("few", "image_endpoint_override", &elsewhere);
+    let outcome = fleet.run(&several, &["few:"]).expect(2);
+    outcome.assert_says("`image_endpoint_override` does not say for which region");
+    outcome.assert_changed_nothing();
 }

@@ -14,6 +14,7 @@ mod common;
 
 mod ami;
 mod backup;
+mod certificates;
 mod check_config;
 mod comparison;
 mod configuration;
