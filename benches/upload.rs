@@ -28,6 +28,7 @@ use glancesync::transfer::{Content, ImagesDir, UploadLimits, upload};
 
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_mins(1),
+    save_timeout: Duration::from_mins(15),
     pace: None,
 };
 

@@ -134,6 +134,7 @@ pub const KEYS: &[Key] = &[
     target("list_images_timeout", "30"),
     target("upload_stall_timeout", "60"),
     target("retries", "3"),
+    target("save_timeout", "900"),
     target("bwlimit", ""),
     target("use_keystone_v3", ""),
 ];

@@ -82,10 +82,12 @@ pub struct TargetSettings {
     pub insecure: bool,
     /// For the whole image list of a region.
     pub list_images_timeout: Duration,
-    /// Without a byte of progress, after which an upload has failed.
+    /// In which 64 KiB must get through, or an upload has failed.
     pub upload_stall_timeout: Duration,
     /// Tries after the first, of what may be repeated.
     pub retries: u32,
+    /// For a region to make an image `active` after its last byte.
+    pub save_timeout: Duration,
     /// The most that is sent to each region in a second; none for no bound.
     pub bwlimit: Option<ByteSize>,
 }
@@ -350,6 +352,7 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
         list_images_timeout: checker.duration(layers, name, "list_images_timeout"),
         upload_stall_timeout: checker.duration(layers, name, "upload_stall_timeout"),
         retries: checker.number(layers, name, "retries"),
+        save_timeout: checker.duration(layers, name, "save_timeout"),
         bwlimit: checker.size(layers, name, "bwlimit"),
     }
 }

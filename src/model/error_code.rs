@@ -38,8 +38,10 @@ pub enum ErrorCode {
     CreateFailed,
     /// The content of an image could not be sent.
     UploadFailed,
-    /// No byte went through for `upload_stall_timeout`.
+    /// Less than 64 KiB went through in `upload_stall_timeout`.
     UploadStalled,
+    /// The region had all of the content, and did not make the image `active` within `save_timeout`.
+    SaveTimedOut,
     /// What arrived has another checksum or size than the master's image.
     ChecksumMismatch,
     /// The policy `publicize_image` forbids to publish.
@@ -78,7 +80,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: &[Self] = &[
         Self::AuthFailed,
         Self::TokenExpired,
         Self::KeystoneUnreachable,
@@ -95,6 +97,7 @@ impl ErrorCode {
         Self::CreateFailed,
         Self::UploadFailed,
         Self::UploadStalled,
+        Self::SaveTimedOut,
         Self::ChecksumMismatch,
         Self::PublishRefused,
         Self::UpdateFailed,
@@ -158,6 +161,9 @@ impl ErrorCode {
             }
             Self::UploadStalled => {
                 "Check the network to the region and its Glance, or raise `upload_stall_timeout` of this target."
+            }
+            Self::SaveTimedOut => {
+                "Look into the log of the region's Glance and its store; where it needs longer for large images, raise `save_timeout` of this target."
             }
             Self::ChecksumMismatch => {
                 "The new image was not published. Check the content where it comes from, the file in `images_dir` or the master's store, against the master's checksum, then run again."
@@ -226,7 +232,7 @@ mod tests {
             ErrorCode::KeystoneUnreachable.to_string(),
             "keystone_unreachable"
         );
-        for code in ErrorCode::ALL {
+        for &code in ErrorCode::ALL {
             let json = serde_json::to_string(&code).unwrap();
             assert_eq!(json, format!("\"{code}\""));
             assert_eq!(serde_json::from_str::<ErrorCode>(&json).unwrap(), code);
@@ -239,7 +245,7 @@ mod tests {
             ErrorCode::ALL.iter().collect::<BTreeSet<_>>().len(),
             ErrorCode::ALL.len()
         );
-        for code in ErrorCode::ALL {
+        for &code in ErrorCode::ALL {
             assert!(code.hint().ends_with('.'), "{code}");
         }
     }

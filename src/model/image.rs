@@ -142,6 +142,15 @@ impl ImageStatus {
         }
     }
 
+    /// True where its content is coming in, or what is done with it on the server goes on.
+    pub fn is_in_progress(&self) -> bool {
+        match self {
+            Self::Saving => true,
+            Self::Other(word) => matches!(word.as_str(), "uploading" | "importing"),
+            _ => false,
+        }
+    }
+
     /// True where an image of this status counts as being in its region.
     pub fn is_present(&self) -> bool {
         matches!(self, Self::Active | Self::Deactivated)

@@ -36,6 +36,8 @@ pub enum WarningCode {
     ImageInUse,
     /// An image that an interrupted run left.
     LeftoverImage,
+    /// Another installation published the same image meanwhile.
+    PublishedElsewhere,
     /// The master region was named as a destination.
     MasterRegionSkipped,
     /// A file with a secret can be read by others.

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::exchange::{Failure, Request};
 use super::retry::{Repeat, RetryPolicy, Tries};
-use super::{OpenStackError, TransportCause};
+use super::{OpenStackError, StallTimer, TransportCause};
 
 /// The content of an image, read piece by piece. Dropping it ends the transfer.
 pub struct Download {
     response: reqwest::Response,
     request: Request,
     place: Place,
+    stall: StallTimer,
 }
 
 /// Which part of the whole content an answer has.
@@ -46,6 +47,7 @@ impl Download {
                 response,
                 request,
                 place,
+                stall: StallTimer::default(),
             }),
             None => Err(Box::new(request)),
         }
@@ -62,14 +64,21 @@ impl Download {
         self.place.size
     }
 
-    /// The next piece, which has `limit` to come; none at the end.
+    /// The next piece; none at the end. [`LEAST_BYTES`](super::LEAST_BYTES) have `limit` to come, the
+    /// time apart in which no piece was asked for.
     ///
     /// # Errors
     ///
-    /// Code `download_failed`: the connection was lost before the end, or nothing came in time.
+    /// Code `download_failed`: the connection was lost before the end, or too little came in time.
     pub async fn chunk(&mut self, limit: Duration) -> Result<Option<Bytes>, OpenStackError> {
-        let failure = match timeout(limit, self.response.chunk()).await {
-            Ok(Ok(piece)) => return Ok(piece),
+        let asked = Instant::now();
+        let piece = timeout(self.stall.left_of(limit), self.response.chunk()).await;
+        let failure = match piece {
+            Ok(Ok(piece)) => {
+                let bytes = piece.as_ref().map_or(0, Bytes::len);
+                self.stall.pass(asked.elapsed(), bytes as u64);
+                return Ok(piece);
+            }
             Ok(Err(error)) => Failure::Transport(TransportCause::of(&error.without_url())),
             Err(_) => Failure::TimedOut(limit),
         };

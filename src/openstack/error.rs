@@ -338,6 +338,9 @@ impl OpenStackError {
             (_, Some(415)) if self.operation() == Some(Operation::Upload) => {
                 "The content is not what the image's disk format says: correct the format or the file at the master."
             }
+            (_, Some(403 | 405)) if self.operation() == Some(Operation::Upload) => {
+                "The region refuses content that is sent to it: give the user the right to upload (policy `upload_image`). A region that takes images by import only cannot be synchronised by this version."
+            }
             (_, Some(410)) => "Somebody deleted the image meanwhile: run again.",
             (_, Some(409)) if self.is_in_use() => {
                 "The image is in use: it can be deleted when no server or volume needs it any more."
@@ -389,6 +392,24 @@ impl OpenStackError {
             Self::TimedOut { .. } => true,
             _ => false,
         }
+    }
+
+    /// True where only the server knows whether it did what it was asked to do: its answer was lost, came
+    /// from something between, or makes no sense.
+    pub fn is_uncertain(&self) -> bool {
+        match self {
+            Self::Status { answer, .. } => {
+                answer.status == 408 || answer.status >= 500 && answer.status != 501
+            }
+            Self::Unreachable { cause, .. } => !cause.is_before_sending(),
+            Self::TimedOut { .. } | Self::BadAnswer { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// True where no server answered at all.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. })
     }
 
     /// How long the server asked to be left alone.

@@ -24,6 +24,32 @@ const PAGE_LIMIT: &str = "1000";
 /// No page of so many images is larger, even with all properties that Glance allows.
 const MAX_PAGE_BYTES: usize = 256 << 20;
 
+/// No list is longer or larger, with all its pages: who gives more gives pages without end.
+const MOST_IMAGES: usize = 200_000;
+const MOST_BYTES: usize = 1 << 30;
+
+/// What has come of a list so far.
+#[derive(Debug, Default)]
+struct Extent {
+    images: usize,
+    bytes: usize,
+}
+
+impl Extent {
+    /// Counts a page, and says what is wrong where that is too much.
+    fn add(&mut self, images: usize, bytes: usize) -> Result<(), &'static str> {
+        self.images += images;
+        self.bytes += bytes;
+        if self.images > MOST_IMAGES {
+            Err("the list has more than 200,000 images")
+        } else if self.bytes > MOST_BYTES {
+            Err("the list is larger than 1 GiB")
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// Which images are listed. What the credential may not see is in no list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
@@ -102,15 +128,22 @@ pub(super) struct Rows<R> {
     pub(super) date: Option<DateTime<Utc>>,
 }
 
-/// Reads the images of a list and the server's time, as [`read`] does.
+/// Reads the images of a list and the server's time, as [`read`] does, and keeps of them what `keep`
+/// wants.
 ///
 /// An image whose id cannot be part of a URL makes the list an error: passed over, its name would be
 /// taken for absent.
 pub(super) async fn images(
     service: &Service,
     listing: &Listing,
+    keep: impl Fn(&Image) -> bool,
 ) -> Result<(Vec<Image>, Option<DateTime<Utc>>), OpenStackError> {
-    let list: Rows<Listed> = read(service, listing).await?;
+    let is_kept = |row: &Listed| match &row.0 {
+        Some(Ok(image)) => keep(image),
+        Some(Err(_)) => true,
+        None => false,
+    };
+    let list = read(service, listing, is_kept).await?;
     let mut images = Vec::with_capacity(list.rows.len());
     for image in list.rows.into_iter().filter_map(|row| row.0) {
         images.push(image.map_err(|error| {
@@ -121,15 +154,18 @@ pub(super) async fn images(
     Ok((images, list.date))
 }
 
-/// Reads the whole list within its time; no image is in it twice.
+/// Reads the whole list within its time and its bounds, and keeps of each page what `keep` wants; no
+/// image is in it twice.
 pub(super) async fn read<R: Row>(
     service: &Service,
     listing: &Listing,
+    keep: impl Fn(&R) -> bool,
 ) -> Result<Rows<R>, OpenStackError> {
     let limit = service.options.list_timeout;
     let started = Tries::new(&service.options.retry, Repeat::Freely, None);
     let deadline = Instant::now() + limit;
-    timeout_at(deadline, read_lists(service, listing, deadline))
+    let keep = |row: &R| listing.wants(row) && keep(row);
+    timeout_at(deadline, read_lists(service, listing, keep, deadline))
         .await
         .unwrap_or_else(|_| {
             Err(OpenStackError::TimedOut {
@@ -150,17 +186,23 @@ fn list_request(service: &Service, filters: Vec<(&'static str, String)>) -> Requ
 async fn read_lists<R: Row>(
     service: &Service,
     listing: &Listing,
+    keep: impl Fn(&R) -> bool,
     deadline: Instant,
 ) -> Result<Rows<R>, OpenStackError> {
     let mut rows: Vec<R> = Vec::new();
     let mut date = None;
-    let mut ids = Ids::default();
+    let mut extent = Extent::default();
     for filters in listing.queries() {
-        let list: Rows<R> = read_pages(service, filters, deadline).await?;
+        let list: Rows<R> = read_pages(service, filters, &keep, &mut extent, deadline).await?;
         date = date.or(list.date);
-        let wanted = list.rows.into_iter().filter(|image| listing.wants(image));
+        if rows.is_empty() {
+            rows = list.rows;
+            continue;
+        }
         // A server that does not know the filter of hidden images gives the same list again.
-        ids.add_new(&mut rows, wanted.collect());
+        let mut ids = Ids::default();
+        ids.add(&rows);
+        rows.extend(list.rows.into_iter().filter(|row| ids.is_new(row)));
     }
     Ok(Rows { rows, date })
 }
@@ -168,6 +210,8 @@ async fn read_lists<R: Row>(
 async fn read_pages<R: Row>(
     service: &Service,
     filters: Vec<(&'static str, String)>,
+    keep: &impl Fn(&R) -> bool,
+    extent: &mut Extent,
     deadline: Instant,
 ) -> Result<Rows<R>, OpenStackError> {
     let mut images = Vec::new();
@@ -177,7 +221,7 @@ async fn read_pages<R: Row>(
     let mut request = list_request(service, filters);
     loop {
         let limit = deadline.saturating_duration_since(Instant::now());
-        let ((page, page_date), _) = service
+        let ((page, page_date, bytes), _) = service
             .call_reading(&request, Repeat::Freely, limit, Some(deadline), read_page)
             .await?;
         date = date.or(page_date);
@@ -185,15 +229,24 @@ async fn read_pages<R: Row>(
         let Some(found) = page.images else {
             return Err(service.bad_answer(&request, "a page of the list has no `images`"));
         };
-        let known = images.len();
-        // Pages shift when images are created meanwhile.
-        ids.add_new(&mut images, found);
+        extent
+            .add(found.len(), bytes)
+            .map_err(|what| service.bad_answer(&request, what))?;
+        // Most lists have one page, whose images differ.
         let Some(next) = page.next else {
+            // Pages shift when images are created meanwhile.
+            let is_new = |image: &R| ids.is_empty() || ids.is_new(image);
+            images.extend(found.into_iter().filter(is_new).filter(keep));
             return Ok(Rows { rows: images, date });
         };
+        let known = ids.len();
+        let mut fresh = found;
+        fresh.retain(|image| ids.is_new(image));
+        let has_new = ids.len() > known || fresh.iter().any(|image| image.id().is_none());
+        images.extend(fresh.into_iter().filter(keep));
         let query =
             next_query(&request.url, &next).map_err(|what| service.bad_answer(&request, what))?;
-        if !queries.insert(query.clone()) || images.len() == known {
+        if !queries.insert(query.clone()) || !has_new {
             let what = "the list goes round in a circle: a page came again";
             return Err(service.bad_answer(&request, what));
         }
@@ -204,7 +257,7 @@ async fn read_pages<R: Row>(
 /// Reads a page while it arrives. What is no page is the list's failure, and no reason to ask again.
 async fn read_page<R: Row>(
     mut response: reqwest::Response,
-) -> Result<(Result<Page<R>, &'static str>, Option<DateTime<Utc>>), Failure> {
+) -> Result<(Result<Page<R>, &'static str>, Option<DateTime<Utc>>, usize), Failure> {
     let date = date_of(response.headers());
     let mut page = PageReader::new();
     let mut length = 0;
@@ -214,10 +267,10 @@ async fn read_page<R: Row>(
             return Err(Failure::TooLarge(MAX_PAGE_BYTES));
         }
         if let Err(what) = page.feed(&chunk) {
-            return Ok((Err(what), date));
+            return Ok((Err(what), date, length));
         }
     }
-    Ok((page.finish(), date))
+    Ok((page.finish(), date, length))
 }
 
 /// The time by the server's own clock (RFC 9110, "Date").
@@ -227,23 +280,28 @@ fn date_of(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     Some(date.with_timezone(&Utc))
 }
 
-/// The ids of the images so far, once there is more than one part that they come in: most lists have
-/// one page, whose images differ.
+/// The ids of the images so far.
 #[derive(Default)]
-struct Ids(Option<HashSet<String>>);
+struct Ids(HashSet<String>);
 
 impl Ids {
-    fn add_new<R: Row>(&mut self, images: &mut Vec<R>, found: Vec<R>) {
-        if images.is_empty() {
-            *images = found;
-            return;
-        }
-        let id_of = |image: &R| image.id().map(ToOwned::to_owned);
-        let ids = self
-            .0
-            .get_or_insert_with(|| images.iter().filter_map(id_of).collect());
-        let is_new = |image: &R| id_of(image).is_none_or(|id| ids.insert(id));
-        images.extend(found.into_iter().filter(is_new));
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn add<R: Row>(&mut self, images: &[R]) {
+        let ids = images.iter().filter_map(Row::id);
+        self.0.extend(ids.map(ToOwned::to_owned));
+    }
+
+    /// True for an image that was not there before; from now on it was. One without an id is as new as
+    /// any.
+    fn is_new(&mut self, image: &impl Row) -> bool {
+        image.id().is_none_or(|id| self.0.insert(id.to_owned()))
     }
 }
 
@@ -264,6 +322,18 @@ fn next_query(page: &Url, next: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_has_bounds() {
+        let mut extent = Extent::default();
+        for _ in 0..200 {
+            extent.add(1000, 1 << 20).unwrap();
+        }
+        assert!(extent.add(1, 1).unwrap_err().contains("200,000"));
+        let mut extent = Extent::default();
+        extent.add(1, MOST_BYTES).unwrap();
+        assert!(extent.add(1, 1).unwrap_err().contains("1 GiB"));
+    }
 
     #[test]
     fn the_next_page_stays_on_its_server() {

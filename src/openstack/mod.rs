@@ -29,6 +29,7 @@ mod retry;
 mod service;
 mod session;
 mod socket;
+mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -51,4 +52,5 @@ pub use retry::{Notes, RetryPolicy};
 pub use service::GlanceOptions;
 pub use session::Session;
 pub use socket::{ContentSocket, NotSent};
-pub use writer::{GlanceWriter, NewImage};
+pub use stall::{LEAST_BYTES, StallTimer};
+pub use writer::{GlanceWriter, NewImage, REPLICA_LAG};

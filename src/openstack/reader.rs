@@ -1,6 +1,7 @@
 //! A region's Glance, to be looked at and not to be changed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use http::{Method, header};
@@ -74,24 +75,23 @@ impl GlanceReader {
     ///
     /// Codes `list_timeout`, `list_failed` (also for an id that cannot be part of a URL), `region_unreachable` and those of a log-in.
     pub async fn list(&self, listing: &Listing) -> Result<Vec<Image>, OpenStackError> {
-        Ok(self.list_dated(listing).await?.0)
+        Ok(self.list_dated(listing, |_| true).await?.0)
     }
 
-    /// The same as [`GlanceReader::list`], and the time by the region's own clock: where the server
-    /// does not tell it, the newest time in the list, which is no later.
+    /// The same as [`GlanceReader::list`], of which no more is kept than `keep` wants; and the time by
+    /// the region's own clock: where the server does not tell it, by this machine's.
     pub async fn list_dated(
         &self,
         listing: &Listing,
-    ) -> Result<(Vec<Image>, Option<DateTime<Utc>>), OpenStackError> {
-        let (images, date) = listing::images(self.service(), listing).await?;
-        let newest = || images.iter().flat_map(|it| [it.created_at, it.updated_at]);
-        let now = date.or_else(|| newest().max().flatten());
-        Ok((images, now))
+        keep: impl Fn(&Image) -> bool,
+    ) -> Result<(Vec<Image>, DateTime<Utc>), OpenStackError> {
+        let (images, date) = listing::images(self.service(), listing, keep).await?;
+        Ok((images, date.unwrap_or_else(Utc::now)))
     }
 
     /// The same as [`GlanceReader::list`], with every attribute as Glance gave it.
     pub async fn list_raw(&self, listing: &Listing) -> Result<Vec<Value>, OpenStackError> {
-        Ok(listing::read(self.service(), listing).await?.rows)
+        Ok(listing::read(self.service(), listing, |_| true).await?.rows)
     }
 
     /// The version of the Image API that this Glance calls its current one, such as `v2.17`
@@ -134,6 +134,15 @@ impl GlanceReader {
         service.json(&request, &answer)
     }
 
+    /// The error of a look that was given up after that time.
+    pub fn no_answer(&self, id: &ImageId, limit: Duration) -> OpenStackError {
+        let tries = Tries::new(self.retry_policy(), Repeat::IfNotReceived, None);
+        OpenStackError::TimedOut {
+            call: Box::new(self.show_request(id).record(&tries)),
+            limit,
+        }
+    }
+
     fn show_request(&self, id: &ImageId) -> Request {
         let service = self.service();
         let url = service.endpoint.v2(&["images", id.as_str()]);
@@ -141,30 +150,31 @@ impl GlanceReader {
     }
 
     /// Fetches the content of an image (Image API v2, "Download binary image data"), from byte
-    /// `from` on. A server that gives no parts begins at 0; see [`Download::start`].
+    /// `from` on. Where the server does not give that part (many stores cannot read from the middle,
+    /// and then Glance refuses or ignores `Range`), it begins at 0; see [`Download::start`].
     ///
     /// # Errors
     ///
     /// Codes `download_failed`, `region_unreachable` and those of a log-in. An image that has no
     /// content yet is an error.
     pub async fn download(&self, id: &ImageId, from: u64) -> Result<Download, OpenStackError> {
-        let range = (from > 0).then(|| format!("bytes={from}-"));
-        self.open_content(id, range, from).await
+        if from > 0 {
+            match self.open_content(id, from).await {
+                Err(error) if is_about_range(&error) => {}
+                result => return result,
+            }
+        }
+        self.open_content(id, 0).await
     }
 
-    /// Asks whether the content of an image, which has at least one byte, could be fetched: for its
-    /// first byte alone. The errors are those of [`GlanceReader::download`].
-    pub async fn check_content(&self, id: &ImageId) -> Result<(), OpenStackError> {
-        let first = "bytes=0-0".to_owned();
-        self.open_content(id, Some(first), 0).await.map(drop)
+    /// Asks whether the content of an image could be fetched, and what size the server says it has. The
+    /// answer is dropped after its head. The errors are those of [`GlanceReader::download`].
+    pub async fn check_content(&self, id: &ImageId) -> Result<Option<u64>, OpenStackError> {
+        let download = self.open_content(id, 0).await?;
+        Ok(download.size())
     }
 
-    async fn open_content(
-        &self,
-        id: &ImageId,
-        range: Option<String>,
-        from: u64,
-    ) -> Result<Download, OpenStackError> {
+    async fn open_content(&self, id: &ImageId, from: u64) -> Result<Download, OpenStackError> {
         let service = self.service();
         let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
         let request = service.request(Operation::Download, Method::GET, url);
@@ -176,8 +186,8 @@ impl GlanceReader {
             let mut call = client
                 .get(request.url.clone())
                 .header(AUTH_TOKEN, exchange::token_header(&token.secret));
-            if let Some(range) = &range {
-                call = call.header(header::RANGE, range);
+            if from > 0 {
+                call = call.header(header::RANGE, format!("bytes={from}-"));
             }
             let failure = match timeout(CALL_TIMEOUT, call.send()).await {
                 Ok(Ok(response)) => match check_answer(service, &request, response).await? {
@@ -197,7 +207,9 @@ impl GlanceReader {
                 service.session.renew(&token).await?;
                 continue;
             }
-            let Some(pause) = tries.next(&failure) else {
+            // Some Glances hang when they are asked for a part.
+            let may_repeat = from == 0 || !matches!(failure, Failure::TimedOut(_));
+            let Some(pause) = tries.next(&failure).filter(|_| may_repeat) else {
                 let call = request.record(&tries);
                 return Err(service.session.error_of(failure, call, &token));
             };
@@ -214,9 +226,26 @@ async fn check_answer(
     match response.status().as_u16() {
         200 | 206 => Ok(Ok(response)),
         204 => Err(service.bad_answer(request, "the image has no content")),
-        _ => match exchange::read(response, request.max_answer_bytes).await {
-            Ok(_) => Err(service.bad_answer(request, "the answer is no content")),
-            Err(failure) => Ok(Err(failure)),
+        _ => match timeout(
+            CALL_TIMEOUT,
+            exchange::read(response, request.max_answer_bytes),
+        )
+        .await
+        {
+            Ok(Ok(_)) => Err(service.bad_answer(request, "the answer is no content")),
+            Ok(Err(failure)) => Ok(Err(failure)),
+            Err(_) => Ok(Err(Failure::TimedOut(CALL_TIMEOUT))),
         },
+    }
+}
+
+/// True where asking for the whole may help one who was refused a part.
+fn is_about_range(error: &OpenStackError) -> bool {
+    match error.status() {
+        Some(status) => !matches!(status, 401 | 403 | 404 | 410),
+        None => matches!(
+            error,
+            OpenStackError::BadAnswer { .. } | OpenStackError::TimedOut { .. }
+        ),
     }
 }

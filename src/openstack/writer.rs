@@ -29,6 +29,18 @@ const DELETE_TIMEOUT: Duration = Duration::from_mins(5);
 /// The rest of an answer that has begun.
 const REST_OF_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long an effect is looked for that may have come about without its answer.
+const AFTERMATH: Duration = Duration::from_secs(4);
+
+/// How long a region whose database has replicas may not know an image that was just created.
+pub const REPLICA_LAG: Duration = Duration::from_secs(30);
+
+/// One such look, with all its tries.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
+
+const FIRST_LOOK_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_LOOK_PAUSE: Duration = Duration::from_secs(2);
+
 /// Makes Glance check the length of what arrives.
 const IMAGE_SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
 
@@ -54,6 +66,25 @@ pub struct NewImage {
     pub tags: BTreeSet<String>,
     /// Its user properties.
     pub properties: Properties,
+}
+
+/// What a look says about an effect.
+enum Look<T> {
+    /// It came about.
+    Yes(T),
+    /// It has not come about, and may still.
+    NotYet,
+    /// Nothing that would help.
+    No,
+}
+
+/// True for an answer that describes some image.
+fn is_an_image(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|json| json["id"].is_string())
+}
+
+fn status_of(image: &Value) -> &str {
+    image["status"].as_str().unwrap_or_default()
 }
 
 impl NewImage {
@@ -117,7 +148,8 @@ impl GlanceWriter {
     /// Creates an image without content (Image API v2, "Create image").
     ///
     /// The id is the caller's, a new UUID that nobody else can know. So the call can be repeated where
-    /// its answer was lost, and never makes two images.
+    /// its answer was lost, and never makes two images. Where the last answer does not say whether the
+    /// image was made, it is looked for.
     ///
     /// # Errors
     ///
@@ -131,24 +163,35 @@ impl GlanceWriter {
         let result = service
             .call(&request, Repeat::Freely, CALL_TIMEOUT, None)
             .await;
-        match result {
-            Ok((answer, _)) => {
-                let created = self.read_image(&request, id, &answer.body);
-                if created.is_err() {
+        let error = match result {
+            Ok((answer, _)) => match self.read_image(&request, id, &answer.body) {
+                Err(error) if is_an_image(&answer.body) => {
                     // Whatever was created under the id that was asked for is not filled.
                     let _ = self.delete(id).await;
+                    return Err(error);
                 }
-                created
-            }
-            // Of an id that nobody else can know, 409 says that an earlier try has made it.
-            Err(error) if error.status() == Some(409) && was_repeated(&error) => {
-                match self.show(id).await {
-                    Ok(made) if made.status == ImageStatus::Queued => Ok(made),
-                    _ => Err(error),
-                }
-            }
-            Err(error) => Err(error),
-        }
+                Err(error) => error,
+                created => return created,
+            },
+            Err(error) => error,
+        };
+        // Of an id that nobody else can know, 409 says that an earlier try has made it.
+        let bound = if error.status() == Some(409) && was_repeated(&error) {
+            REPLICA_LAG
+        } else if error.is_uncertain() {
+            AFTERMATH
+        } else {
+            return Err(error);
+        };
+        let made = self.look_for(id, bound, |seen| match seen {
+            Ok(json) => match self.service().image_of(&request, id, Some(json)) {
+                Ok(image) if image.status == ImageStatus::Queued => Look::Yes(image),
+                _ => Look::No,
+            },
+            Err(error) if error.is_gone() => Look::NotYet,
+            Err(_) => Look::No,
+        });
+        made.await.ok_or(error)
     }
 
     /// True where content goes out by [`GlanceWriter::put_file`], the region's Glance being reached
@@ -245,7 +288,7 @@ impl GlanceWriter {
     }
 
     /// Changes metadata: all operations together or none (Image API v2, "Update image"). Where nobody
-    /// knows what became of a try, the image is looked at before the next one.
+    /// knows what became of a try, the image is looked at: before the next one, and after the last.
     ///
     /// # Errors
     ///
@@ -262,22 +305,37 @@ impl GlanceWriter {
         ));
         let policy = &service.options.retry;
         let (started, mut tries) = (Instant::now(), 0);
+        let mut may_be_done = false;
+        let changed = |seen: Result<&Value, &OpenStackError>| match seen {
+            Ok(image) if patch::is_done(ops, image) => service
+                .image_of(&request, id, Some(image))
+                .map_or(Look::No, Look::Yes),
+            Ok(_) => Look::NotYet,
+            Err(_) => Look::No,
+        };
         loop {
             let called = service
                 .call(&request, Repeat::IfNotReceived, CALL_TIMEOUT, None)
                 .await;
-            let error = match called {
-                Ok((answer, _)) => return self.read_image(&request, id, &answer.body),
+            let read = |(answer, _): (Answer, u32)| self.read_image(&request, id, &answer.body);
+            let error = match called.and_then(read) {
+                Ok(image) => return Ok(image),
                 Err(error) => error,
             };
             tries += error.call().map_or(1, |call| call.tries);
+            may_be_done |= error.is_uncertain();
             let pause = if error.may_pass() && tries <= policy.retries {
                 policy.pause_after(tries, error.retry_after())
             } else {
                 None
             };
             let Some(pause) = pause else {
-                return Err(error.after(tries, started.elapsed()));
+                let error = error.after(tries, started.elapsed());
+                return if may_be_done {
+                    self.look_for(id, AFTERMATH, changed).await.ok_or(error)
+                } else {
+                    Err(error)
+                };
             };
             service.notes.tell(|| {
                 format!(
@@ -287,18 +345,16 @@ impl GlanceWriter {
             });
             sleep(pause).await;
             // Nobody knows what became of it but the server.
-            match self.show_raw(id).await {
-                Ok(image) if patch::is_done(ops, &image) => {
-                    return service.image_of(&request, id, Some(&image));
-                }
-                Ok(_) => {}
-                Err(_) => return Err(error.after(tries, started.elapsed())),
+            match changed(self.show_raw(id).await.as_ref()) {
+                Look::Yes(image) => return Ok(image),
+                Look::NotYet => {}
+                Look::No => return Err(error.after(tries, started.elapsed())),
             }
         }
     }
 
     /// Deletes an image (Image API v2, "Delete image"). One that is gone when the call had to be
-    /// repeated has been deleted by the first try.
+    /// repeated, or when its answer was lost, has been deleted.
     ///
     /// # Errors
     ///
@@ -319,7 +375,39 @@ impl GlanceWriter {
         {
             Ok(_) => Ok(()),
             Err(error) if error.is_gone() && was_repeated(&error) => Ok(()),
+            Err(error) if error.is_uncertain() => {
+                let gone = |seen: Result<&Value, &OpenStackError>| match seen {
+                    Ok(image) if ["deleted", "pending_delete"].contains(&status_of(image)) => {
+                        Look::Yes(())
+                    }
+                    Ok(_) => Look::NotYet,
+                    Err(error) if error.is_gone() => Look::Yes(()),
+                    Err(_) => Look::No,
+                };
+                self.look_for(id, AFTERMATH, gone).await.ok_or(error)
+            }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at an image, again and again for as long as that, until it is seen whether a request whose
+    /// answer says nothing has had its effect; none where it has not.
+    async fn look_for<T>(
+        &self,
+        id: &ImageId,
+        bound: Duration,
+        judge: impl Fn(Result<&Value, &OpenStackError>) -> Look<T>,
+    ) -> Option<T> {
+        let end = Instant::now() + bound;
+        let mut pause = FIRST_LOOK_PAUSE;
+        loop {
+            let seen = timeout(LOOK_TIMEOUT, self.show_raw(id)).await.ok()?;
+            match judge(seen.as_ref()) {
+                Look::Yes(found) => return Some(found),
+                Look::NotYet if Instant::now() + pause <= end => sleep(pause).await,
+                Look::NotYet | Look::No => return None,
+            }
+            pause = (pause * 2).min(LONGEST_LOOK_PAUSE);
         }
     }
 

@@ -176,19 +176,24 @@ pub(crate) fn plan_with_hidden(
     rules: &SyncRules,
 ) -> Plan {
     let selection = selection(master, rules);
-    build(
-        &selection,
-        rules,
-        &RegionImages {
-            region: &region_name(),
-            project_id: PROJECT,
-            listed: region,
-            hidden,
-            installation: INSTALLATION,
-            own_incomplete: crate::plan::OwnIncomplete::Leftovers,
-            now: Some(now()),
-        },
-    )
+    let name = region_name();
+    build(&selection, rules, &region_images(&name, region, hidden))
+}
+
+pub(crate) fn region_images<'a>(
+    name: &'a RegionName,
+    listed: &'a [Image],
+    hidden: &'a [Image],
+) -> RegionImages<'a> {
+    RegionImages {
+        region: name,
+        project_id: PROJECT,
+        listed,
+        hidden,
+        installation: INSTALLATION,
+        own_incomplete: crate::plan::OwnIncomplete::Leftovers,
+        now: Some(now()),
+    }
 }
 
 pub(crate) fn selection(master: &[Image], rules: &SyncRules) -> Selection {

@@ -40,10 +40,7 @@ pub(super) fn replaced(image: &Image) -> impl Iterator<Item = ImageId> {
 }
 
 /// The image's tags without those that name one of `ids` as replaced.
-pub(super) fn without_replaced(
-    image: &Image,
-    ids: &[ImageId],
-) -> std::collections::BTreeSet<String> {
+pub fn without_replaced(image: &Image, ids: &[ImageId]) -> std::collections::BTreeSet<String> {
     let names_one = |tag: &String| {
         tag.strip_prefix(REPLACES_PREFIX)
             .is_some_and(|id| ids.contains(&ImageId::new(id)))

@@ -64,7 +64,13 @@ impl Contents {
         };
         let ask = async || {
             let reader = self.spool.reader();
-            reader.check_content(&item.id).await.map_err(Into::into)
+            match reader.check_content(&item.id).await? {
+                Some(actual) if actual != item.size => Err(SourceError::GlanceSize {
+                    expected: item.size,
+                    actual,
+                }),
+                _ => Ok(()),
+            }
         };
         answer.get_or_init(ask).await.clone()
     }

@@ -22,6 +22,7 @@ use crate::sandbox::{
 const UPLOADS: &str = "/v2/images/*/file";
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_secs(30),
+    save_timeout: Duration::from_mins(15),
     pace: None,
 };
 

@@ -16,7 +16,7 @@ pub enum TransferError {
     #[error(transparent)]
     OpenStack(#[from] OpenStackError),
     /// The region's Glance took no more of it.
-    #[error("not a byte went through for {} s, after {} of {}", limit.as_secs_f64(), ByteSize(*sent), ByteSize(*size))]
+    #[error("it stalled: too little went through in {} s, after {} of {}", limit.as_secs_f64(), ByteSize(*sent), ByteSize(*size))]
     Stalled {
         /// The limit that was passed.
         limit: Duration,

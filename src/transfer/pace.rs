@@ -26,6 +26,12 @@ impl Pace {
         Some(Self(Mutex::new(Bucket::new(rate, Instant::now()))))
     }
 
+    /// The bytes that are certain to be let through in that time, which is half of what it grants.
+    pub(super) fn bytes_in(&self, time: Duration) -> u64 {
+        let rate = self.0.lock().unwrap_or_else(PoisonError::into_inner).rate;
+        u64::try_from(u128::from(rate.get()) * time.as_millis() / 2000).unwrap_or(u64::MAX)
+    }
+
     /// How many of the `wanted` bytes may be sent now, at least one; or how long to wait before
     /// asking again. What is granted counts as sent.
     pub(super) fn take(&self, wanted: usize) -> Result<usize, Duration> {

@@ -16,10 +16,12 @@ const MIB: usize = 1 << 20;
 
 const SHORT: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_millis(300),
+    save_timeout: Duration::from_mins(15),
     pace: None,
 };
 const LONG: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_secs(30),
+    save_timeout: Duration::from_mins(15),
     pace: None,
 };
 

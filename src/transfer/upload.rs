@@ -12,13 +12,16 @@ use super::content::Opened;
 use super::pour::Pour;
 use super::{Content, Pace, SourceError, TransferError, feed};
 use crate::model::ImageId;
-use crate::openstack::{ContentSocket, GlanceWriter};
+use crate::openstack::{ContentSocket, GlanceWriter, StallTimer};
 
 /// How long an upload may stand still, and how fast it may be.
 #[derive(Debug, Clone)]
 pub struct UploadLimits {
-    /// Without a byte of progress, while there is content to send.
+    /// In which [`LEAST_BYTES`](crate::openstack::LEAST_BYTES) must get through, while there is content
+    /// to send.
     pub stall_timeout: Duration,
+    /// For the region to have it all stored, from the last byte on.
+    pub save_timeout: Duration,
     /// The bandwidth, which all uploads to a region share; none where it is not limited.
     pub pace: Option<Arc<Pace>>,
 }
@@ -29,9 +32,10 @@ const SLOWEST_STORE_BYTES_PER_SEC: u64 = 25 << 20;
 impl UploadLimits {
     /// How long the server may take to answer after the last byte: it may only then pass the
     /// content on to its store, or hash it once more. Five times the limit on stalls, and what a
-    /// slow store needs for `size` bytes.
+    /// slow store needs for `size` bytes; but no longer than it may take to store them.
     pub fn answer_timeout(&self, size: u64) -> Duration {
-        self.start_timeout() + Duration::from_secs(size / SLOWEST_STORE_BYTES_PER_SEC)
+        let hashing = Duration::from_secs(size / SLOWEST_STORE_BYTES_PER_SEC);
+        (self.start_timeout() + hashing).min(self.save_timeout)
     }
 
     /// How long it may take until the first byte can be sent: a log-in may come before it, and the
@@ -142,37 +146,66 @@ async fn watch(tally: &Tally, content: &Content, limits: &UploadLimits) -> Trans
     let look = (limits.stall_timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
     let mut ticks = interval(look);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = (false, 0);
+    let most = limits
+        .pace
+        .as_ref()
+        .map(|pace| pace.bytes_in(limits.stall_timeout));
+    let mut stall = StallTimer::new(most);
+    let (mut phase, mut known) = (Phase::Starting, 0);
     let mut since = Instant::now();
     loop {
         ticks.tick().await;
-        let now = (tally.has_begun(), tally.sent());
+        let waited = since.elapsed();
+        since = Instant::now();
+        let sent = tally.sent();
+        let now = Phase::of(tally.has_begun(), sent, size);
         let is_patient = tally.waits_for_source() && content.ends_by_itself();
-        // Who waits because he was told to does not stand still.
-        if now != last || tally.waits_for_pace() || is_patient {
-            last = now;
-            since = Instant::now();
+        // Counting begins anew where all is sent again with a new token.
+        if now != phase || sent < known {
+            stall.restart();
+        } else if tally.waits_for_pace() || is_patient {
+            // Who waits because he was told to does not stand still.
+            stall.pass(Duration::ZERO, sent - known);
+        } else {
+            stall.pass(waited, sent - known);
+        }
+        (phase, known) = (now, sent);
+        let limit = match phase {
+            Phase::Starting => limits.start_timeout(),
+            Phase::Sending => limits.stall_timeout,
+            Phase::Sent => limits.answer_timeout(size),
+        };
+        if stall.left_of(limit) > Duration::ZERO {
             continue;
         }
-        let (has_begun, sent) = now;
-        let is_sending = has_begun && sent < size;
-        let limit = if is_sending {
-            limits.stall_timeout
-        } else if sent < size {
-            limits.start_timeout()
-        } else {
-            limits.answer_timeout(size)
+        return match phase {
+            Phase::Sending if tally.waits_for_source() => {
+                let what = format!("no byte came for {} s", limit.as_secs_f64());
+                content.unreadable(&what).into()
+            }
+            Phase::Sent => TransferError::NoAnswer { limit, size },
+            _ => TransferError::Stalled { limit, sent, size },
         };
-        if since.elapsed() < limit {
-            continue;
+    }
+}
+
+/// How far an upload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The connection is being made.
+    Starting,
+    /// There is content to send.
+    Sending,
+    /// All of it is with the server.
+    Sent,
+}
+
+impl Phase {
+    fn of(has_begun: bool, sent: u64, size: u64) -> Self {
+        match (has_begun, sent < size) {
+            (_, false) => Self::Sent,
+            (true, true) => Self::Sending,
+            (false, true) => Self::Starting,
         }
-        return if is_sending && tally.waits_for_source() {
-            let what = format!("no byte came for {} s", limit.as_secs_f64());
-            content.unreadable(&what).into()
-        } else if sent == size {
-            TransferError::NoAnswer { limit, size }
-        } else {
-            TransferError::Stalled { limit, sent, size }
-        };
     }
 }

@@ -26,7 +26,8 @@ fn impatient(fleet: &Fleet) -> Config {
         config = config
             .set(target, "retries", "0")
             .set(target, "list_images_timeout", "5")
-            .set(target, "upload_stall_timeout", "2");
+            .set(target, "upload_stall_timeout", "2")
+            .set(target, "save_timeout", "2");
     }
     config
 }

@@ -63,7 +63,8 @@ impl World {
             config = config
                 .set(target, "retries", retries)
                 .set(target, "list_images_timeout", "3")
-                .set(target, "upload_stall_timeout", "2");
+                .set(target, "upload_stall_timeout", "2")
+                .set(target, "save_timeout", "3");
             if policy != "none" {
                 config = config.set(target, policy, "any");
             }

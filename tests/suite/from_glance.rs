@@ -122,7 +122,7 @@ fn an_image_larger_than_the_limit_arrives_and_the_plan_says_how() {
         planned.stdout.contains("larger than `spool_limit`"),
         "{planned}"
     );
-    assert_eq!(downloads(&planned), [(path_of(&id), Some(206))]);
+    assert_eq!(downloads(&planned), [(path_of(&id), Some(200))]);
     assert_eq!(
         planned.events_named("action_planned")[0]["source"],
         "glance"

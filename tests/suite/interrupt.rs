@@ -114,13 +114,33 @@ fn a_list_is_not_waited_for_and_every_region_that_is_not_done_says_so() {
 
 #[test]
 fn what_hangs_is_dropped_and_leaves_nothing_behind() {
-    for (method, path) in [("POST", "/v2/images"), ("PUT", "/v2/images/*/file")] {
-        for when in [When::Before, When::After] {
-            let (fleet, outcome) = interrupt_at(method, path, when, &["INT", "TERM"]);
-            assert_eq!(fleet.region("RegionTwo").names(), [""; 0], "{outcome}");
-            outcome.assert_fails("interrupted a");
-        }
+    for (method, path, when) in [
+        ("POST", "/v2/images", When::Before),
+        ("POST", "/v2/images", When::After),
+        ("PUT", "/v2/images/*/file", When::Before),
+    ] {
+        let (fleet, outcome) = interrupt_at(method, path, when, &["INT", "TERM"]);
+        assert_eq!(fleet.region("RegionTwo").names(), [""; 0], "{outcome}");
+        outcome.assert_fails("interrupted a");
     }
+}
+
+#[test]
+fn what_is_complete_though_its_answer_hangs_is_kept_for_the_next_run() {
+    let place = ("PUT", "/v2/images/*/file", When::After);
+    let (fleet, outcome) = interrupt_at(place.0, place.1, place.2, &["INT", "TERM"]);
+    outcome.assert_fails("interrupted a");
+    let region = fleet.region("RegionTwo");
+    let kept = region.the("a");
+    assert_eq!(
+        (&kept["status"], &kept["visibility"]),
+        (&json!("active"), &json!("private")),
+        "{outcome}"
+    );
+    let outcome = fleet.glancesync(&["RegionTwo"]).run().expect(0);
+    assert_eq!(outcome.uploads("master:RegionTwo"), 0, "{outcome}");
+    assert_eq!(region.the("a")["id"], kept["id"]);
+    assert_eq!(region.the("a")["visibility"], "public");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use glancesync::sandbox::{Content, Effect, Fault, ImageSeed};
+use glancesync::sandbox::{Content, DateHeader, Effect, Fault, ImageSeed};
 use serde_json::{Value, json};
 
 use crate::common::{Fleet, NewImage, Region, poll};
@@ -195,7 +195,7 @@ fn what_another_installation_left_is_left_alone_while_it_is_young() {
 }
 
 /// Images of another installation, created so many hours ago by the region's clock.
-fn aged(names: &[&str], hours: i64, queued: bool) -> Fleet {
+fn aged(names: &[&str], hours: i64, queued: bool, date: DateHeader) -> Fleet {
     let created = chrono::Utc::now() - chrono::TimeDelta::hours(hours);
     let seeds = names.iter().map(|name| ImageSeed {
         name: Some((*name).to_owned()),
@@ -213,13 +213,24 @@ fn aged(names: &[&str], hours: i64, queued: bool) -> Fleet {
         ..ImageSeed::default()
     });
     let seeds: Vec<_> = seeds.collect();
-    Fleet::embedded(|spec| spec.keystones[0].regions[1].images = seeds)
+    Fleet::embedded(|spec| {
+        let region = &mut spec.keystones[0].regions[1];
+        region.images = seeds;
+        region.date = date;
+    })
 }
 
 #[test]
 fn what_another_installation_gave_up_a_day_ago_is_taken_up() {
-    for (hours, queued) in [(23, true), (25, true), (25, false)] {
-        let fleet = aged(&["a", "unwanted"], hours, queued);
+    // Where the region does not tell the time, this machine does.
+    for (hours, queued, date) in [
+        (23, true, DateHeader::Sent),
+        (25, true, DateHeader::Sent),
+        (25, false, DateHeader::Sent),
+        (23, true, DateHeader::Missing),
+        (25, true, DateHeader::Missing),
+    ] {
+        let fleet = aged(&["a", "unwanted"], hours, queued, date);
         let region = fleet.region("RegionTwo");
         let [left, unwanted] = ["a", "unwanted"].map(|name| id(&region.the(name)));
         master_image(&fleet);

@@ -46,6 +46,7 @@ mod restore;
 mod retry;
 mod seeded;
 mod selection;
+mod settling;
 mod source;
 mod status;
 mod truth;

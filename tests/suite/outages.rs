@@ -31,7 +31,9 @@ fn config(fleet: &Fleet) -> Config {
     let config = fleet
         .config()
         .master("replace", "any")
-        .master("retries", "1");
+        .master("retries", "1")
+        // A server that was killed itself leaves its image `saving` for ever.
+        .master("save_timeout", "10");
     config.master("upload_stall_timeout", "3")
 }
 

@@ -335,6 +335,7 @@ fn the_effective_configuration_hides_secrets_and_names_places() {
     master.list_images_timeout=30 (default)
     master.upload_stall_timeout=60 (default)
     master.retries=3 (default)
+    master.save_timeout=900 (default)
     master.bwlimit= (default)
     master.use_keystone_v3= (default)
     other.cloud= (default)
@@ -379,6 +380,7 @@ fn the_effective_configuration_hides_secrets_and_names_places() {
     other.list_images_timeout=30 (default)
     other.upload_stall_timeout=60 (default)
     other.retries=5 (glancesync.conf:10)
+    other.save_timeout=900 (default)
     other.bwlimit= (default)
     other.use_keystone_v3= (default)
     ");

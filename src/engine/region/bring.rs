@@ -1,45 +1,21 @@
 //! The content of a new image, sent until it is there: again, where that may help and where the state
 //! of the image in the region allows it.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use super::execute::Executor;
 use super::failure::StepError;
 use super::send::has_content_of;
+use super::settle::{Place, Settled};
 use crate::engine::shutdown::Stop;
 use crate::model::{Image, ImageId, ImageStatus};
 use crate::openstack::{GlanceWriter, RetryPolicy};
 use crate::plan::Upload;
-use crate::transfer::Content;
-
-/// How often an image that is still `saving` is looked at: a server needs a moment to notice that its
-/// client is gone. The pause before each further look is twice as long.
-const LOOKS: u32 = 4;
-const FIRST_LOOK_PAUSE: Duration = Duration::from_millis(500);
-
-/// For clearing away what was half sent when connections are dropped.
-const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// An image without content, on its way.
-struct Place {
-    id: ImageId,
-    /// How often content was sent to it, as far as is known.
-    sends: u32,
-}
-
-/// What can be done after content was sent in vain.
-enum Next {
-    /// It was not in vain.
-    Arrived(Box<Image>),
-    /// Content can be sent to the same image.
-    SendAgain(Place),
-    /// Another image has to be created.
-    Anew,
-    /// Nothing: the region does not say what became of it.
-    Nothing,
-}
+use crate::transfer::{Content, TransferError, upload};
 
 /// The tries of one upload.
 struct Effort<'a> {
@@ -66,7 +42,8 @@ impl Effort<'_> {
 }
 
 impl Executor<'_> {
-    /// Creates an image, or takes one without content, and fills it.
+    /// Creates an image, or takes one without content, fills it, and gives it once its content is known
+    /// to be the master's.
     pub(super) async fn bring(
         &self,
         wanted: &Upload,
@@ -78,29 +55,58 @@ impl Executor<'_> {
             started: Instant::now(),
             tries: 1,
         };
-        let mut next = begun.map_or(Next::Anew, |id| Next::SendAgain(Place { id, sends: 1 }));
+        let mut next = begun.map(|id| Place {
+            id,
+            sends: 1,
+            last_byte: None,
+        });
         loop {
             let mut place = match next {
-                Next::SendAgain(place) => place,
-                _ => Place {
-                    id: self.create(wanted).await?,
-                    sends: 0,
-                },
+                Some(place) => place,
+                None => self.create(wanted).await?,
             };
-            place.sends += 1;
-            let filled = self.fill(wanted, &place.id, content);
-            let error = match self.context.stop.unless_dropped(filled).await {
-                Some(Ok(image)) => return Ok(image),
-                Some(Err(error)) => error,
-                None => StepError::Interrupted,
-            };
+            let failure = self.fill(wanted, &mut place, content).await.err();
+            let settled = self.settle(&place, failure.as_ref()).await;
+            if let Settled::Active(image) = settled {
+                return self.examine(wanted, *image, content).await;
+            }
+            let error = failure.unwrap_or_else(|| StepError::NotStored(place.id.clone()));
+            if self.context.stop.get() == Stop::Now {
+                self.abandon(&place, &settled).await;
+                return Err(StepError::Interrupted);
+            }
+            match &settled {
+                Settled::Unknown(why) => {
+                    self.leave(&place.id, &format!("what became of it is unknown: {why}"));
+                    return Err(effort.report(error, &self.writer, &place.id));
+                }
+                Settled::Stuck(status)
+                    if status.is_in_progress()
+                        && place.last_byte.is_some()
+                        && error.leaves_doubt() =>
+                {
+                    self.clean_up(&place.id).await;
+                    return Err(StepError::SaveTimedOut {
+                        id: place.id,
+                        status: status.clone(),
+                        limit: self.limits.save_timeout,
+                    });
+                }
+                _ => {}
+            }
+            // A Glance that kept the file of an earlier try answers like this for ever.
+            let is_usable =
+                matches!(settled, Settled::Queued) && !(place.sends > 1 && error.is_server_fault());
             let pause = if self.context.stop.is_stopping() {
                 None
             } else {
                 effort.next(&error)
             };
-            let Some(pause) = pause else {
+            let is_sent_to_again = is_usable && pause.is_some();
+            if !is_sent_to_again && !matches!(settled, Settled::Gone) {
                 self.clean_up(&place.id).await;
+            }
+            let Some(pause) = pause else {
                 return Err(effort.report(error, &self.writer, &place.id));
             };
             self.note(format!(
@@ -110,89 +116,136 @@ impl Executor<'_> {
             ));
             let paused = tokio::time::sleep(pause);
             if self.context.stop.unless_dropped(paused).await.is_none() {
-                self.clean_up(&place.id).await;
+                if is_usable {
+                    self.clean_up(&place.id).await;
+                }
                 return Err(StepError::Interrupted);
             }
-            let id = place.id.clone();
-            next = self.look(wanted, place, &error, content).await?;
-            match next {
-                Next::Arrived(image) => return Ok(*image),
-                Next::Nothing => return Err(effort.report(error, &self.writer, &id)),
-                _ => {}
-            }
+            next = is_usable.then_some(place);
         }
     }
 
     /// Creates an image. Its id is known before it is there, so that it can be cleared away whenever
     /// the run is told to drop its connections.
-    async fn create(&self, wanted: &Upload) -> Result<ImageId, StepError> {
+    async fn create(&self, wanted: &Upload) -> Result<Place, StepError> {
         let id = ImageId::new(&uuid::Uuid::new_v4().to_string());
         let new = self.new_image(wanted);
         let created = self.writer.create(&id, &new);
-        if let Some(created) = self.context.stop.unless_overdue(created).await {
-            return Ok(created?.id);
-        }
-        self.clean_up(&id).await;
-        Err(StepError::Interrupted)
+        let Some(created) = self.context.stop.unless_overdue(created).await else {
+            self.clean_up(&id).await;
+            return Err(StepError::Interrupted);
+        };
+        let id = created?.id;
+        self.born.borrow_mut().insert(id.clone(), Instant::now());
+        Ok(Place {
+            id,
+            sends: 0,
+            last_byte: None,
+        })
     }
 
-    /// Looks at what became of an image to which content was sent in vain. What cannot be sent to
-    /// any more is deleted.
-    async fn look(
+    /// Sends the content once: again only to a region that does not know the image yet.
+    async fn fill(
         &self,
         wanted: &Upload,
-        place: Place,
-        error: &StepError,
+        place: &mut Place,
         content: &Content,
-    ) -> Result<Next, StepError> {
-        let mut pause = FIRST_LOOK_PAUSE;
-        for _ in 0..LOOKS {
-            let image = match self.writer.show(&place.id).await {
-                Ok(image) => image,
-                Err(error) if error.is_gone() => return Ok(Next::Anew),
-                Err(error) => {
-                    self.note(format!("does not say what became of {}: {error}", place.id));
-                    return Ok(Next::Nothing);
-                }
-            };
-            match image.status {
-                ImageStatus::Active => {
-                    if !has_content_of(&image, wanted) {
-                        let wrong = self.verify(wanted, &image, content).await;
-                        self.clean_up(&place.id).await;
-                        wrong?;
+    ) -> Result<(), StepError> {
+        place.sends += 1;
+        let bytes_sent = Arc::new(AtomicU64::new(0));
+        let transfer = self.context.events.transfer(
+            self.region,
+            &wanted.image,
+            wanted.kind(),
+            wanted.size,
+            Arc::clone(&bytes_sent),
+        );
+        let id = place.id.clone();
+        let sent = async {
+            loop {
+                match upload(&self.writer, &id, content, &bytes_sent, &self.limits).await {
+                    Err(TransferError::OpenStack(error)) if self.may_lag(&id, &error) => {
+                        bytes_sent.store(0, Ordering::Relaxed);
+                        // It is known as soon as it is seen, and nothing is sent in vain before.
+                        let seen = self.once_known(&id, async || self.writer.show(&id).await);
+                        seen.await.map_err(TransferError::from)?;
                     }
-                    return Ok(Next::Arrived(Box::new(image)));
+                    result => return result,
                 }
-                // A Glance that kept the file of an earlier try answers like this for ever.
-                ImageStatus::Queued if place.sends > 1 && error.is_server_fault() => break,
-                ImageStatus::Queued => return Ok(Next::SendAgain(place)),
-                ImageStatus::Saving => {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-                _ => break,
             }
+        };
+        let sent = self.context.stop.unless_dropped(sent).await;
+        drop(transfer);
+        if bytes_sent.load(Ordering::Relaxed) >= wanted.size {
+            place.last_byte = Some(Instant::now());
         }
-        self.clean_up(&place.id).await;
-        Ok(Next::Anew)
+        match sent {
+            Some(sent) => Ok(sent?),
+            None => Err(StepError::Interrupted),
+        }
     }
 
-    /// Removes what could not be completed. Where that fails too, the next run knows it by its tags.
-    pub(super) async fn clean_up(&self, id: &ImageId) {
-        let deleted = if self.context.stop.get() == Stop::Now {
-            let deleted = timeout(CLEAN_UP_TIMEOUT, self.writer.delete(id)).await;
-            deleted.map_err(|_| "its server does not answer".to_owned())
-        } else {
-            Ok(self.writer.delete(id).await)
-        };
-        let trouble = match deleted {
-            Ok(Err(error)) if !error.is_gone() => error.to_string(),
-            Err(trouble) => trouble,
-            Ok(_) => return,
-        };
-        self.note(format!(
-            "leaves the incomplete image {id} for the next run: {trouble}"
-        ));
+    /// Compares what is stored with the master's content. What is not the same is deleted.
+    async fn examine(
+        &self,
+        wanted: &Upload,
+        image: Image,
+        content: &Content,
+    ) -> Result<Image, StepError> {
+        let verified = self.verify(wanted, &image, content).await;
+        if let Err(wrong) = verified {
+            self.clean_up(&image.id).await;
+            return Err(wrong);
+        }
+        if self.context.stop.get() == Stop::Now {
+            self.leave(&image.id, "it is complete, and only has to be published");
+            return Err(StepError::Interrupted);
+        }
+        Ok(image)
     }
+
+    /// Clears away what is half sent. What the region has all of and is still storing is left to the next
+    /// run, which sees what came of it.
+    async fn abandon(&self, place: &Place, settled: &Settled) {
+        match settled {
+            Settled::Gone => {}
+            Settled::Unknown(why) => self.leave(&place.id, &why.to_string()),
+            Settled::Stuck(status) if status.is_in_progress() && place.last_byte.is_some() => {
+                self.leave(&place.id, &format!("it is still `{}`", status.as_str()));
+            }
+            _ => self.clean_up(&place.id).await,
+        }
+    }
+
+    /// Deletes a leftover, unless it has become complete since it was listed and an upload can do with
+    /// it.
+    pub(super) async fn delete_leftover(
+        &mut self,
+        image: &str,
+        id: &ImageId,
+    ) -> Result<(), StepError> {
+        if let Some(wanted) = self.state.upload_without_leftover(image) {
+            match self.writer.show(id).await {
+                Err(error) if error.is_gone() => return Ok(()),
+                Ok(found) if is_complete(&found, wanted) => {
+                    self.state.take_up(image, id);
+                    return Ok(());
+                }
+                Ok(_) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match self.writer.delete(id).await {
+            Err(error) if !error.is_gone() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// True for an image that only has to be published to be the wanted one.
+fn is_complete(image: &Image, wanted: &Upload) -> bool {
+    image.status == ImageStatus::Active
+        && has_content_of(image, wanted)
+        && image.disk_format == wanted.disk_format
+        && image.container_format == wanted.container_format
 }

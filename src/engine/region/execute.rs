@@ -1,8 +1,10 @@
 //! Carries out a region's plan: asks the state for the next step, takes it, tells how it ended.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use super::failure::StepError;
 use super::pipeline::{RunContext, Sums, failure_of_image};
@@ -11,12 +13,16 @@ use super::state::{Disposal, RegionState, Step, is_upload};
 use super::task::interrupted;
 use crate::engine::shutdown::Busy;
 use crate::model::{ActionKind, ImageId, RegionName, Visibility, Warning, WarningCode};
-use crate::openstack::{GlanceWriter, OpenStackError, PatchOp};
+use crate::openstack::{GlanceWriter, PatchOp};
 use crate::plan::{
-    Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, Stage, Untag, Upload,
+    Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, PublishedBefore, Stage, Untag,
+    Upload,
 };
 use crate::report::event::{ActionFacts, EventKind, Failure};
 use crate::transfer::{Demand, UploadLimits};
+
+/// A region that gave no answer at all for so many images in a row is not asked for others.
+const SILENT_IMAGES: usize = 3;
 
 /// One region's work.
 pub(super) struct Executor<'a> {
@@ -28,6 +34,12 @@ pub(super) struct Executor<'a> {
     pub(super) demand: &'a Arc<Demand>,
     pub(super) state: RegionState,
     pub(super) sums: &'a mut Sums,
+    /// When the images were created that this run created.
+    pub(super) born: RefCell<HashMap<ImageId, Instant>>,
+    /// What was published when the plan was made.
+    pub(super) published_before: PublishedBefore,
+    /// The images in a row for which the region gave no answer at all.
+    pub(super) silent: BTreeSet<String>,
     /// When the uploads began that wait for their old image to be dealt with, and what was sent.
     pub(super) begun: HashMap<String, (Instant, Sent)>,
 }
@@ -84,7 +96,11 @@ impl Executor<'_> {
         });
         match self.send(upload).await {
             Ok(sent) => {
-                if self.state.published(upload, &sent.id) {
+                let mut done = upload.clone();
+                if sent.elsewhere.is_some() {
+                    done.leftover.clone_from(&sent.elsewhere);
+                }
+                if self.state.published(&done, &sent.id) {
                     self.upload_finished(upload, sent, started);
                 } else {
                     self.begun.insert(upload.image.clone(), (started, sent));
@@ -135,7 +151,9 @@ impl Executor<'_> {
         let published = leftover.filter(|leftover| leftover.stage == Stage::Published);
         let tags = published.map_or_else(Vec::new, |it| it.tags.iter().cloned().collect());
         let untag = [PatchOp::add("tags", tags)];
-        self.writer.patch(&disposal.new_id, &untag).await?;
+        let new = &disposal.new_id;
+        self.once_known(new, async || self.writer.patch(new, &untag).await)
+            .await?;
         Ok(fate)
     }
 
@@ -188,25 +206,21 @@ impl Executor<'_> {
             source: None,
         };
         let _busy = self.started(&facts);
-        let changed = self.change(action, &id);
-        match self.context.stop.unless_overdue(changed).await {
+        let stop = self.context.stop.clone();
+        let changed = stop.unless_overdue(self.change(action, &id)).await;
+        match changed {
             Some(Ok(())) => {
                 self.state.updated(action);
                 self.finished(&facts, id, started);
             }
-            Some(Err(error)) => self.failed(&facts.image, facts.action, error.into()),
+            Some(Err(error)) => self.failed(&facts.image, facts.action, error),
             None => self.failed(&facts.image, facts.action, StepError::Interrupted),
         }
     }
 
-    async fn change(&self, action: &Action, id: &ImageId) -> Result<(), OpenStackError> {
+    async fn change(&mut self, action: &Action, id: &ImageId) -> Result<(), StepError> {
         let ops = match action {
-            Action::DeleteLeftover { .. } => {
-                return match self.writer.delete(id).await {
-                    Err(error) if error.is_gone() => Ok(()),
-                    result => result,
-                };
-            }
+            Action::DeleteLeftover { image, .. } => return self.delete_leftover(image, id).await,
             Action::MarkObsolete { change, .. } | Action::UpdateMetadata { change, .. } => {
                 change_ops(change)
             }
@@ -217,7 +231,8 @@ impl Executor<'_> {
         if ops.is_empty() {
             return Ok(());
         }
-        self.writer.patch(id, &ops).await.map(drop)
+        self.writer.patch(id, &ops).await?;
+        Ok(())
     }
 
     fn started(&self, facts: &ActionFacts) -> Busy {
@@ -249,6 +264,7 @@ impl Executor<'_> {
     }
 
     fn finished(&mut self, facts: &ActionFacts, id: ImageId, started: Instant) {
+        self.silent.clear();
         self.sums.actions += 1;
         if is_upload(facts.action) {
             self.sums.uploaded_images += 1;
@@ -271,6 +287,11 @@ impl Executor<'_> {
 
     /// Reports the failure of an action, and of what fails with it.
     fn failed(&mut self, image: &str, action: ActionKind, error: StepError) {
+        if error.is_silence() {
+            self.silent.insert(image.to_owned());
+        } else {
+            self.silent.clear();
+        }
         let dependents = if action == ActionKind::DeleteLeftover {
             self.state.leftover_failed();
             Vec::new()
@@ -281,6 +302,11 @@ impl Executor<'_> {
         };
         self.error(error.into_failure(image, action));
         self.dependents_failed(&dependents);
+        if self.silent.len() == SILENT_IMAGES && self.state.stop() {
+            self.note(format!(
+                "begins nothing more, for it gave no answer for {SILENT_IMAGES} images in a row"
+            ));
+        }
     }
 
     fn dependents_failed(&mut self, dependents: &[PlannedFailure]) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{ActionKind, ContentHash, ErrorCode, ImageId};
+use crate::model::{ActionKind, ContentHash, ErrorCode, ImageId, ImageStatus};
 use crate::openstack::{CallRecord, OpenStackError};
 use crate::report::event::Failure;
 use crate::transfer::{SourceError, TransferError};
@@ -43,6 +43,19 @@ pub(super) enum StepError {
         /// The source has the wrong content: nothing is wrong with the region.
         is_source: bool,
     },
+    /// The region said that it had stored the content, and then had it not.
+    #[error("the region answered that it had stored the content of {0}, and then did not have it")]
+    NotStored(ImageId),
+    /// The region did not get on with what it has all of.
+    #[error(
+        "the image {id} was still `{}` {} s after its last byte, and was deleted", status.as_str(), limit.as_secs_f64()
+    )]
+    SaveTimedOut {
+        id: ImageId,
+        status: ImageStatus,
+        /// The limit that was passed.
+        limit: Duration,
+    },
     /// The image is not what the list said.
     #[error("somebody else changed the image {0} meanwhile, so it is left alone: run again")]
     Changed(ImageId),
@@ -82,6 +95,8 @@ impl StepError {
             Self::Transfer(error) => matches!(error, TransferError::Source(_)),
             Self::Upload { .. }
             | Self::OpenStack { .. }
+            | Self::NotStored(_)
+            | Self::SaveTimedOut { .. }
             | Self::Changed(_)
             | Self::Interrupted
             | Self::Lost => false,
@@ -96,8 +111,28 @@ impl StepError {
                 source.may_pass() || matches!(source.status(), Some(404 | 409 | 410))
             }
             Self::Transfer(error) => !matches!(error, TransferError::Source(_)),
+            Self::NotStored(_) => true,
             _ => false,
         }
+    }
+
+    /// True where the region may have the content, or still get it, in spite of this.
+    pub(super) fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Transfer(TransferError::OpenStack(source)) => {
+                source.is_uncertain()
+                    || source.is_silence()
+                    || matches!(source.status(), Some(401 | 404 | 409 | 410 | 429))
+            }
+            Self::Transfer(error) => !matches!(error, TransferError::Source(_)),
+            Self::NotStored(_) | Self::Interrupted => true,
+            _ => false,
+        }
+    }
+
+    /// True where the region gave no answer at all.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::OpenStack { source, .. } if source.is_silence())
     }
 
     /// How long the server asked to be left alone.
@@ -138,6 +173,8 @@ impl StepError {
             Self::Transfer(error) | Self::Upload { source: error, .. } => error.code(),
             Self::Source(error) => error.code(),
             Self::Mismatch { .. } => ErrorCode::ChecksumMismatch,
+            Self::NotStored(_) => ErrorCode::UploadFailed,
+            Self::SaveTimedOut { .. } => ErrorCode::SaveTimedOut,
             Self::Changed(_) => ErrorCode::UpdateFailed,
             Self::Interrupted => ErrorCode::Interrupted,
             Self::Lost => ErrorCode::Internal,

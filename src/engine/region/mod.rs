@@ -1,8 +1,8 @@
 //! One region of a run, from its list to its last action.
 //!
 //! `actor` is told by the coordinator to start on a `task` and answers with the outcome. Its work is
-//! one of three: `pipeline` lists and decides, `state` says what comes next, `execute`, `send` and `bring` do
-//! it; `backup` lists and writes a file; `restore` lists, compares with a file, and puts metadata back.
+//! one of three: `pipeline` lists and decides, `state` says what comes next, `execute` does it, and an upload
+//! by `send`, `bring` (with `settle`, which looks at what became of it) and `publish`; `backup` lists and writes a file; `restore` lists, compares with a file, and puts metadata back.
 
 mod actor;
 mod backup;
@@ -11,8 +11,10 @@ mod content;
 mod execute;
 mod failure;
 mod pipeline;
+mod publish;
 mod restore;
 mod send;
+mod settle;
 mod state;
 mod task;
 

@@ -19,8 +19,8 @@ use crate::openstack::{
     GlanceReader, GlanceWriter, Listing, MasterEndpoints, Notes, OpenStackError,
 };
 use crate::plan::{
-    self, ImageFilter, MasterInventory, OwnIncomplete, Plan, PlannedFailure, RegionImages,
-    Selection,
+    self, ImageFilter, MasterInventory, OwnIncomplete, Plan, PlannedFailure, PublishedBefore,
+    RegionImages, Selection,
 };
 use crate::report::Events;
 use crate::report::event::{EventKind, Failure, Mode, RegionResult};
@@ -126,7 +126,7 @@ impl RegionRun<'_> {
             self.fail(interrupted(self.region, "before its images were listed"));
             return Ok(());
         };
-        let Some(mut plan) = decided? else {
+        let Some((mut plan, published_before)) = decided? else {
             return Ok(());
         };
         if self.context.mode != Mode::Status {
@@ -155,7 +155,7 @@ impl RegionRun<'_> {
         }
         match self.context.mode {
             Mode::Sync if !(plan.actions.is_empty() && plan.untags.is_empty()) => {
-                self.execute(job, &plan).await
+                self.execute(job, &plan, published_before).await
             }
             Mode::DryRun => {
                 self.sums.actions = plan.actions.len();
@@ -171,13 +171,20 @@ impl RegionRun<'_> {
         job: &RegionJob,
         selection: &Selection,
         reader: &GlanceReader,
-    ) -> Result<Option<Plan>, OpenStackError> {
+    ) -> Result<Option<(Plan, PublishedBefore)>, OpenStackError> {
         let rules = &job.target.settings.rules;
         let project_id = job.target.session.project_id();
         self.context.events.note(self.region, "lists its images");
-        let (listed, now) = reader.list_dated(&Listing::Visible).await?;
+        let inventory = &self.context.inventory;
+        let keep = |image: &Image| {
+            plan::is_looked_at(selection, image)
+                || inventory
+                    .find_own([(&image.id, image.created_at)])
+                    .is_some()
+        };
+        let (listed, now) = reader.list_dated(&Listing::Visible, keep).await?;
         let ids = listed.iter().map(|image| (&image.id, image.created_at));
-        if let Some(image) = self.context.inventory.find_own(ids) {
+        if let Some(image) = inventory.find_own(ids) {
             self.warn(master_by_image(self.region, image));
             return Ok(None);
         }
@@ -189,18 +196,24 @@ impl RegionRun<'_> {
             hidden: &[],
             installation: &self.context.installation,
             own_incomplete: self.context.own_incomplete,
-            now,
+            now: Some(now),
         };
         if plan::needs_hidden_images(selection, rules, &images) {
-            hidden = reader.list(&Listing::Hidden).await?;
+            (hidden, _) = reader.list_dated(&Listing::Hidden, keep).await?;
             images.hidden = &hidden;
         }
         let mut plan = plan::build(selection, rules, &images);
         self.context.filter.apply(&mut plan, selection);
-        Ok(Some(plan))
+        let published_before = PublishedBefore::new(&plan, &images);
+        Ok(Some((plan, published_before)))
     }
 
-    async fn execute(&mut self, job: &RegionJob, plan: &Plan) -> Result<(), OpenStackError> {
+    async fn execute(
+        &mut self,
+        job: &RegionJob,
+        plan: &Plan,
+        published_before: PublishedBefore,
+    ) -> Result<(), OpenStackError> {
         let writer = GlanceWriter::new(
             &job.target.session,
             &self.region.region,
@@ -215,6 +228,7 @@ impl RegionRun<'_> {
             writer,
             limits: UploadLimits {
                 stall_timeout: job.target.settings.upload_stall_timeout,
+                save_timeout: job.target.settings.save_timeout,
                 pace: job
                     .target
                     .settings
@@ -225,6 +239,9 @@ impl RegionRun<'_> {
             demand: &self.demand,
             state: RegionState::new(plan, self.context.keep_going),
             sums: &mut self.sums,
+            born: std::cell::RefCell::default(),
+            published_before,
+            silent: std::collections::BTreeSet::new(),
             begun: std::collections::HashMap::new(),
         };
         executor.untag(&plan.untags).await;

@@ -6,21 +6,20 @@
 //! until the new one was published.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::execute::Executor;
 use super::failure::StepError;
 use crate::model::{ContentOrigin, Image, ImageId, ImageStatus, Properties};
 use crate::openstack::{NewImage, PatchOp};
 use crate::plan::{Leftover, Stage, Upload, tags};
-use crate::transfer::{Content, upload};
 
 /// An image that was published.
 #[derive(Debug)]
 pub(super) struct Sent {
     /// Its id.
     pub(super) id: ImageId,
+    /// The same image, where it was another installation that published it.
+    pub(super) elsewhere: Option<Leftover>,
     /// The bytes of content that were sent.
     pub(super) bytes: u64,
     /// Where they came from.
@@ -46,9 +45,13 @@ impl Executor<'_> {
                 (image, Some(source))
             }
         };
-        self.publish(wanted, &image).await?;
+        let elsewhere = self.publish(wanted, &image).await?;
+        let id = elsewhere
+            .as_ref()
+            .map_or(image.id, |it| it.image_id.clone());
         Ok(Sent {
-            id: image.id,
+            id,
+            elsewhere,
             bytes: if is_there { 0 } else { wanted.size },
             source,
         })
@@ -68,6 +71,7 @@ impl Executor<'_> {
         if is_as_listed {
             Ok(Sent {
                 id: image.id,
+                elsewhere: None,
                 bytes: 0,
                 source: None,
             })
@@ -132,50 +136,10 @@ impl Executor<'_> {
             properties: properties(wanted),
         }
     }
-
-    pub(super) async fn fill(
-        &self,
-        wanted: &Upload,
-        id: &ImageId,
-        content: &Content,
-    ) -> Result<Image, StepError> {
-        let bytes_sent = Arc::new(AtomicU64::new(0));
-        let transfer = self.context.events.transfer(
-            self.region,
-            &wanted.image,
-            wanted.kind(),
-            wanted.size,
-            Arc::clone(&bytes_sent),
-        );
-        upload(&self.writer, id, content, &bytes_sent, &self.limits).await?;
-        drop(transfer);
-        let arrived = self.writer.show(id).await?;
-        self.verify(wanted, &arrived, content).await?;
-        Ok(arrived)
-    }
-
-    /// One change gives the image to those that may see it. What an earlier run created gets all its
-    /// metadata up to date in the same change.
-    async fn publish(&self, wanted: &Upload, image: &Image) -> Result<(), StepError> {
-        let tags: Vec<String> = replaces_tag(wanted).into_iter().collect();
-        let mut ops = vec![
-            PatchOp::replace("visibility", wanted.visibility.as_str()),
-            PatchOp::replace("protected", wanted.protected),
-            PatchOp::add("tags", tags),
-        ];
-        if wanted.leftover.is_some() {
-            ops.extend(update_ops(wanted, image));
-        }
-        let published = self.writer.patch(&image.id, &ops);
-        match self.context.stop.unless_overdue(published).await {
-            Some(published) => published.map(drop).map_err(StepError::from),
-            None => Err(StepError::Interrupted),
-        }
-    }
 }
 
 /// The user properties that the image gets, kernel and ramdisk among them.
-fn properties(wanted: &Upload) -> Properties {
+pub(super) fn properties(wanted: &Upload) -> Properties {
     let parts = wanted.parts.iter().filter_map(|part| {
         let id = part.image_id.as_ref()?;
         Some((part.property.to_owned(), id.to_string()))
@@ -183,35 +147,12 @@ fn properties(wanted: &Upload) -> Properties {
     wanted.properties.clone().into_iter().chain(parts).collect()
 }
 
-/// What makes an image that was created under other circumstances as it would be created now.
-fn update_ops(wanted: &Upload, image: &Image) -> Vec<PatchOp> {
-    let properties = properties(wanted);
-    let mut ops = Vec::new();
-    for (name, from, to) in [
-        ("min_disk", image.min_disk, wanted.min_disk),
-        ("min_ram", image.min_ram, wanted.min_ram),
-    ] {
-        if from != to {
-            ops.push(PatchOp::replace(name, to));
-        }
-    }
-    for (name, value) in &properties {
-        if image.properties.get(name) != Some(value) {
-            ops.push(PatchOp::add(name, value.as_str()));
-        }
-    }
-    let surplus = image.properties.keys();
-    let surplus = surplus.filter(|name| !properties.contains_key(*name));
-    ops.extend(surplus.map(PatchOp::remove));
-    ops
-}
-
 /// True for content of the master's checksum and size.
 pub(super) fn has_content_of(image: &Image, wanted: &Upload) -> bool {
     image.size == Some(wanted.size) && image.content.same_as(&wanted.content)
 }
 
-fn replaces_tag(wanted: &Upload) -> Option<String> {
+pub(super) fn replaces_tag(wanted: &Upload) -> Option<String> {
     wanted
         .replaces
         .as_ref()

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::model::{ActionKind, ErrorCode, ImageId, KERNEL_ID, RAMDISK_ID, Status};
 use crate::plan::{
-    Action, ImageState, PartChange, PartReference, Plan, PlannedFailure, Referrer, Replaced, Stage,
-    Upload, drop_dependents,
+    Action, ImageState, Leftover, PartChange, PartReference, Plan, PlannedFailure, Referrer,
+    Replaced, Stage, Upload, drop_dependents,
 };
 
 /// What is done next.
@@ -241,6 +241,40 @@ impl RegionState {
         if let Some(open) = self.open.get_mut(image) {
             *open -= 1;
         }
+    }
+
+    /// The upload of that name that is still to come, where it takes up nothing of an earlier run.
+    pub(crate) fn upload_without_leftover(&self, image: &str) -> Option<&Upload> {
+        self.actions.iter().find_map(|action| match action {
+            Action::Upload(upload) if upload.image == image && upload.leftover.is_none() => {
+                Some(&**upload)
+            }
+            _ => None,
+        })
+    }
+
+    /// The upload of that name takes up an image whose content is complete by now.
+    pub(crate) fn take_up(&mut self, image: &str, id: &ImageId) {
+        for action in &mut self.actions {
+            if let Action::Upload(upload) = action
+                && upload.image == image
+            {
+                upload.bytes = 0;
+                upload.leftover = Some(Leftover {
+                    image_id: id.clone(),
+                    stage: Stage::Complete,
+                    tags: BTreeSet::new(),
+                    then: Status::Ok,
+                });
+            }
+        }
+    }
+
+    /// No further action starts, for whatever reason. Gives true where one was to.
+    pub(crate) fn stop(&mut self) -> bool {
+        let stops = !self.stopped && !self.actions.is_empty();
+        self.stopped = true;
+        stops
     }
 
     /// A leftover could not be deleted: no other image fails with it.
