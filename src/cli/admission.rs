@@ -1,14 +1,15 @@
 //! One run at a time: what a sync needs before it may change anything.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use super::session::{CliError, Session};
+use crate::config::Settings;
 use crate::engine::{StartError, StopSignal};
 use crate::model::{Auth, ProjectRef, TargetName, TimeSpan, TimeSpanError, Warning, WarningCode};
-use crate::state::{self, Holder, LockError, RunLock, StateError};
+use crate::state::{self, Holder, LockError, MasterKey, RunLock, StateError};
 
 /// Between two tries to take a lock that another run has.
 const RETRY: Duration = Duration::from_millis(200);
@@ -69,86 +70,123 @@ pub(super) struct Admission {
     _lock: Option<RunLock>,
 }
 
-/// The state folder of the user.
-pub(super) fn state_folder() -> PathBuf {
-    state::state_folder(|name| std::env::var_os(name).map(PathBuf::from))
+/// Where the state of this run may be kept, best first.
+pub(super) fn state_folders(settings: &Settings) -> Vec<PathBuf> {
+    match &settings.state_dir {
+        Some(folder) => vec![folder.clone()],
+        None => state::state_folders(
+            |name| std::env::var_os(name).map(PathBuf::from),
+            rustix::process::geteuid().as_raw(),
+        ),
+    }
 }
 
 /// Takes the lock of this user and master, and waits for it as long as `wait`, unless the run is
 /// stopped meanwhile.
 ///
-/// Where the folder cannot be used the run goes on without, with a warning: what it leaves is then
-/// told by an id that no later run knows, and left alone until it is a day old.
+/// # Errors
+///
+/// Another run has it; or none of the folders can be written to: nothing is changed without a lock.
 pub(super) async fn enter(
     session: &Session,
-    state: &Path,
+    folders: &[PathBuf],
     wait: LockWait,
     stop: &StopSignal,
 ) -> Result<Admission, CliError> {
-    let folder = master_folder(session, state);
+    let key = master_key(session);
     let since = Instant::now();
     let mut is_told = false;
     loop {
-        match RunLock::take(&folder) {
-            Ok(lock) => {
+        match take(folders, key) {
+            Ok((lock, folder)) => {
+                let id = match &session.settings.installation {
+                    Some(id) => id.clone(),
+                    None => state::installation(&folder)
+                        .map_err(|error| CliError::State(vec![error]))?,
+                };
                 return Ok(Admission {
-                    installation: installation(session, &folder),
+                    installation: key.installation(&id),
                     sync: None,
                     _lock: Some(lock),
                 });
             }
-            Err(LockError::State(error)) => {
-                warn(session, &error);
-                return Ok(Admission {
-                    installation: uuid::Uuid::new_v4().to_string(),
-                    sync: None,
-                    _lock: None,
-                });
+            Err(CliError::Locked(_)) if stop.is_stopping() => {
+                return Err(StartError::Interrupted.into());
             }
-            Err(_) if stop.is_stopping() => return Err(StartError::Interrupted.into()),
-            Err(held) if wait.is_over(since) => return Err(held.into()),
-            Err(held) => {
+            Err(CliError::Locked(held)) if !wait.is_over(since) => {
                 if !is_told {
                     is_told = true;
                     session.terminal.say(&format!("{held}: {wait}"));
                 }
                 stop.unless_stopping(tokio::time::sleep(RETRY)).await;
             }
+            Err(error) => return Err(error),
         }
     }
 }
 
+/// The lock in the first folder that can be written to.
+fn take(folders: &[PathBuf], key: MasterKey) -> Result<(RunLock, PathBuf), CliError> {
+    let mut errors = Vec::new();
+    for folder in folders {
+        let folder = key.folder(folder);
+        match RunLock::take(&folder) {
+            Ok(lock) => return Ok((lock, folder)),
+            Err(LockError::State(error)) => {
+                let is_unavailable = error.is_unavailable();
+                errors.push(error);
+                if !is_unavailable {
+                    break;
+                }
+            }
+            Err(held) => return Err(held.into()),
+        }
+    }
+    Err(CliError::State(errors))
+}
+
 /// What a mode that changes nothing needs: no lock, and whose images are its own.
-pub(super) fn look(session: &Session, state: &Path) -> Admission {
-    let folder = master_folder(session, state);
+pub(super) fn look(session: &Session, folders: &[PathBuf]) -> Admission {
+    let key = master_key(session);
+    let mut errors = Vec::new();
+    let mut writable = None;
+    for folder in folders.iter().map(|folder| key.folder(folder)) {
+        match state::check_writable(&folder) {
+            Ok(()) => {
+                writable = Some(folder);
+                break;
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    if writable.is_none() {
+        let message = format!("{}; a sync would not begin", state_errors(&errors));
+        let warning = Warning::new(WarningCode::StateUnwritable, message);
+        session.events.warning(None, warning);
+    }
+    let sync = writable.as_deref().and_then(state::lock_holder);
+    let known = || state::known_installation(&writable?);
+    let id = session.settings.installation.clone().or_else(known);
     Admission {
-        installation: state::known_installation(&folder).unwrap_or_default(),
-        sync: state::lock_holder(&folder),
+        installation: id.map(|id| key.installation(&id)).unwrap_or_default(),
+        sync,
         _lock: None,
     }
 }
 
-fn installation(session: &Session, folder: &Path) -> String {
-    state::installation(folder).unwrap_or_else(|error| {
-        warn(session, &error);
-        uuid::Uuid::new_v4().to_string()
-    })
+/// Why no folder can keep the state, as one text.
+pub(super) fn state_errors(errors: &[StateError]) -> String {
+    if errors.is_empty() {
+        return "there is no folder for the lock: neither $XDG_STATE_HOME nor $HOME is set, and `state_dir` \
+                is not"
+            .to_owned();
+    }
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    errors.join("; ")
 }
 
-fn warn(session: &Session, error: &StateError) {
-    session.events.warning(
-        None,
-        Warning::new(
-            WarningCode::StateUnwritable,
-            format!(
-                "{error}; the run goes on, and a later one will not know what this one may leave behind"
-            ),
-        ),
-    );
-}
-
-/// The state of this master: told by Keystone, project and region.
-fn master_folder(session: &Session, state: &Path) -> PathBuf {
+/// This master: told by Keystone, project and region.
+fn master_key(session: &Session) -> MasterKey {
     let settings = &session.settings;
     let credential = settings
         .target(&TargetName::master())
@@ -163,8 +201,7 @@ fn master_folder(session: &Session, state: &Path) -> PathBuf {
                 _ => String::new(),
             },
         );
-    state::master_folder(
-        state,
+    MasterKey::new(
         &keystone.unwrap_or_default(),
         &project.unwrap_or_default(),
         &settings.master_region.region,

@@ -27,7 +27,7 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
         return Err(CliError::Usage(message));
     }
     let stop = session.stop_signal();
-    let state = admission::state_folder();
+    let state = admission::state_folders(&session.settings);
     let admission = if args.apply {
         let wait = args.wait_lock.unwrap_or_default();
         admission::enter(&session, &state, wait, &stop).await?

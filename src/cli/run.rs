@@ -55,8 +55,10 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
         if args.make_backup {
             return backup::run(args, &scope, session, format, metrics).await;
         }
-        let state =
-            embedded.map_or_else(admission::state_folder, |embedded| embedded.state.clone());
+        let state = match embedded {
+            Some(embedded) => vec![embedded.state.clone()],
+            None => admission::state_folders(&session.settings),
+        };
         run_fleet(args, scope, &state, session, format, metrics).await
     });
     match metrics.map(|metrics| metrics.write(code)) {
@@ -85,7 +87,7 @@ fn scope(args: &RunArgs, embedded: Option<&Embedded>) -> Scope {
 async fn run_fleet(
     args: &RunArgs,
     scope: Scope,
-    state: &Path,
+    state: &[PathBuf],
     session: Session,
     format: Format,
     metrics: Option<&MetricsFile>,
@@ -109,7 +111,7 @@ async fn run_fleet(
         scope,
         filter: ImageFilter::new(args.image.iter().map(String::as_str))
             .map_err(|error| CliError::Usage(format!("--image {error}")))?,
-        keep_going: args.keep_going,
+        keep_going: args.keep_going || session.settings.keep_going,
         fail_on: args.fail_on.map(Into::into),
         installation: admission.installation.clone(),
         own_incomplete: match &admission.sync {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::admission::state_errors;
 use super::args::{ConfigArgs, MessageArgs};
 use super::output::{self, OutputError};
 use super::signals::Signals;
@@ -19,7 +20,7 @@ use crate::report::{
     Events, LogFormat, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost, RunSummary,
     Terminal, Verbosity, format, init_tracing,
 };
-use crate::state::{FolderError, LockError};
+use crate::state::{FolderError, LockError, StateError};
 
 /// So long the configuration may be read without a word.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -45,6 +46,9 @@ pub(super) enum CliError {
     /// The fleet could not be looked at.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// No folder can keep the lock.
+    #[error("without a lock nothing is changed: {}", state_errors(.0))]
+    State(Vec<StateError>),
     /// Another run is under way.
     #[error(transparent)]
     Locked(#[from] LockError),
@@ -86,6 +90,10 @@ impl CliError {
                 what.clone(),
                 "See `glancesync --help`.",
             )],
+            Self::State(_) => {
+                let code = ErrorCode::StateUnwritable;
+                vec![failure(code, self.to_string(), code.hint())]
+            }
             Self::Locked(_) => {
                 let code = ErrorCode::RunLocked;
                 vec![failure(code, self.to_string(), code.hint())]

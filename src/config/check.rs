@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
             .ok()
     }
 
-    fn flag(&mut self, layers: &Layers, section: &str, key: &str) -> bool {
+    pub(super) fn flag(&mut self, layers: &Layers, section: &str, key: &str) -> bool {
         self.read(layers, section, key, |text| {
             value::boolean(text).ok_or_else(|| NO_FLAG.to_owned())
         })
@@ -184,6 +184,23 @@ impl<'a> Checker<'a> {
     ) -> Option<PathBuf> {
         let value = layers.get(section, key)?;
         Some(value::path(&value.text, self.environment))
+    }
+
+    /// A name that does for a tag of an image.
+    pub(super) fn installation(&mut self, layers: &Layers) -> Option<String> {
+        const KEY: &str = "installation";
+        const CHARS_MAX: usize = 64;
+        layers.get(MAIN, KEY)?;
+        self.read(layers, MAIN, KEY, |text| {
+            let is_fit = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+            if text.len() <= CHARS_MAX && text.chars().all(is_fit) {
+                Ok(text.to_owned())
+            } else {
+                Err(format!(
+                    "is not a name of at most {CHARS_MAX} letters, digits, `.`, `_` and `-`"
+                ))
+            }
+        })
     }
 
     pub(super) fn source(&mut self, layers: &Layers) -> ContentSource {

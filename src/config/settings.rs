@@ -33,6 +33,12 @@ pub struct Settings {
     pub preferable_order: Vec<RegionName>,
     /// Regions at once under `--parallel`; at least 1.
     pub max_children: usize,
+    /// A failed image does not stop its region.
+    pub keep_going: bool,
+    /// Where the lock and the installation's id are kept; none for the user's state folder.
+    pub state_dir: Option<PathBuf>,
+    /// Who this installation is; none for the id that is kept in the state folder.
+    pub installation: Option<String>,
     /// Where the files named by the master image's UUID are.
     pub images_dir: PathBuf,
     /// Where content comes from.
@@ -154,6 +160,9 @@ impl Settings {
             master_region: bare_master_region(&master_region),
             preferable_order: checker.regions(&layers, MAIN, "preferable_order"),
             max_children: checker.at_least_one(&layers, MAIN, "max_children"),
+            keep_going: checker.flag(&layers, MAIN, "keep_going"),
+            state_dir: checker.optional_path(&layers, MAIN, "state_dir"),
+            installation: checker.installation(&layers),
             images_dir: checker.path(&layers, MAIN, "images_dir"),
             source: checker.source(&layers),
             spool_dir: checker.optional_path(&layers, MAIN, "spool_dir"),

@@ -66,6 +66,8 @@ pub enum ErrorCode {
     BackupUnreadable,
     /// The command line or the configuration is wrong.
     ConfigInvalid,
+    /// No folder can keep the lock, without which nothing is changed.
+    StateUnwritable,
     /// Another run for the same master is under way.
     RunLocked,
     /// Standard output takes no more.
@@ -110,6 +112,7 @@ impl ErrorCode {
         Self::BackupFailed,
         Self::BackupUnreadable,
         Self::ConfigInvalid,
+        Self::StateUnwritable,
         Self::RunLocked,
         Self::OutputUnwritable,
         Self::LimitTooLow,
@@ -197,6 +200,9 @@ impl ErrorCode {
             }
             Self::ConfigInvalid => {
                 "Nothing was changed. Every key is explained in the sample configuration, conf/glancesync.conf."
+            }
+            Self::StateUnwritable => {
+                "Set `state_dir` to a folder that this user can write to and that stays from run to run; whoever syncs the same regions shares it."
             }
             Self::RunLocked => {
                 "Wait for it, or let this run wait with `--wait-lock 10m`. Read-only modes need no lock."

@@ -35,7 +35,7 @@ pub(super) fn claim(image: &Image, region: &RegionImages<'_>) -> Claim {
     let mut installations = tags::installations(image).peekable();
     if !tags::is_incomplete(image) || installations.peek().is_none() {
         Claim::Unknown
-    } else if installations.all(|id| id == region.installation) {
+    } else if installations.all(|id| tags::is_of(id, region.installation)) {
         match region.own_incomplete {
             OwnIncomplete::Leftovers => Claim::Abandoned,
             OwnIncomplete::InProgress => Claim::InProgress,

@@ -30,6 +30,13 @@ pub(super) fn installations(image: &Image) -> impl Iterator<Item = &str> {
         .filter_map(|tag| tag.strip_prefix(INSTALLATION_PREFIX))
 }
 
+/// True where a tag's installation is this one: its id with the master's digits or, as earlier versions
+/// wrote it, without.
+pub(super) fn is_of(tagged: &str, installation: &str) -> bool {
+    let id_alone = installation.rsplit_once('-').map(|(id, _)| id);
+    tagged == installation || id_alone == Some(tagged)
+}
+
 /// The images that this one takes the place of, by its tags.
 pub(super) fn replaced(image: &Image) -> impl Iterator<Item = ImageId> {
     image

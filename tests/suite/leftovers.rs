@@ -32,14 +32,54 @@ fn leave(region: &Region<'_>, image: NewImage) -> String {
     region.create(image.private().with("tags", incomplete("somebody-else")))
 }
 
-/// The id of this installation, which a first run has made.
+/// How images of this installation are tagged: its id, which a first run has made, and the beginning of
+/// the name of the folder that is this master's.
 fn own(fleet: &Fleet) -> String {
+    let (id, folder) = state(fleet);
+    format!("{id}-{}", &folder[..8])
+}
+
+/// The id of this installation, which a first run has made, and the name of the folder of this master.
+fn state(fleet: &Fleet) -> (String, String) {
     fleet.glancesync(&["RegionThree"]).run();
     let state = fleet.home().join("home/.local/state/glancesync");
     let masters: Vec<_> = fs::read_dir(state).unwrap().map(Result::unwrap).collect();
     assert_eq!(masters.len(), 1, "{masters:?}");
     let id = fs::read_to_string(masters[0].path().join("installation")).unwrap();
-    id.trim().to_owned()
+    let folder = masters[0].file_name().into_string().unwrap();
+    (id.trim().to_owned(), folder)
+}
+
+#[test]
+fn a_leftover_is_known_by_the_installation_that_the_configuration_names() {
+    let fleet = Fleet::start();
+    let (kept, folder) = state(&fleet);
+    master_image(&fleet);
+    let region = fleet.region("RegionTwo");
+    let elsewhere = fleet.home().join("elsewhere");
+    let named = fleet.config().set("main", "installation", "nightly").set(
+        "main",
+        "state_dir",
+        elsewhere.to_str().unwrap(),
+    );
+    let digits = &folder[..8];
+    for (by, config, is_own) in [
+        (format!("nightly-{digits}"), &named, true),
+        // As a run for another master tags.
+        ("nightly-00000000".to_owned(), &named, false),
+        (format!("{kept}-{digits}"), &named, false),
+        (format!("{kept}-{digits}"), &fleet.config(), true),
+        // As an earlier version tagged.
+        (kept, &fleet.config(), true),
+    ] {
+        region.purge();
+        let queued = NewImage::queued("a").private();
+        let left = region.create(queued.with("tags", incomplete(&by)));
+        fleet.run(config, &["RegionTwo"]).expect(0);
+        let images = region.named("a");
+        let published = images.iter().find(|image| image["status"] == "active");
+        assert_eq!(published.map(id) == Some(left), is_own, "{by}");
+    }
 }
 
 #[test]

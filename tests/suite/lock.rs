@@ -1,8 +1,9 @@
 //! One run at a time for each user and master; read-only modes take no lock.
 
 use std::fs::{self, File};
+use std::path::Path;
 
-use crate::common::{Fleet, NewImage};
+use crate::common::{Fleet, NewImage, Program};
 
 /// A fleet in which a first run has left its state, with the lock of that state held by somebody
 /// else: by this test.
@@ -30,6 +31,86 @@ fn a_second_run_ends_with_3_and_names_the_first() {
         outcome.assert_says("process ");
         outcome.assert_changed_nothing();
     }
+}
+
+/// A path at which no folder can be, whoever asks for it.
+fn unusable(fleet: &Fleet) -> String {
+    let file = fleet.home().join("a-file");
+    fs::write(&file, "").unwrap();
+    file.join("state").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn without_a_lock_nothing_is_changed() {
+    let fleet = Fleet::start();
+    fleet.master().create(NewImage::new("a", "abc"));
+    let unusable = unusable(&fleet);
+    let named = fleet.config().set("main", "state_dir", &unusable);
+    let start = |named_by_key: bool, words: &[&str]| {
+        let config = if named_by_key {
+            named.clone()
+        } else {
+            fleet.config()
+        };
+        Program::with(&fleet, &config)
+            .events()
+            .env("XDG_STATE_HOME", &unusable)
+            .args(words.iter().copied())
+            .run()
+    };
+    let backup = start(true, &["--make-backup", "RegionTwo"]).expect(0);
+    let folder = backup.stdout.lines().next().unwrap();
+    let folder = Path::new(folder).parent().unwrap().to_str().unwrap();
+    for named_by_key in [true, false] {
+        for words in [&["RegionTwo"][..], &["restore", folder, "--apply"]] {
+            let outcome = start(named_by_key, words).expect(2);
+            outcome.assert_fails("state_unwritable");
+            outcome.assert_says(&unusable);
+            outcome.assert_changed_nothing();
+        }
+        for words in [
+            &["--dry-run", "RegionTwo"][..],
+            &["--show-status", "RegionTwo"],
+            &["restore", folder],
+        ] {
+            let outcome = start(named_by_key, words).expect(0);
+            outcome.assert_warns("state_unwritable");
+        }
+    }
+    let bare = Program::with(&fleet, &fleet.config())
+        .events()
+        .after("unset HOME XDG_STATE_HOME")
+        .args(["RegionTwo"])
+        .run();
+    // Where the system has made a folder for the user's session, that one does.
+    if bare.errors().is_empty() {
+        return;
+    }
+    bare.expect(2).assert_fails("state_unwritable");
+}
+
+#[test]
+fn whoever_names_the_same_state_dir_has_the_same_lock() {
+    let fleet = Fleet::start();
+    let state = fleet.home().join("shared");
+    let config = fleet
+        .config()
+        .set("main", "state_dir", state.to_str().unwrap());
+    fleet.run(&config, &["RegionThree"]);
+    let masters: Vec<_> = fs::read_dir(&state).unwrap().map(Result::unwrap).collect();
+    let lock = File::options()
+        .write(true)
+        .open(masters[0].path().join("lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let home = fleet.home().join("another");
+    let outcome = Program::with(&fleet, &config)
+        .events()
+        .env("HOME", home.to_str().unwrap())
+        .env("XDG_STATE_HOME", home.to_str().unwrap())
+        .args(["RegionTwo"])
+        .run();
+    outcome.expect(3).assert_fails("run_locked");
 }
 
 #[test]

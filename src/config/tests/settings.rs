@@ -18,6 +18,8 @@ fn defaults_are_those_of_the_table() {
     assert_eq!(settings.master_region.to_string(), "Spain");
     assert!(settings.preferable_order.is_empty());
     assert_eq!(settings.max_children, 4);
+    assert!(!settings.keep_going);
+    assert_eq!((settings.state_dir, settings.installation), (None, None));
     assert_eq!(settings.images_dir, Path::new("/var/lib/glance/images"));
     assert_eq!(settings.source, ContentSource::Auto);
     assert_eq!((settings.spool_dir, settings.spool_limit), (None, None));
