@@ -21,8 +21,15 @@ use std::process::ExitCode;
 pub use args::Cli;
 use args::Command;
 
+use crate::condition;
+
 /// Runs the program as the command line says, and gives its exit code.
 pub fn main() -> ExitCode {
+    if let Some(code) = condition::serve_if_worker() {
+        return code;
+    }
+    // The program that runs, whatever became of its file.
+    condition::evaluate_apart("/proc/self/exe");
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(exit_code) => return ExitCode::from(exit_code),

@@ -2,10 +2,11 @@
 //!
 //! `config` parses a condition at the start of a run; `plan` evaluates it, once per image and
 //! target. `syntax` checks the text and puts it into the words of the interpreter; `sandbox` runs
-//! it within its bounds.
+//! it within its bounds; `worker` has a process do that, which the kernel ends beyond them.
 
 mod sandbox;
 mod syntax;
+mod worker;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use monty::MontyRun;
+
+pub use worker::{evaluate_apart, serve_if_worker};
+
+use sandbox::Facts;
+use worker::Worker;
 
 use crate::model::Image;
 
@@ -43,6 +49,8 @@ pub struct Condition {
     text: Arc<str>,
     /// The interpreter's programs may go from thread to thread, but not be used by two at once.
     program: Arc<Mutex<MontyRun>>,
+    /// The process that evaluates it, where there is one.
+    worker: Arc<Mutex<Option<Worker>>>,
 }
 
 impl Condition {
@@ -56,6 +64,7 @@ impl Condition {
         Ok(Self {
             text: text.into(),
             program: Arc::new(Mutex::new(program)),
+            worker: Arc::default(),
         })
     }
 
@@ -66,21 +75,38 @@ impl Condition {
 
     /// The truth value for an image of the master region, whose bare name is `region`.
     ///
-    /// Blocks for up to a second, and runs one evaluation of the process at a time: call it from
+    /// Blocks for up to a second, or three where the interpreter cannot stop what it does: call it from
     /// a thread that may block.
     ///
     /// # Errors
     ///
-    /// The condition raised, or it passed a bound of time (1 s) or memory (64 MiB). The bound of
-    /// memory needs the program's allocator to be [`monty_alloc::LimitedAllocator`].
+    /// The condition raised, or it passed a bound of time (1 s) or memory (64 MiB). What one operation
+    /// takes is bounded only where [`evaluate_apart`] was called, or where the program's allocator is
+    /// the interpreter's.
     pub fn evaluate(
         &self,
         image: &Image,
         region: &str,
         metadata_set: &BTreeSet<String>,
     ) -> Result<bool, ConditionError> {
-        let program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
-        sandbox::run(&program, image, region, metadata_set).map_err(ConditionError)
+        let facts = Facts::of(image, region, metadata_set);
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let at_work = worker.take().or_else(|| Worker::start(&self.text));
+        let result = if let Some(at_work) = at_work {
+            let (result, left) = at_work.evaluate(&facts);
+            *worker = left;
+            result
+        } else {
+            let program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+            sandbox::run(&program, &facts)
+        };
+        result.map_err(ConditionError)
+    }
+
+    /// No image follows for now: nothing is kept that only a further evaluation needs.
+    pub fn rest(&self) {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        *worker = None;
     }
 }
 

@@ -12,7 +12,9 @@ use monty_types::{
     MontyObject, MontyUuid, PrintWriter, ResourceLimits, ResourceTracker,
 };
 
-use crate::model::{Checksum, Image};
+use serde::{Deserialize, Serialize};
+
+use crate::model::Image;
 
 /// The names that a condition may use, in the order in which [`run`] gives their values.
 pub(super) const INPUTS: [&str; 2] = ["image", "metadata_set"];
@@ -28,17 +30,55 @@ const LONGEST_MESSAGE: usize = 300;
 /// at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// What a condition can ask about.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Facts {
+    id: String,
+    name: String,
+    owner: Option<String>,
+    size: Option<i64>,
+    region: String,
+    checksum: Option<String>,
+    status: String,
+    is_public: bool,
+    visibility: String,
+    properties: Vec<(String, String)>,
+    metadata_set: BTreeSet<String>,
+}
+
+impl Facts {
+    pub(super) fn of(image: &Image, region: &str, metadata_set: &BTreeSet<String>) -> Self {
+        let properties = image.properties.iter();
+        Self {
+            id: image.id.to_string(),
+            name: image.name.clone(),
+            owner: image.owner.clone(),
+            size: image
+                .size
+                .map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
+            region: region.to_owned(),
+            checksum: image
+                .content
+                .md5
+                .as_ref()
+                .map(|checksum| checksum.as_str().to_owned()),
+            status: image.status.as_str().to_owned(),
+            is_public: image.visibility.is_public(),
+            visibility: image.visibility.as_str().to_owned(),
+            properties: properties
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            metadata_set: metadata_set.clone(),
+        }
+    }
+}
+
 /// Evaluates a program to a truth value, or gives the words of the exception.
-pub(super) fn run(
-    program: &MontyRun,
-    image: &Image,
-    region: &str,
-    metadata_set: &BTreeSet<String>,
-) -> Result<bool, String> {
+pub(super) fn run(program: &MontyRun, facts: &Facts) -> Result<bool, String> {
     // A panic in an earlier evaluation left nothing half done: there is no data behind the lock.
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let attempt = || {
-        let inputs = vec![image_object(image, region), set(metadata_set)];
+        let inputs = vec![image_object(facts), set(&facts.metadata_set)];
         run_bounded(program, inputs)
     };
     let result = match attempt() {
@@ -86,26 +126,25 @@ fn set(names: &BTreeSet<String>) -> MontyObject {
 }
 
 /// The object `image`, with the attributes of the contract.
-fn image_object(image: &Image, region: &str) -> MontyObject {
-    let properties: Vec<_> = image
+fn image_object(facts: &Facts) -> MontyObject {
+    let properties: Vec<_> = facts
         .properties
         .iter()
         .map(|(name, value)| (text(name), text(value)))
         .collect();
-    let size = image.size.map_or(MontyObject::None, |size| {
-        MontyObject::Int(i64::try_from(size).unwrap_or(i64::MAX))
-    });
-    let checksum = image.content.md5.as_ref().map(Checksum::as_str);
     let attributes = [
-        ("id", text(image.id.as_str())),
-        ("name", text(&image.name)),
-        ("owner", text_or_none(image.owner.as_deref())),
-        ("size", size),
-        ("region", text(region)),
-        ("checksum", text_or_none(checksum)),
-        ("status", text(image.status.as_str())),
-        ("is_public", MontyObject::Bool(image.visibility.is_public())),
-        ("visibility", text(image.visibility.as_str())),
+        ("id", text(&facts.id)),
+        ("name", text(&facts.name)),
+        ("owner", text_or_none(facts.owner.as_deref())),
+        (
+            "size",
+            facts.size.map_or(MontyObject::None, MontyObject::Int),
+        ),
+        ("region", text(&facts.region)),
+        ("checksum", text_or_none(facts.checksum.as_deref())),
+        ("status", text(&facts.status)),
+        ("is_public", MontyObject::Bool(facts.is_public)),
+        ("visibility", text(&facts.visibility)),
         ("user_properties", MontyObject::dict(properties)),
     ];
     MontyObject::ClassInstance(Box::new(MontyClassInstance {

@@ -5,7 +5,8 @@
 //! cannot be logged in to fails its own regions only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use url::Url;
@@ -22,6 +23,9 @@ use crate::openstack::{
 };
 use crate::plan::{MasterInventory, Selection};
 use crate::transfer::SpoolError;
+
+/// So long conditions are evaluated without a word.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Why a run ends before it begins.
 #[derive(Debug, thiserror::Error)]
@@ -394,18 +398,33 @@ pub(super) async fn select(
     targets: Vec<Arc<TargetSettings>>,
 ) -> Result<BTreeMap<TargetName, Arc<Selection>>, StartError> {
     let inventory = Arc::clone(inventory);
-    tokio::task::spawn_blocking(move || {
+    let under_way = Arc::new(Mutex::new(None));
+    let at_work = Arc::clone(&under_way);
+    let mut selecting = tokio::task::spawn_blocking(move || {
         targets
             .into_iter()
             .map(|target| {
+                if target.condition.is_some() {
+                    *at_work.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(target.name.clone());
+                }
                 let selection =
                     Selection::choose(&inventory, &target.rules, target.condition.as_ref());
                 (target.name.clone(), Arc::new(selection))
             })
             .collect()
-    })
-    .await
-    .map_err(|_| StartError::SelectionLost)
+    });
+    let selected = tokio::select! {
+        selected = &mut selecting => selected,
+        () = tokio::time::sleep(SILENCE) => {
+            let target = under_way.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(target) = target {
+                tracing::warn!("`metadata_condition` of [{target}] is still being evaluated");
+            }
+            selecting.await
+        }
+    };
+    selected.map_err(|_| StartError::SelectionLost)
 }
 
 fn lines(names: &[UnknownName]) -> String {

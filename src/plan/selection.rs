@@ -91,6 +91,9 @@ impl Selection {
                 Some((Arc::clone(image), by))
             })
             .collect();
+        if let Some(condition) = condition {
+            condition.rest();
+        }
         let by_name: HashMap<String, usize> = chosen
             .iter()
             .enumerate()

@@ -275,3 +275,15 @@ fn a_file_that_may_not_grow_ends_no_run() {
     outcome.assert_fails("backup_failed");
     outcome.assert_says(".json");
 }
+
+#[test]
+fn out_of_memory_is_blamed_on_nobody() {
+    let fleet = fleet();
+    for limit in ["40000", "100000", "160000", "220000"] {
+        let outcome = fleet
+            .glancesync(&["RegionTwo"])
+            .after(&format!("ulimit -v {limit}"))
+            .run();
+        assert!(!outcome.stderr.contains("monty"), "{outcome}");
+    }
+}
