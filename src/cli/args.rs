@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArgs};
+pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArgs, SandboxArgs};
 
 use super::admission::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
@@ -45,7 +45,8 @@ Nothing outside a new folder below the temporary one is touched.";
 const SANDBOX_EXAMPLES: &str = "\
 Examples:
   glancesync sandbox                       prints the variables to set
-  glancesync sandbox > fleet.env &         then: source fleet.env
+  glancesync sandbox --env-file fleet.env &
+                                           then, once it is there: . ./fleet.env
 
 The fleet lives until Ctrl-C.";
 
@@ -73,7 +74,7 @@ pub(super) enum Command {
     Demo(Box<RunArgs>),
     /// Keep such an embedded fleet running, to try things against
     #[command(after_help = SANDBOX_EXAMPLES)]
-    Sandbox,
+    Sandbox(SandboxArgs),
     /// List past runs, or print the log of a region
     Logs(LogsArgs),
     /// Compare a backup with its regions, and put its metadata back
@@ -309,7 +310,7 @@ impl Cli {
             Some(Command::Logs(args)) => args.format == DocumentFormat::Json,
             Some(Command::Restore(args)) => args.format == DocumentFormat::Json,
             Some(Command::CheckConfig(args)) => args.format == DocumentFormat::Json,
-            Some(Command::Sandbox | Command::Completions(_)) => false,
+            Some(Command::Sandbox(_) | Command::Completions(_)) => false,
         }
     }
 

@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
     let code = match cli.command {
         None => run::run(&cli.run, None),
         Some(Command::Demo(args)) => demo::run(args),
-        Some(Command::Sandbox) => sandbox::run(),
+        Some(Command::Sandbox(args)) => sandbox::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Restore(args)) => restore::run(&args),
         Some(Command::Completions(args)) => completions::run(&args),

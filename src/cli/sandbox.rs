@@ -1,16 +1,27 @@
 //! `glancesync sandbox`: keeps the demo fleet running until a signal comes.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
 
+use super::args::SandboxArgs;
 use super::demo::Demo;
 use super::output;
 use crate::engine::{EXIT_FAILED, EXIT_OK};
 use crate::report::{Terminal, TerminalOptions};
 use crate::sandbox::demo::{MASTER_PASSWORD, MASTER_REGION, PROJECT, USER};
+use crate::state::write_whole;
 
-pub(super) fn run() -> u8 {
+/// A server on loopback that takes longer to answer does not work.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The file of the variables has passwords, if only those of a demo.
+const PERMISSIONS: u32 = 0o600;
+
+pub(super) fn run(args: &SandboxArgs) -> u8 {
     let terminal = Terminal::stderr(TerminalOptions::default());
-    match serve(&terminal) {
+    match serve(args.env_file.as_deref(), &terminal) {
         Ok(()) => EXIT_OK,
         Err(error) => {
             terminal.write(format!("error: {error}\n"));
@@ -19,15 +30,13 @@ pub(super) fn run() -> u8 {
     }
 }
 
-fn serve(terminal: &Terminal) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(env_file: Option<&Path>, terminal: &Terminal) -> Result<(), Box<dyn std::error::Error>> {
     let demo = Demo::start()?;
     let sandbox = demo.fleet.sandbox();
     let keystone = sandbox.keystone_url("master")?;
     let glance = sandbox.glance_url("master:Central")?;
-    output::print(|out| {
-        writeln!(
-            out,
-            "# Configuration file: {config}\n\
+    let variables = format!(
+        "# Configuration file: {config}\n\
              export GLANCESYNC_CONFIG={config}\n\
              export OS_AUTH_URL={keystone}\n\
              export OS_USERNAME={USER}\n\
@@ -37,10 +46,24 @@ fn serve(terminal: &Terminal) -> Result<(), Box<dyn std::error::Error>> {
              export OS_PROJECT_DOMAIN_NAME=Default\n\
              export OS_IDENTITY_API_VERSION=3\n\
              export OS_REGION_NAME={MASTER_REGION}\n\
-             export GLANCE_URL={glance}",
-            config = demo.config_file.display(),
-        )
-    })?;
+             export GLANCE_URL={glance}\n",
+        config = demo.config_file.display(),
+    );
+    match env_file {
+        // Whoever waits for the file finds it whole, and servers that answer.
+        Some(path) => {
+            for url in [&keystone, &glance] {
+                wait_for_answer(url)?;
+            }
+            write_whole(path, variables.as_bytes(), PERMISSIONS)
+                .map_err(|error| format!("--env-file {}: {error}", path.display()))?;
+            terminal.say(&format!(
+                "The variables are in {}: source it.",
+                path.display()
+            ));
+        }
+        None => output::print(|out| out.write_all(variables.as_bytes()))?,
+    }
     terminal.say(
         "The fleet runs until Ctrl-C. In another terminal, after the lines above:\n\
          \x20 glancesync --show-status master: partner:\n\
@@ -49,6 +72,16 @@ fn serve(terminal: &Terminal) -> Result<(), Box<dyn std::error::Error>> {
     );
     wait_for_signal()?;
     std::fs::remove_dir_all(&demo.folder)?;
+    Ok(())
+}
+
+/// Asks a server for its versions, and waits for the first bytes of the answer.
+fn wait_for_answer(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let address = url::Url::parse(url)?.socket_addrs(|| None)?;
+    let mut server = TcpStream::connect(&address[..])?;
+    server.set_read_timeout(Some(PATIENCE))?;
+    server.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    server.read_exact(&mut [0; 12])?;
     Ok(())
 }
 

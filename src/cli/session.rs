@@ -14,7 +14,7 @@ use crate::engine::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal,
 };
 use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
-use crate::model::{ContentSource, ErrorCode};
+use crate::model::{ContentSource, ErrorCode, TargetName};
 use crate::report::event::Failure;
 use crate::report::{
     Events, LogFormat, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost, RunSummary,
@@ -176,11 +176,24 @@ where
                     settings,
                 };
                 session.warn();
-                mode(session).await
+                let master = session.settings.target(&TargetName::master());
+                let doubts = master.map_or_else(Vec::new, |master| master.doubts.clone());
+                mode(session).await.map_err(|error| (error, doubts))
             }
-            Err(error) => Err(error),
+            Err(error) => Err((error, Vec::new())),
         };
-        result.unwrap_or_else(|error| end_with(&terminal, &error.failures(), error.exit_code()))
+        result.unwrap_or_else(|(error, doubts)| {
+            if let CliError::Config(errors) | CliError::Start(StartError::Config(errors)) = &error {
+                terminal.warnings(&errors.1);
+            }
+            let mut failures = error.failures();
+            if matches!(error, CliError::Start(StartError::Master(_))) {
+                for failure in &mut failures {
+                    failure.add_doubts(&doubts);
+                }
+            }
+            end_with(&terminal, &failures, error.exit_code())
+        })
     });
     terminal.clear();
     code

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::slips::slip;
+use crate::model::Warning;
+
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
@@ -114,7 +117,11 @@ impl fmt::Display for ConfigError {
         if !(origin.is_empty() && place.is_empty()) {
             f.write_str(": ")?;
         }
-        f.write_str(&self.problem)
+        f.write_str(&self.problem)?;
+        match self.found.as_deref().and_then(slip) {
+            Some(slip) => write!(f, " ({slip})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -130,7 +137,11 @@ pub(super) fn shortened(value: &str) -> String {
 
 /// All that is wrong in a configuration, in the order of the files; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigErrors(pub Vec<ConfigError>);
+pub struct ConfigErrors(
+    pub Vec<ConfigError>,
+    /// What else should be looked at: so that all is found in one pass.
+    pub Vec<Warning>,
+);
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -146,6 +157,6 @@ impl fmt::Display for ConfigErrors {
 
 impl From<ConfigError> for ConfigErrors {
     fn from(error: ConfigError) -> Self {
-        Self(vec![error])
+        Self(vec![error], Vec::new())
     }
 }

@@ -103,7 +103,9 @@ impl Layers {
     /// The file cannot be read as a whole; a wrong override is kept in `errors`.
     pub(super) fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
         let mut layers = Self::default();
-        layers.read_file(sources).map_err(ConfigErrors)?;
+        layers
+            .read_file(sources)
+            .map_err(|errors| ConfigErrors(errors, Vec::new()))?;
         let mut before = "";
         for word in &sources.overrides {
             layers.add_override(word, before);

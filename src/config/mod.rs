@@ -20,6 +20,7 @@ mod layers;
 mod parts;
 pub mod raw;
 mod settings;
+mod slips;
 mod tree;
 mod value;
 mod variables;

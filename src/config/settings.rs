@@ -16,7 +16,9 @@ use super::effective::{self, EffectiveValue};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::keys::{self, MAIN, MASTER};
 use super::layers::{Layers, Sources, target_names};
+use super::parts::Parts;
 use super::parts::{OVERRIDE_REGION, REGION};
+use super::slips::slip;
 use super::value;
 use crate::condition::Condition;
 use crate::model::{
@@ -68,6 +70,8 @@ pub struct TargetSettings {
     /// How it is logged in to, or why it cannot be. That is an error only for a run that uses the
     /// target; see [`Settings::check_credentials`].
     pub credential: Result<Credential, ConfigError>,
+    /// What in the values of its log-in was hardly meant, to be said where that fails.
+    pub doubts: Vec<String>,
     /// Which images are selected, and what is done when they differ.
     pub rules: SyncRules,
     /// `metadata_condition`, when it is set and not blank.
@@ -181,7 +185,7 @@ impl Settings {
                 ..settings
             })
         } else {
-            Err(ConfigErrors(errors))
+            Err(ConfigErrors(errors, warnings))
         }
     }
 
@@ -216,7 +220,7 @@ impl Settings {
         if errors.is_empty() {
             Ok(warnings)
         } else {
-            Err(ConfigErrors(errors))
+            Err(ConfigErrors(errors, Vec::new()))
         }
     }
 
@@ -234,7 +238,7 @@ impl Settings {
 pub fn log_dir(sources: &Sources) -> Result<PathBuf, ConfigErrors> {
     let layers = Layers::load(sources)?;
     if !layers.errors.is_empty() {
-        return Err(ConfigErrors(layers.errors));
+        return Err(ConfigErrors(layers.errors, layers.warnings));
     }
     let mut checker = Checker::new(&sources.environment);
     Ok(checker.path(&layers, MAIN, "log_dir"))
@@ -276,6 +280,31 @@ fn no_configuration(layers: &Layers) -> ConfigError {
              To see glancesync at work without any cloud: glancesync demo"
         ),
     )
+}
+
+/// The values of a log-in with quotes around them or a comment behind them; never a value itself.
+fn doubts(section: &str, parts: &Parts) -> Vec<String> {
+    const KEYS: [&str; 8] = [
+        "user",
+        "password",
+        "keystone_url",
+        "tenant",
+        "user_domain",
+        "project_domain",
+        "application_credential_id",
+        "application_credential_secret",
+    ];
+    let doubt = |key: &&str| {
+        let given = parts.get(key)?;
+        let slip = slip(&given.text)?;
+        Some(match &given.origin {
+            origin @ (Origin::File { .. } | Origin::CommandLine) => {
+                format!("{origin}: [{section}] {key}: {slip}")
+            }
+            origin => format!("{origin}: {slip}"),
+        })
+    };
+    KEYS.iter().filter_map(doubt).collect()
 }
 
 fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) -> TargetSettings {
@@ -346,6 +375,7 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
     TargetSettings {
         name: TargetName::new(name),
         credential,
+        doubts: doubts(name, &parts),
         rules: checker.rules(layers, name),
         condition: checker.condition(layers, name),
         ignore_regions: checker

@@ -144,6 +144,8 @@ pub(super) struct Prepared<'a> {
     pub fleet: Fleet,
     /// The regions.
     pub chosen: Chosen,
+    /// What in the values of each target's log-in was hardly meant.
+    doubts: BTreeMap<TargetName, Vec<String>>,
     mode: Mode,
     parallel: bool,
     max_children: usize,
@@ -167,6 +169,11 @@ impl<'a> Prepared<'a> {
         Ok(Self {
             fleet,
             chosen,
+            doubts: settings
+                .targets
+                .iter()
+                .map(|target| (target.name.clone(), target.doubts.clone()))
+                .collect(),
             mode,
             parallel: scope.parallel,
             max_children: if scope.parallel {
@@ -190,7 +197,12 @@ impl<'a> Prepared<'a> {
             Some(Ok(target)) if *kind != ChoiceKind::TargetFailed => {
                 RegionTask::new(region, target)
             }
-            Some(Err(error)) => RegionTask::failing(region, failure_of(error)),
+            Some(Err(error)) => {
+                let mut failure = failure_of(error);
+                let doubts = self.doubts.get(&region.target);
+                failure.add_doubts(doubts.map_or(&[], Vec::as_slice));
+                RegionTask::failing(region, failure)
+            }
             _ => RegionTask::failing(region, unknown_region(region)),
         };
         self.chosen.regions.iter().map(task).collect()

@@ -122,6 +122,16 @@ impl Failure {
             action: None,
         }
     }
+
+    /// Of a log-in that was refused: what in its values was hardly meant.
+    pub fn add_doubts(&mut self, doubts: &[String]) {
+        use ErrorCode::{AuthFailed, KeystoneFailed, KeystoneUnreachable};
+        if matches!(self.code, AuthFailed | KeystoneFailed | KeystoneUnreachable) {
+            for doubt in doubts {
+                self.hint = format!("{} {doubt}.", self.hint);
+            }
+        }
+    }
 }
 
 /// What happened.

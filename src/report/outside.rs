@@ -4,7 +4,8 @@ use super::event::{Event, EventKind, Failure};
 use super::ndjson::Ndjson;
 use super::terminal::{LogFormat, Terminal, Verbosity};
 use super::text::visible_lines;
-use crate::model::redact_urls;
+use super::wording::warning_text;
+use crate::model::{Warning, redact_urls};
 
 impl Terminal {
     /// Says something to the person at the terminal; nothing where the messages are for machines.
@@ -25,6 +26,25 @@ impl Terminal {
                 }
             }
             LogFormat::Text => self.write(self.error_text(failures)),
+        }
+    }
+
+    /// Says what should be looked at although no run begins.
+    pub fn warnings(&self, warnings: &[Warning]) {
+        match self.log_format() {
+            LogFormat::Json => {
+                let mut ndjson = Ndjson::new(self.clone());
+                for warning in warnings {
+                    ndjson.event(&Event::now(None, EventKind::Warning(warning.clone())));
+                }
+            }
+            LogFormat::Text if self.verbosity() == Verbosity::Quiet => {}
+            LogFormat::Text => {
+                let label = self.paint().yellow("warning:");
+                for warning in warnings {
+                    self.write(format!("{label} {}\n", warning_text(warning)));
+                }
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use glancesync::sandbox::RegionSpec;
 
 use crate::common::config::credential;
-use crate::common::{Fleet, NewImage, Program};
+use crate::common::{Fleet, NewImage, Program, poll};
 
 /// The names that documents use for what a reader has: a run, a backup, a folder.
 const RUN: &str = "sync_20261124_0315";
@@ -185,6 +185,90 @@ fn every_command_in_the_documents_and_helps_is_understood() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(seen.len() > 40, "{seen:#?}");
+}
+
+#[test]
+fn what_stands_in_a_crontab_is_what_cron_runs() {
+    let fleet = fleet();
+    let mut seen = 0;
+    for (page, text) in pages() {
+        let lines = text.lines().map(str::trim_start);
+        for line in lines.filter_map(|line| line.strip_prefix("15 3 * * * ")) {
+            seen += 1;
+            let bare = line.replace("\\%", "");
+            assert!(
+                !bare.contains('%'),
+                "{page}: cron ends the command at a bare %: {line}"
+            );
+            let (code, said) = run(&fleet, &line.replace("\\%", "%"));
+            assert!(
+                matches!(code, Some(0 | 1)),
+                "{page}: {line}: {code:?} {said}"
+            );
+        }
+    }
+    assert!(seen >= 3, "{seen}");
+}
+
+#[test]
+fn the_alerts_are_quiet_while_the_shipped_timer_runs_every_night() {
+    // A night, the timer's own delay, and a run that takes longer than the one before.
+    const NIGHT: u32 = 25;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let timer = fs::read_to_string(root.join("systemd/glancesync.timer")).unwrap();
+    assert!(timer.contains("OnCalendar=*-*-* 03:15:00"), "{timer}");
+    let alerts = fs::read_to_string(root.join("monitoring/alerts.yml")).unwrap();
+    let ages: Vec<u32> = alerts
+        .lines()
+        .filter_map(|line| {
+            line.split("> ")
+                .nth(1)?
+                .strip_suffix(" * 3600")?
+                .parse()
+                .ok()
+        })
+        .collect();
+    assert_eq!(ages.len(), 2, "{alerts}");
+    assert!(ages.iter().all(|hours| *hours > NIGHT), "{ages:?}");
+    // What is true between two runs alone is no trend.
+    for rule in ["GlancesyncRegionFailed", "GlancesyncImagesInError"] {
+        let of_rule = alerts.split(rule).nth(1).unwrap();
+        let time = of_rule
+            .split("for: ")
+            .nth(1)
+            .unwrap()
+            .split('\n')
+            .next()
+            .unwrap();
+        let hours: u32 = time.strip_suffix('h').unwrap().parse().unwrap();
+        assert!(hours > NIGHT, "{rule}: {time}");
+    }
+}
+
+#[test]
+fn the_variables_of_a_sandbox_are_there_once_it_answers() {
+    let fleet = Fleet::embedded(|_| ());
+    let path = fleet.home().join("fleet.env");
+    let words = ["sandbox", "--env-file", path.to_str().unwrap()];
+    let sandbox = Program::bare(&fleet).args(words).start();
+    let is_there = || path.exists().then_some(());
+    poll(std::time::Duration::from_mins(1), is_there).expect("the file");
+    let script = format!(
+        ". {} && {} --show-regions",
+        path.display(),
+        env!("CARGO_BIN_EXE_glancesync")
+    );
+    let (code, said) = run(&fleet, &script);
+    assert_eq!(code, Some(0), "{said}");
+    sandbox.signal("TERM");
+    let outcome = sandbox.wait().expect(0);
+    assert_eq!(outcome.stdout, "");
+    let outcome = Program::bare(&fleet)
+        .args(["sandbox", "--env-file", "/no/such/folder/fleet.env"])
+        .run();
+    outcome
+        .expect(1)
+        .assert_says("--env-file /no/such/folder/fleet.env");
 }
 
 #[test]

@@ -446,3 +446,37 @@ fn a_failing_run_keeps_the_last_success_and_an_error_of_the_file_is_said_once() 
         outcome.assert_changed_nothing();
     }
 }
+
+#[test]
+fn all_that_is_wrong_in_a_configuration_is_said_in_one_pass_with_the_slip_behind_it() {
+    let fleet = Fleet::start();
+    let config = fleet
+        .config()
+        .set("main", "max_children", "3 # three")
+        .set("main", "unknown_one", "1")
+        .master("retries", "\"2\"")
+        .master("unknown_two", "2");
+    let outcome = Program::with(&fleet, &config).args(["-n"]).run().expect(2);
+    for text in ["unknown_one", "unknown_two", "max_children", "retries"] {
+        outcome.assert_says(text);
+    }
+    outcome.assert_says("a comment is one only on a line of its own");
+    outcome.assert_says("the quotes are a part of the value");
+    let outcome = fleet.run(&config, &["-n"]).expect(2);
+    assert_eq!(outcome.warnings(), ["unknown_key"; 2]);
+    assert_eq!(outcome.errors(), ["config_invalid"; 2]);
+
+    let keystone = &fleet.cloud.keystones["master"];
+    let user = &keystone.sync;
+    let quoted = fleet
+        .config()
+        .without("master", "credential")
+        .master("user", &user.name)
+        .master("password", &format!("\"{}\"", user.password))
+        .master("keystone_url", &keystone.url)
+        .master("tenant", &user.project);
+    let outcome = fleet.run(&quoted, &["-n"]).expect(2);
+    outcome.assert_fails("auth_failed");
+    outcome.assert_says("[master] password: the quotes are a part of the value");
+    assert!(!outcome.stderr.contains(&user.password), "{outcome}");
+}

@@ -35,7 +35,8 @@ const RESTORE_EXAMPLES: &str = "\
 Examples:
   glancesync restore backup_glance_20261124_031500
   glancesync restore backup_glance_20261124_031500 Trento --apply
-  glancesync restore DIR --format json | jq '.regions[].images[]'
+  glancesync restore DIR --format json |
+      jq '.regions[] | {region} + .images[]'
 
 Images are matched by their id. No content is touched, and no image is created
 or deleted: what is gone, or fixed by Glance, is named and left as it is. The
@@ -132,6 +133,15 @@ pub(in crate::cli) struct RestoreArgs {
 
     #[command(flatten)]
     pub(in crate::cli) messages: MessageArgs,
+}
+
+/// Everything about `sandbox`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SandboxArgs {
+    /// Write the variables into FILE, whole, once the fleet answers
+    /// [default: printed]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) env_file: Option<PathBuf>,
 }
 
 /// Everything about `completions`.

@@ -82,10 +82,19 @@ impl EarlierRuns {
             .map(|run| run.at)
     }
 
-    /// The runs of other modes with that master.
-    fn others(&self, mode: &str, master: &str) -> impl Iterator<Item = &Success> {
-        let is_other = move |run: &&Success| run.mode != mode && run.master == master;
-        self.0.iter().filter(is_other)
+    /// The runs of other series that are kept: of the same master, and of any while runs fail, for what
+    /// looks like another master may be a slip.
+    fn others<'a>(
+        &'a self,
+        run: &RunMetrics<'_>,
+        master: &'a str,
+    ) -> impl Iterator<Item = &'a Success> {
+        let (mode, has_failed) = (run.mode.as_str(), run.exit_code != 0);
+        let is_kept = move |other: &&Success| {
+            let is_same = other.mode == mode && other.master == master;
+            !is_same && !other.master.is_empty() && (has_failed || other.master == master)
+        };
+        self.0.iter().filter(is_kept)
     }
 }
 
@@ -165,7 +174,7 @@ impl<W: Write> Page<'_, W> {
             last_success,
         )?;
         let run = self.run;
-        for Success { mode, master, at } in run.earlier.others(run.mode.as_str(), &self.master) {
+        for Success { mode, master, at } in run.earlier.others(run, &self.master) {
             writeln!(
                 self.out,
                 "{LAST_SUCCESS}{{mode=\"{mode}\",master=\"{master}\"}} {at}"
@@ -414,6 +423,7 @@ mod tests {
             (Mode::Sync, None, 2),
             (Mode::DryRun, None, 2),
             (Mode::DryRun, Some("Spain"), 1),
+            (Mode::Sync, Some("Spian"), 2),
             (Mode::Sync, None, 3),
             (Mode::Sync, Some("Spain"), 1),
         ] {
