@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use glancesync::sandbox::{Effect, Fault, When};
+use glancesync::sandbox::{Effect, Fault, Reply, SaveEnd, When};
 
 use crate::dice::Dice;
 use crate::world::{MASTER, REGIONS};
@@ -17,6 +17,8 @@ pub(crate) struct Schedule {
     pub(crate) keystone_faults: Vec<(&'static str, Vec<Fault>)>,
     /// What is done from outside, and how long after the one before it.
     pub(crate) blows: Vec<(Duration, Blow)>,
+    /// Whether a second host works on the same regions meanwhile.
+    pub(crate) has_second_host: bool,
 }
 
 /// Something done to the servers, or to the program, while it runs.
@@ -31,16 +33,22 @@ pub(crate) enum Blow {
 }
 
 impl Schedule {
-    pub(crate) fn draw(dice: &mut Dice) -> Self {
+    /// Draws what goes wrong; `reads_glance` tells whether content comes from the master's Glance.
+    pub(crate) fn draw(dice: &mut Dice, reads_glance: bool) -> Self {
         let mut schedule = Self::default();
         for region in REGIONS {
             let count = dice.pick(&[0, 1, 1, 2, 3]);
             let faults = (0..count).map(|_| glance_fault(dice)).collect();
             schedule.faults.push((region, faults));
         }
+        let mut of_master = Vec::new();
         if dice.once_in(8) {
-            schedule.faults.push((MASTER, vec![list_fault(dice)]));
+            of_master.push(list_fault(dice));
         }
+        if reads_glance {
+            of_master.extend(download_faults(dice));
+        }
+        schedule.faults.push((MASTER, of_master));
         for keystone in ["master", "other"] {
             if dice.once_in(6) {
                 schedule
@@ -49,6 +57,7 @@ impl Schedule {
             }
         }
         schedule.blows = blows(dice);
+        schedule.has_second_host = dice.once_in(5);
         schedule
     }
 
@@ -84,7 +93,11 @@ fn drawn(dice: &mut Dice, (method, path): (&str, &str), effect: Effect) -> Fault
 }
 
 fn glance_fault(dice: &mut Dice) -> Fault {
-    match dice.below(12) {
+    match dice.below(13) {
+        12 => {
+            let millis = 100 + dice.below(1200);
+            drawn(dice, ("POST", "/v2/images"), Effect::Unseen { millis })
+        }
         0 => list_fault(dice),
         1 | 2 => {
             let effect = change_effect(dice, &[400, 401, 403, 409, 413, 429, 500, 503]);
@@ -185,9 +198,42 @@ fn change_effect(dice: &mut Dice, statuses: &[u16]) -> Effect {
     }
 }
 
+/// A store that refuses or ignores a range, and a download that breaks off.
+fn download_faults(dice: &mut Dice) -> Vec<Fault> {
+    let path = "/v2/images/*/file";
+    let name = "range".to_owned();
+    let range = dice.pick(&[Effect::status(400), Effect::IgnoreHeader { name }]);
+    let bytes = dice.below(60_000);
+    let cut = Fault::new("GET", path, Effect::CutBody { bytes }).on(2, 1 + dice.below(3));
+    vec![Fault::new("GET", path, range).with_header("range"), cut]
+}
+
+/// An answer that is not the state: the image is stored later than a proxy, or the client, waits.
+fn later(dice: &mut Dice) -> Effect {
+    Effect::SaveLater {
+        millis: dice.pick(&[1, 200, 1500, 60_000]),
+        answer: dice.pick(&[
+            Reply::Usual,
+            Reply::Usual,
+            Reply::Status(502),
+            Reply::Status(503),
+            Reply::Status(504),
+            Reply::Drop,
+        ]),
+        end: dice.pick(&[
+            SaveEnd::Active,
+            SaveEnd::Active,
+            SaveEnd::Active,
+            SaveEnd::Damaged,
+            SaveEnd::Queued,
+        ]),
+    }
+}
+
 fn upload_effect(dice: &mut Dice) -> Effect {
     let bytes = 1 + dice.below(60_000);
-    match dice.below(14) {
+    match dice.below(18) {
+        14..=17 => later(dice),
         0 => Effect::Drop { when: when(dice) },
         1 | 2 => Effect::DropUpload { bytes },
         3 | 4 => Effect::Crash { bytes },

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::world::{Images, MASTER, REGIONS, World};
+use crate::world::{Images, MASTER, REGIONS, World, is_same_content};
 
 const INCOMPLETE: &str = "glancesync-incomplete";
 
@@ -98,7 +98,14 @@ impl View<'_> {
                     complaints.push(format!("the protected {old} is gone"));
                 }
                 Some(now) => {
-                    for field in ["checksum", "size", "owner", "disk_format", "created_at"] {
+                    for field in [
+                        "checksum",
+                        "os_hash_value",
+                        "size",
+                        "owner",
+                        "disk_format",
+                        "created_at",
+                    ] {
                         if now[field] != old[field] {
                             complaints.push(format!("{field} of {old} is now {}", now[field]));
                         }
@@ -160,9 +167,10 @@ impl View<'_> {
             let is_closed = image["visibility"] == "private" && image["protected"] == false;
             return (!is_closed).then(|| format!("others see what is not complete: {image}"));
         }
-        let wrong = ["checksum", "size", "visibility", "protected", "disk_format"]
+        let wrong = ["size", "visibility", "protected", "disk_format"]
             .into_iter()
-            .find(|field| image[*field] != master[*field]);
+            .find(|field| image[*field] != master[*field])
+            .or_else(|| (!is_same_content(image, master)).then_some("content"));
         if image["status"] != "active" {
             return Some(format!("published and not active: {image}"));
         }
@@ -175,7 +183,7 @@ impl View<'_> {
         let name = image["name"].as_str().unwrap_or_default();
         let others = self.present(images, name).into_iter();
         let mut others = others.filter(|other| other["id"] != image["id"]);
-        !has_tag(image, INCOMPLETE) && others.any(|other| other["checksum"] == image["checksum"])
+        !has_tag(image, INCOMPLETE) && others.any(|other| is_same_content(other, image))
     }
 
     fn out_of_step(&self, images: &Images) -> Vec<String> {
@@ -196,7 +204,7 @@ impl View<'_> {
             // Of several of a name, the one that counts is like the master's.
             let same = all
                 .iter()
-                .filter(|image| image["checksum"] == master["checksum"])
+                .filter(|image| is_same_content(image, master))
                 .map(|image| unlike(images, image, master))
                 .min_by_key(Vec::len);
             match same {
@@ -266,7 +274,7 @@ fn what_is_broken_is_found() {
     let mut new = world.master_image(name).unwrap().clone();
     new["owner"] = json!(world.fleet.region(REGIONS[0]).own_project());
     for (field, value) in [
-        ("checksum", json!("0")),
+        ("os_hash_value", json!("0")),
         ("status", json!("saving")),
         ("tags", json!([INCOMPLETE])),
     ] {

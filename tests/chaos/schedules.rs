@@ -6,7 +6,7 @@ use crate::common::Outcome;
 use crate::dice::Dice;
 use crate::draw::{Blow, Schedule};
 use crate::many::{many, number};
-use crate::world::{FIRST, REGIONS, World};
+use crate::world::{FIRST, REGIONS, SECOND, World};
 use crate::{invariants, truth};
 
 /// A run that takes longer than this hangs: a few calls that are never answered, one after another.
@@ -16,26 +16,33 @@ const LIMIT: Duration = Duration::from_mins(6);
 fn run(seed: u64) -> Duration {
     let mut dice = Dice::new(seed);
     let world = World::draw(&mut dice);
-    let schedule = Schedule::draw(&mut dice);
+    let schedule = Schedule::draw(&mut dice, world.reads_glance);
     let started = Instant::now();
-    let outcome = disturbed(&world, &schedule);
+    let (outcome, second) = disturbed(&world, &schedule);
     let took = started.elapsed();
     let mut complaints = invariants::always(&world);
     complaints.extend(truth::lies(&world, &outcome, schedule.has_signal()));
-    if outcome.code == Some(0) {
-        complaints.extend(invariants::in_step(&world));
+    let mut what = format!("{schedule:#?}\n{outcome}");
+    match &second {
+        Some(second) => {
+            complaints.extend(truth::lies(&world, second, false));
+            what = format!("{what}\nand the second host\n{second}");
+        }
+        None if outcome.code == Some(0) => complaints.extend(invariants::in_step(&world)),
+        None => {}
     }
-    assert!(
-        complaints.is_empty(),
-        "{}\n{schedule:#?}\n{outcome}",
-        complaints.join("\n")
-    );
-    heal(&world, FIRST, &format!("{schedule:#?}\n{outcome}"));
+    assert!(complaints.is_empty(), "{}\n{what}", complaints.join("\n"));
+    if second.is_some() {
+        // What a host left is that host's to put right.
+        let again = world.program(SECOND).args(world.sync_words()).run();
+        assert_eq!(again.code, Some(0), "{again}\nafter {what}");
+    }
+    heal(&world, FIRST, &what);
     took
 }
 
-/// A run during which everything of the schedule happens.
-fn disturbed(world: &World, schedule: &Schedule) -> Outcome {
+/// A run during which everything of the schedule happens, and that of a second host.
+fn disturbed(world: &World, schedule: &Schedule) -> (Outcome, Option<Outcome>) {
     let sandbox = world.fleet.sandbox();
     for (region, faults) in &schedule.faults {
         sandbox.set_faults(region, faults.clone()).unwrap();
@@ -46,6 +53,9 @@ fn disturbed(world: &World, schedule: &Schedule) -> Outcome {
             .unwrap();
     }
     let running = world.program(FIRST).args(world.sync_words()).start();
+    let second = schedule
+        .has_second_host
+        .then(|| world.program(SECOND).args(world.sync_words()).start());
     for (pause, blow) in &schedule.blows {
         std::thread::sleep(*pause);
         match blow {
@@ -58,13 +68,14 @@ fn disturbed(world: &World, schedule: &Schedule) -> Outcome {
         }
     }
     let outcome = running.wait_within(LIMIT);
+    let second = second.map(|second| second.wait_within(LIMIT));
     for (region, _) in &schedule.faults {
         sandbox.set_faults(region, Vec::new()).unwrap();
     }
     for (keystone, _) in &schedule.keystone_faults {
         sandbox.set_keystone_faults(keystone, Vec::new()).unwrap();
     }
-    outcome
+    (outcome, second)
 }
 
 /// One undisturbed run of that installation puts everything right, and the next finds nothing to do.

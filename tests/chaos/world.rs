@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use glancesync::sandbox::{Content, ImageSeed, RegionState};
+use glancesync::sandbox::{
+    Content, DateHeader, HashAlgorithm, HashSpec, ImageSeed, Letters, RegionState, SandboxSpec,
+};
 use serde_json::Value;
 
 use crate::common::{Config, Fleet, Program};
@@ -19,6 +21,10 @@ pub(crate) const SECOND: &str = "second";
 /// All images of a region, by id.
 pub(crate) type Images = BTreeMap<String, Value>;
 
+/// How long a region may take to store an image. What is drawn is less, or so much more that it is
+/// given up.
+const SAVE_TIMEOUT: &str = "3s";
+
 /// A fleet, its configuration, and how it was at the beginning.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -30,6 +36,8 @@ pub(crate) struct World {
     pub(crate) resolves_conflicts: bool,
     /// Whether what is no property of `metadata_set` is a region's own.
     pub(crate) keeps_local_properties: bool,
+    /// Whether content comes from the master's Glance and not from its folder.
+    pub(crate) reads_glance: bool,
     /// The names that are selected, for all targets alike.
     pub(crate) selected: BTreeSet<String>,
     /// By region.
@@ -46,8 +54,16 @@ impl World {
             for region in regions {
                 region.limits.page_max = page;
                 region.limits.page_default = page;
+                if dice.once_in(4) {
+                    region.ids = Letters::Capital;
+                }
+                if dice.once_in(4) {
+                    region.date = DateHeader::Missing;
+                }
             }
+            draw_hashes(spec, dice);
         });
+        let reads_glance = dice.once_in(4);
         let masters = Masters::draw(dice);
         for seed in &masters.seeds {
             fleet.sandbox().add_image(MASTER, seed).unwrap();
@@ -57,6 +73,9 @@ impl World {
         }
         let policy = dice.pick(&["replace", "rename", "replace", "none"]);
         let mut config = fleet.config();
+        if reads_glance {
+            config = config.set("main", "source", "glance");
+        }
         let metadata_set = dice.once_in(3);
         let retries = dice.pick(&["0", "1", "2"]);
         for target in ["master", "other"] {
@@ -64,7 +83,7 @@ impl World {
                 .set(target, "retries", retries)
                 .set(target, "list_images_timeout", "3")
                 .set(target, "upload_stall_timeout", "2")
-                .set(target, "save_timeout", "3");
+                .set(target, "save_timeout", SAVE_TIMEOUT);
             if policy != "none" {
                 config = config.set(target, policy, "any");
             }
@@ -85,6 +104,7 @@ impl World {
             words,
             resolves_conflicts: policy != "none",
             keeps_local_properties: metadata_set,
+            reads_glance,
             selected: masters.selected(metadata_set),
             before: BTreeMap::new(),
         };
@@ -136,6 +156,49 @@ impl World {
         let mut words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         words.extend(["RegionTwo", "RegionThree", "other:"]);
         words
+    }
+}
+
+/// Draws regions without an md5, with no other hash, and masters with another algorithm, so that
+/// each region has a hash of its own in common with its master.
+fn draw_hashes(spec: &mut SandboxSpec, dice: &mut Dice) {
+    let algorithm = dice.pick(&[
+        HashAlgorithm::Sha512,
+        HashAlgorithm::Sha512,
+        HashAlgorithm::Sha256,
+    ]);
+    for keystone in &mut spec.keystones {
+        for region in &mut keystone.regions {
+            let is_master = format!("{}:{}", keystone.name, region.name) == MASTER;
+            region.hashes = match dice.below(8) {
+                0 if !is_master => HashSpec {
+                    md5: false,
+                    algorithm: Some(algorithm),
+                },
+                1 if !is_master => HashSpec {
+                    md5: true,
+                    algorithm: None,
+                },
+                2 if !is_master => HashSpec {
+                    md5: true,
+                    algorithm: Some(HashAlgorithm::Sha384),
+                },
+                _ => HashSpec {
+                    md5: true,
+                    algorithm: Some(algorithm),
+                },
+            };
+        }
+    }
+}
+
+/// Whether two images have the same content, by a hash that both have.
+pub(crate) fn is_same_content(one: &Value, other: &Value) -> bool {
+    let both = |name: &str| !one[name].is_null() && !other[name].is_null();
+    if both("os_hash_algo") && one["os_hash_algo"] == other["os_hash_algo"] {
+        one["os_hash_value"] == other["os_hash_value"]
+    } else {
+        both("checksum") && one["checksum"] == other["checksum"]
     }
 }
 
