@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::world::{Images, MASTER, REGIONS, World, is_same_content};
 
+/// No server is asked again and again without a pause: of so few images nothing needs more.
+const MOST_REQUESTS: usize = 3000;
 const INCOMPLETE: &str = "glancesync-incomplete";
 
 /// What is wrong in any state of any region so far.
@@ -25,6 +27,10 @@ pub(crate) fn always(world: &World) -> Vec<String> {
         complaints.push(format!("the master region got {request:?}"));
     }
     for region in REGIONS {
+        let asked = world.fleet.sandbox().requests(region).unwrap().len();
+        if asked > MOST_REQUESTS {
+            complaints.push(format!("{region} was asked {asked} times"));
+        }
         for state in world.states(region) {
             let view = View { world, region };
             let place = format!("{region} after request {}", state.request);

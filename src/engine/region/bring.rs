@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::execute::Executor;
 use super::failure::StepError;
 use super::send::has_content_of;
-use super::settle::{Place, Settled};
+use super::settle::{FIRST_PAUSE, LONGEST_PAUSE, Place, Settled};
 use crate::engine::shutdown::Stop;
 use crate::model::{Image, ImageId, ImageStatus};
 use crate::openstack::{GlanceWriter, RetryPolicy};
@@ -162,10 +162,14 @@ impl Executor<'_> {
         );
         let id = place.id.clone();
         let sent = async {
+            let mut pause = FIRST_PAUSE;
             loop {
                 match upload(&self.writer, &id, content, &bytes_sent, &self.limits).await {
                     Err(TransferError::OpenStack(error)) if self.may_lag(&id, &error) => {
                         bytes_sent.store(0, Ordering::Relaxed);
+                        // What answers a look may still be another replica than takes content.
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
                         // It is known as soon as it is seen, and nothing is sent in vain before.
                         let seen = self.once_known(&id, async || self.writer.show(&id).await);
                         seen.await.map_err(TransferError::from)?;

@@ -15,8 +15,8 @@ use crate::model::{Image, ImageId, ImageStatus};
 use crate::openstack::{OpenStackError, REPLICA_LAG};
 
 /// Each pause between two looks is twice as long as the one before it, up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A server needs a moment to notice that its client is gone, and a replica to notice anything.
 const NOTICED: Duration = Duration::from_secs(8);
