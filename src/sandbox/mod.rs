@@ -32,6 +32,7 @@ pub use handle::Sandbox;
 pub use record::{MAX_REQUESTS, RecordedRequest, RegionState};
 pub use seed::{Content, Generated, ImageSeed};
 pub use spec::{
-    ApplicationCredentialSpec, ContentMode, DateHeader, HashAlgorithm, HashSpec, KeystoneSpec,
-    Letters, ProjectSpec, RegionSpec, RoleAssignment, SandboxSpec, StoreLimits, UserSpec,
+    ApplicationCredentialSpec, ContentMode, DateHeader, HashAlgorithm, HashSpec,
+    IdentityProviderSpec, KeystoneSpec, Letters, ProjectSpec, RegionSpec, RoleAssignment,
+    SandboxSpec, StoreLimits, UserSpec,
 };

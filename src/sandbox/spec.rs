@@ -57,6 +57,8 @@ pub struct KeystoneSpec {
     pub users: Vec<UserSpec>,
     /// Application credentials of those users.
     pub application_credentials: Vec<ApplicationCredentialSpec>,
+    /// Identity providers whose users may log in.
+    pub identity_providers: Vec<IdentityProviderSpec>,
     /// The regions of the catalogue, in its order.
     pub regions: Vec<RegionSpec>,
     /// Faults of this Keystone from its start.
@@ -72,6 +74,7 @@ impl Default for KeystoneSpec {
             projects: Vec::new(),
             users: Vec::new(),
             application_credentials: Vec::new(),
+            identity_providers: Vec::new(),
             regions: Vec::new(),
             faults: Vec::new(),
         }
@@ -151,8 +154,31 @@ pub struct UserSpec {
     pub id: Option<String>,
     /// The user's domain; `Default` when absent.
     pub domain: Option<String>,
+    /// One-time passcodes, each of which is good for one log-in; without any the method `totp` is
+    /// not offered.
+    pub passcodes: Vec<String>,
     /// What the user may do in which project.
     pub roles: Vec<RoleAssignment>,
+}
+
+/// An `OpenID` Connect provider, which answers below `/idp/<name>` of its Keystone's address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentityProviderSpec {
+    /// Keystone's name for it.
+    pub name: String,
+    /// Keystone's name for the protocol.
+    pub protocol: String,
+    /// The id of its one client.
+    pub client_id: String,
+    /// That client's secret.
+    pub client_secret: String,
+    /// The name of its one user.
+    pub username: String,
+    /// That user's password, which is not Keystone's.
+    pub password: String,
+    /// The name of the Keystone's user that whoever it vouches for is mapped to.
+    pub user: String,
 }
 
 /// Roles of one user in one project.

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use glancesync::sandbox::IdentityProviderSpec;
 use serde_json::json;
 
 use crate::common::config::credential;
@@ -425,4 +426,92 @@ fn an_endpoint_of_the_configuration_takes_the_place_of_the_catalogues() {
     let outcome = fleet.run(&several, &["few:"]).expect(2);
     outcome.assert_says("`image_endpoint_override` does not say for which region");
     outcome.assert_changed_nothing();
+}
+
+/// An embedded fleet whose Keystone knows passcodes and an identity provider.
+fn with_more_ways() -> Fleet {
+    Fleet::embedded(|spec| {
+        let keystone = &mut spec.keystones[0];
+        keystone.users[0].passcodes = vec!["123456".to_owned(), "654321".to_owned()];
+        keystone.identity_providers.push(IdentityProviderSpec {
+            name: "idp".to_owned(),
+            protocol: "openid".to_owned(),
+            client_id: "client".to_owned(),
+            client_secret: "client-secret".to_owned(),
+            username: "me".to_owned(),
+            password: "idp-secret".to_owned(),
+            user: keystone.users[0].name.clone(),
+        });
+    })
+}
+
+#[test]
+fn an_identity_provider_vouches_for_the_user() {
+    let fleet = with_more_ways();
+    fleet.master().create(NewImage::new("a", "abc"));
+    let root = fleet.cloud.keystones["master"]
+        .url
+        .trim_end_matches("/v3")
+        .to_owned();
+    let base = single_keys(&fleet)
+        .master("identity_provider", "idp")
+        .master("protocol", "openid")
+        .master("client_id", "client")
+        .master("client_secret", "client-secret");
+    let discovered = base.clone().master(
+        "discovery_endpoint",
+        &format!("{root}/idp/idp/.well-known/openid-configuration"),
+    );
+    let known = base.master("access_token_endpoint", &format!("{root}/idp/idp/token"));
+    let user = |config: Config| config.master("user", "me").master("password", "idp-secret");
+    let password = user(discovered.clone()).master("auth_type", "v3oidcpassword");
+    fleet.run(&password, &["RegionTwo"]).expect(0);
+    assert_eq!(fleet.region("RegionTwo").names(), ["a"]);
+    assert_logs_in(&fleet, Some(&user(known.clone())), &[]);
+    let alone = known
+        .without("master", "user")
+        .without("master", "password");
+    assert_logs_in(
+        &fleet,
+        Some(&alone.master("auth_type", "v3oidcclientcredentials")),
+        &[],
+    );
+    let wrong = user(discovered).master("password", "wrong-secret");
+    let outcome = fleet.run(&wrong, &["--show-regions"]).expect(2);
+    for words in [
+        "auth_failed",
+        "identity provider (v3oidcpassword)",
+        "/idp/idp/token",
+        "client_id",
+    ] {
+        outcome.assert_says(words);
+    }
+    assert!(!outcome.stderr.contains("wrong-secret"), "{outcome}");
+}
+
+#[test]
+fn a_passcode_is_good_for_one_log_in_alone_or_with_a_password() {
+    let fleet = with_more_ways();
+    let once = single_keys(&fleet)
+        .without("master", "password")
+        .master("auth_type", "v3totp");
+    let once = once.master("passcode", "123456");
+    assert_logs_in(&fleet, Some(&once), &[]);
+    assert_refused(&fleet, Some(&once), &[], "passcode");
+    let both = single_keys(&fleet).master("passcode", "654321");
+    assert_logs_in(&fleet, Some(&both), &[]);
+}
+
+#[test]
+fn a_run_that_outlives_what_cannot_be_renewed_says_so() {
+    let fleet = Fleet::embedded(|spec| {
+        spec.keystones[0].users[0].passcodes = vec!["123456".to_owned()];
+        spec.keystones[0].token_lifetime_secs = 0;
+    });
+    let config = single_keys(&fleet)
+        .without("master", "password")
+        .master("passcode", "123456");
+    let outcome = fleet.run(&config, &["--show-status"]).expect(2);
+    outcome.assert_says("token_expired");
+    outcome.assert_says("v3totp");
 }

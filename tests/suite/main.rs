@@ -16,6 +16,7 @@ mod ami;
 mod backup;
 mod certificates;
 mod check_config;
+mod clouds;
 mod comparison;
 mod conditions;
 mod configuration;

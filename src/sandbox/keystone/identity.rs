@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::hex::hexadecimal;
 use crate::sandbox::http::locked;
-use crate::sandbox::spec::{ApplicationCredentialSpec, KeystoneSpec};
+use crate::sandbox::spec::{ApplicationCredentialSpec, IdentityProviderSpec, KeystoneSpec};
 
 /// The name of the domain that is meant when none is given; its id is `default`.
 const DEFAULT_DOMAIN: &str = "Default";
@@ -36,6 +36,7 @@ pub(super) struct User {
     pub(super) name: String,
     pub(super) domain: String,
     pub(super) password: String,
+    pub(super) has_passcodes: bool,
     pub(super) roles: HashMap<String, Vec<String>>,
 }
 
@@ -92,6 +93,11 @@ pub(in crate::sandbox) struct Identity {
     pub(super) endpoints: Vec<Endpoint>,
     lifetime: TimeDelta,
     tokens: Mutex<HashMap<String, Arc<Token>>>,
+    pub(super) providers: Vec<IdentityProviderSpec>,
+    /// Access tokens of those providers, and whose they are.
+    pub(super) access_tokens: Mutex<HashMap<String, String>>,
+    /// By the user's id, those that are still good.
+    pub(super) passcodes: Mutex<HashMap<String, Vec<String>>>,
     up: AtomicBool,
 }
 
@@ -110,6 +116,9 @@ impl Identity {
             endpoints,
             lifetime: TimeDelta::seconds(i64::try_from(spec.token_lifetime_secs).unwrap_or(3600)),
             tokens: Mutex::default(),
+            providers: spec.identity_providers.clone(),
+            access_tokens: Mutex::default(),
+            passcodes: Mutex::default(),
             up: AtomicBool::new(true),
         };
         for user in &spec.users {
@@ -130,11 +139,13 @@ impl Identity {
                 .id
                 .clone()
                 .unwrap_or_else(|| stable_id("user", &domain, &user.name));
+            locked(&identity.passcodes).insert(id.clone(), user.passcodes.clone());
             identity.users.push(User {
                 id,
                 name: user.name.clone(),
                 domain,
                 password: user.password.clone(),
+                has_passcodes: !user.passcodes.is_empty(),
                 roles,
             });
         }

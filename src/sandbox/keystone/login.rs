@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::form::{check_form, expecting};
 use super::identity::{Identity, Origin, Project, Token, User, domain_id, with_implied};
+use crate::sandbox::http::locked;
 use crate::sandbox::spec::ApplicationCredentialSpec;
 
 /// What Keystone can log in by.
@@ -64,6 +65,10 @@ pub(super) fn login(
                 let (owner, found) = by_application_credential(identity, auth)?;
                 user = Some(owner);
                 credential = Some(found);
+            }
+            Some("totp") if identity.users.iter().any(|user| user.has_passcodes) => {
+                proven.push("totp");
+                user = Some(by_passcode(identity, auth)?);
             }
             Some("token") => {
                 proven.push("token");
@@ -146,6 +151,20 @@ fn by_password(identity: &Identity, auth: &Value) -> Result<User, LoginError> {
     if given.get("password").and_then(Value::as_str) != Some(user.password.as_str()) {
         return Err(LoginError::Unauthorized);
     }
+    Ok(user.clone())
+}
+
+/// Uses up the passcode.
+fn by_passcode(identity: &Identity, auth: &Value) -> Result<User, LoginError> {
+    let given = auth
+        .pointer("/identity/totp/user")
+        .ok_or_else(|| LoginError::Malformed(expecting("user", "None")))?;
+    let user = find_user(identity, given)?;
+    let passcode = given.get("passcode").and_then(Value::as_str);
+    let mut passcodes = locked(&identity.passcodes);
+    let left = passcodes.entry(user.id.clone()).or_default();
+    let place = left.iter().position(|code| Some(code.as_str()) == passcode);
+    left.remove(place.ok_or(LoginError::Unauthorized)?);
     Ok(user.clone())
 }
 

@@ -1,6 +1,7 @@
 //! Keystone v3: it answers clients over HTTP, and tells the regions behind it whose token is whose.
 
 mod documents;
+mod federation;
 mod form;
 mod identity;
 mod lists;

@@ -12,13 +12,16 @@ use uuid::Uuid;
 
 use super::documents::describe;
 use super::form::expecting;
-use super::identity::{Identity, Token};
+use super::identity::{Identity, Origin, Token};
 use super::lists::Listed;
 use super::login::{LoginError, login};
 use crate::sandbox::http::{Call, Front, Refusal, Service, Tampering};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
+
+/// Where identity providers are below.
+const FEDERATION: &str = "v3/OS-FEDERATION/identity_providers/";
 
 /// A Keystone as its port serves it.
 #[derive(Debug)]
@@ -56,6 +59,11 @@ impl Keystone {
             ("POST", "v3/auth/tokens") => self.log_in(call, document),
             ("GET" | "HEAD" | "DELETE", "v3/auth/tokens") => self.subject(call),
             (_, "v3/auth/tokens") => method_not_allowed("DELETE, HEAD, OPTIONS, POST, GET"),
+            (_, path) if path.starts_with(FEDERATION) => self.federated(call, path),
+            (_, path) if path.starts_with("idp/") => self
+                .identity
+                .provider_answer(call, &path["idp/".len()..], document)
+                .unwrap_or_else(no_such_path),
             (method, path) => match (Listed::at(path), method) {
                 (Some(listed), "GET" | "HEAD") => match self.caller(call) {
                     Some(token) => listed.answer(&self.identity, &token, path, &call.query),
@@ -132,6 +140,23 @@ impl Keystone {
                 self.challenge(reply(StatusCode::UNAUTHORIZED, &document))
             }
         }
+    }
+
+    /// A token for no project, for whoever an identity provider vouches for.
+    fn federated(&self, call: &Call, path: &str) -> Response<Body> {
+        let rest = path.strip_prefix(FEDERATION).unwrap_or_default();
+        let Some(user) = self.identity.federated_user(call, rest) else {
+            return self.unauthorized();
+        };
+        let methods = vec!["mapped"];
+        let (id, token) = self
+            .identity
+            .issue(user, methods, None, Vec::new(), Origin::Password);
+        let mut answer = reply(StatusCode::CREATED, &describe(&token, None));
+        if let Ok(id) = HeaderValue::try_from(id) {
+            answer.headers_mut().insert(SUBJECT_TOKEN, id);
+        }
+        answer
     }
 
     fn subject(&self, call: &Call) -> Response<Body> {
