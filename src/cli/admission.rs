@@ -67,6 +67,8 @@ pub(super) struct Admission {
     pub(super) installation: String,
     /// The sync that is under way, where this mode only looks.
     pub(super) sync: Option<Holder>,
+    /// Where the state of this master is kept; none where nothing can be written.
+    pub(super) folder: Option<PathBuf>,
     _lock: Option<RunLock>,
 }
 
@@ -107,6 +109,7 @@ pub(super) async fn enter(
                 return Ok(Admission {
                     installation: key.installation(&id),
                     sync: None,
+                    folder: Some(folder),
                     _lock: Some(lock),
                 });
             }
@@ -165,11 +168,12 @@ pub(super) fn look(session: &Session, folders: &[PathBuf]) -> Admission {
         session.events.warning(None, warning);
     }
     let sync = writable.as_deref().and_then(state::lock_holder);
-    let known = || state::known_installation(&writable?);
+    let known = || state::known_installation(writable.as_deref()?);
     let id = session.settings.installation.clone().or_else(known);
     Admission {
         installation: id.map(|id| key.installation(&id)).unwrap_or_default(),
         sync,
+        folder: writable,
         _lock: None,
     }
 }

@@ -14,11 +14,11 @@ use super::session::{CliError, Session};
 use super::{admission, backup, output, regions, session};
 use crate::config::Sources;
 use crate::engine::{self, EXIT_FAILED, RunOptions, RunOutcome, Scope};
-use crate::model::RegionSelector;
+use crate::model::{RegionSelector, Warning, WarningCode};
 use crate::plan::{ImageFilter, OwnIncomplete, Plan};
 use crate::report::event::Mode;
 use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
-use crate::state::{check_records, last_times};
+use crate::state::{FoundHashes, Keeps, check_records, last_times};
 
 /// What is different where a fleet of this program's own is run.
 pub(super) struct Embedded {
@@ -106,6 +106,18 @@ async fn run_fleet(
         Mode::Sync => admission::enter(&session, state, wait, &stop).await?,
         _ => admission::look(&session, state),
     };
+    let keeps = match mode {
+        Mode::Sync => Keeps::InFolder,
+        _ => Keeps::Nothing,
+    };
+    let mut hashes = FoundHashes::default();
+    if let Some(folder) = &admission.folder {
+        let is_damaged;
+        (hashes, is_damaged) = FoundHashes::read(folder, keeps);
+        if is_damaged {
+            session.events.warning(None, damaged_hashes(folder));
+        }
+    }
     let options = RunOptions {
         mode,
         scope,
@@ -118,6 +130,7 @@ async fn run_fleet(
             Some(_) => OwnIncomplete::InProgress,
             None => OwnIncomplete::Leftovers,
         },
+        hashes,
     };
     let outcome = engine::run(&session.settings, options, &session.events, &stop).await?;
     let terminal = session.terminal.clone();
@@ -136,6 +149,14 @@ async fn run_fleet(
         session::say_summary(&terminal, &summary);
     }
     Ok(exit_code)
+}
+
+fn damaged_hashes(folder: &Path) -> Warning {
+    let message = format!(
+        "the file `hashes` in the state folder {} is damaged: what it cannot tell is found out again; delete it if this is said again",
+        folder.display()
+    );
+    Warning::new(WarningCode::StateDamaged, message)
 }
 
 fn print(

@@ -19,6 +19,7 @@ use crate::plan::{
 };
 use crate::report::Events;
 use crate::report::event::{Failure, Mode};
+use crate::state::FoundHashes;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct RunOptions {
     pub installation: String,
     /// What the incomplete images of this installation are.
     pub own_incomplete: OwnIncomplete,
+    /// The hashes of other kinds that contents of the master were found to have.
+    pub hashes: FoundHashes,
 }
 
 /// Runs the fleet. Needs a running actix system.
@@ -85,6 +88,7 @@ pub async fn run(
         inventory: Arc::clone(&inventory),
         installation: options.installation,
         own_incomplete: options.own_incomplete,
+        hashes: Arc::new(options.hashes),
         events: events.clone(),
         stop: stop.clone(),
     });

@@ -87,6 +87,16 @@ impl MultiHash {
     }
 }
 
+/// The algorithms by which this program can hash a content.
+const COMPUTABLE: [&str; 6] = [MD5, "sha1", "sha224", "sha256", "sha384", "sha512"];
+
+impl MultiHash {
+    /// True where this program can make such a hash.
+    pub fn is_computable(&self) -> bool {
+        COMPUTABLE.contains(&self.algorithm.as_str())
+    }
+}
+
 impl fmt::Display for MultiHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.algorithm, self.value)
@@ -153,6 +163,17 @@ impl fmt::Display for ListedHash {
     }
 }
 
+/// How it can be proved that a region has a content.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    /// By a hash that is known already.
+    Compared,
+    /// By a hash of another kind, of that algorithm, which is made of what is sent.
+    Hashed(String),
+    /// Not at all: the region gives no hash, or none that can be made here.
+    None,
+}
+
 /// What is known of an image's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ContentHash {
@@ -204,12 +225,33 @@ impl ContentHash {
         self.compare(other) == Some(true)
     }
 
+    /// How it can be proved that an image whose hashes are of the kinds of `theirs` has this content.
+    pub fn proof(&self, theirs: &Self) -> Proof {
+        if self.compare(theirs).is_some() {
+            return Proof::Compared;
+        }
+        let kind = |content: &Self| content.hashes().find(MultiHash::is_computable);
+        match (kind(self), kind(theirs)) {
+            (Some(_), Some(theirs)) => Proof::Hashed(theirs.algorithm),
+            _ => Proof::None,
+        }
+    }
+
     fn compare_found(&self, other: &Self) -> Option<bool> {
         other.hashes().find_map(|theirs| {
             let mine = self.found.iter();
             let mut mine = mine.filter(|mine| mine.algorithm == theirs.algorithm);
             mine.next().map(|mine| *mine == theirs)
         })
+    }
+
+    /// Which kinds of hashes Glance gave: whether md5, and the `os_hash_algo`.
+    pub fn kinds(&self) -> (bool, Option<&str>) {
+        let algorithm = self.multihash.as_ref();
+        (
+            self.md5.is_some(),
+            algorithm.map(|hash| hash.algorithm.as_str()),
+        )
     }
 
     /// The hashes that Glance gave, `os_hash_*` first.
@@ -344,6 +386,20 @@ mod tests {
             found("bb").compare(&of_kind("sha1", None, Some("bb"))),
             None
         );
+    }
+
+    #[test]
+    fn what_has_no_kind_in_common_is_proved_by_hashing_or_not_at_all() {
+        let master = hash(Some(ONE), Some("aa"));
+        let of = |algorithm| of_kind(algorithm, None, Some("bb"));
+        assert_eq!(master.proof(&of("sha512")), Proof::Compared);
+        assert_eq!(
+            master.proof(&of("sha384")),
+            Proof::Hashed("sha384".to_owned())
+        );
+        assert_eq!(master.proof(&of("blake2b")), Proof::None);
+        assert_eq!(master.proof(&hash(None, None)), Proof::None);
+        assert_eq!(of("blake2b").proof(&master), Proof::None);
     }
 
     #[test]

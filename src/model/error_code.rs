@@ -44,6 +44,8 @@ pub enum ErrorCode {
     SaveTimedOut,
     /// What arrived has another checksum or size than the master's image.
     ChecksumMismatch,
+    /// The region gives no hash by which what arrived could be compared.
+    NotVerifiable,
     /// The policy `publicize_image` forbids to publish.
     PublishRefused,
     /// Metadata could not be changed.
@@ -101,6 +103,7 @@ impl ErrorCode {
         Self::UploadStalled,
         Self::SaveTimedOut,
         Self::ChecksumMismatch,
+        Self::NotVerifiable,
         Self::PublishRefused,
         Self::UpdateFailed,
         Self::DeleteFailed,
@@ -170,6 +173,9 @@ impl ErrorCode {
             }
             Self::ChecksumMismatch => {
                 "The new image was not published. Check the content where it comes from, the file in `images_dir` or the master's store, against the master's checksum, then run again."
+            }
+            Self::NotVerifiable => {
+                "Nothing is published that was not compared. Have the region's Glance make hashes (`hashing_algorithm`, such as `sha512`), then run again."
             }
             Self::PublishRefused => {
                 "The content is kept in the region. Give the user the right to publish (policy `publicize_image`) and run again."

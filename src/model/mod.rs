@@ -18,7 +18,9 @@ mod warning;
 
 pub use action::{ActionKind, Status};
 pub use auth::{Auth, AuthType, AuthTypeError, Client, Factor, Federation, Grant, TokenEndpoint};
-pub use checksum::{Checksum, ChecksumError, ContentHash, ListedHash, ListedHashError, MultiHash};
+pub use checksum::{
+    Checksum, ChecksumError, ContentHash, ListedHash, ListedHashError, MultiHash, Proof,
+};
 pub use content_source::{ContentOrigin, ContentSource};
 pub use credential::{
     ApplicationCredentialRef, Credential, DomainRef, Interface, InterfaceError, KeystoneUrl,

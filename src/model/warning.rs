@@ -18,6 +18,8 @@ pub enum WarningCode {
     ForeignOwner,
     /// An image of the master has neither checksum.
     NoChecksum,
+    /// A file of the state is damaged and partly ignored.
+    StateDamaged,
     /// An image of a selected name is not `active`.
     ImageNotActive,
     /// Another checksum, and no list says what to do.

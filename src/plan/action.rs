@@ -136,6 +136,10 @@ pub struct Upload {
     pub bytes: u64,
     /// The checksums that the content must have.
     pub content: ContentHash,
+    /// The algorithm by which the region hashes, where no hash of its kind is known of the content: it
+    /// is made of what is sent.
+    #[serde(skip)]
+    pub hashed_as: Option<String>,
     /// Where the content comes from, once that was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ContentOrigin>,

@@ -9,7 +9,7 @@ use super::interrupted_replacement::Replacement;
 use super::leftover::Leftovers;
 use super::references::References;
 use super::{MAX_NAME_CHARS, OLD_SUFFIX, order, parts, retention};
-use crate::model::{ErrorCode, Status};
+use crate::model::{ErrorCode, Proof, Status};
 
 /// What the actions of one region follow from.
 pub(super) struct ActionBuilder<'a, 'b> {
@@ -59,6 +59,16 @@ impl ActionBuilder<'_, '_> {
                     ),
                     image: upload.image,
                 });
+            } else if !upload.is_there() && statuses.proof(index) == Some(Proof::None) {
+                failures.push(PlannedFailure {
+                    action: upload.kind(),
+                    code: ErrorCode::NotVerifiable,
+                    message: format!(
+                        "a copy of `{}` could not be compared with the master's: the images of the region have no hash that can be made here",
+                        upload.image
+                    ),
+                    image: upload.image,
+                });
             } else {
                 actions.push(Action::Upload(Box::new(upload)));
             }
@@ -80,6 +90,10 @@ impl ActionBuilder<'_, '_> {
             bytes: if is_there { 0 } else { master.bytes() },
             leftover,
             content: master.content.clone(),
+            hashed_as: match statuses.proof(index) {
+                Some(Proof::Hashed(algorithm)) => Some(algorithm),
+                _ => None,
+            },
             source: None,
             streamed: false,
             replaces: statuses.old(index).map(|old| Replaced {

@@ -169,6 +169,15 @@ pub(crate) fn plan(master: &[Image], region: &[Image], rules: &SyncRules) -> Pla
     plan_with_hidden(master, region, &[], rules)
 }
 
+/// The plan for a region without hidden images.
+pub(crate) fn plan_of(selection: &Selection, region: &[Image], rules: &SyncRules) -> Plan {
+    build(
+        selection,
+        rules,
+        &region_images(&region_name(), region, &[]),
+    )
+}
+
 pub(crate) fn plan_with_hidden(
     master: &[Image],
     region: &[Image],

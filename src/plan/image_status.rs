@@ -2,6 +2,10 @@
 //!
 //! [`super::build()`] has it decided first; `retention`, `actions` and `warnings` read it then.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
 use super::action::{Change, MetadataChange, PartChange, PartReference};
 use super::interrupted_replacement::{self, Replacement};
 use super::parts::{self, Part, PartTarget};
@@ -10,7 +14,7 @@ use super::region_images::RegionImages;
 use super::region_plan::ImageState;
 use super::selection::{SelectedImage, Selection};
 use super::{MAX_NAME_CHARS, OLD_SUFFIX, checksum_conflict, metadata};
-use crate::model::{Image, ImageId, ImageStatus, Status, SyncRules};
+use crate::model::{ContentHash, Image, ImageId, ImageStatus, Proof, Status, SyncRules};
 
 /// What every selected image is in a region. Images are told by their index in the selection.
 pub(super) struct ImageStatuses<'a> {
@@ -22,6 +26,21 @@ pub(super) struct ImageStatuses<'a> {
     pub(super) replacements: Vec<Replacement<'a>>,
     /// Status and reason; none before it was decided.
     pub(super) states: Vec<Option<(Status, Reason)>>,
+    /// Of each set of kinds of hashes that the region's own active images have, one content, and when
+    /// the newest of them was created.
+    kinds: Vec<(Option<DateTime<Utc>>, &'a ContentHash)>,
+}
+
+fn kinds_in<'a>(region: &RegionImages<'a>) -> Vec<(Option<DateTime<Utc>>, &'a ContentHash)> {
+    let mut kinds: BTreeMap<_, (Option<DateTime<Utc>>, &ContentHash)> = BTreeMap::new();
+    for image in region.listed {
+        if image.status == ImageStatus::Active && image.is_own(region.project_id) {
+            let content = &image.content;
+            let entry = kinds.entry(content.kinds()).or_insert((None, content));
+            entry.0 = entry.0.max(image.created_at);
+        }
+    }
+    kinds.into_values().collect()
 }
 
 impl<'a> ImageStatuses<'a> {
@@ -43,6 +62,7 @@ impl<'a> ImageStatuses<'a> {
             replacements: matches.iter().copied().map(replacement).collect(),
             matches,
             states: vec![None; selection.images.len()],
+            kinds: kinds_in(region),
         };
         for index in &selection.parts_first {
             statuses.states[*index] = Some(statuses.status(*index));
@@ -220,7 +240,24 @@ impl<'a> ImageStatuses<'a> {
 
     /// This plan brings content of that image into the region, by an action that does not fail.
     pub(super) fn is_sent(&self, index: usize) -> bool {
-        self.is_uploaded(index) && !self.is_unfinished(index) && !self.is_unnameable(index)
+        self.is_uploaded(index)
+            && !self.is_unfinished(index)
+            && !self.is_unnameable(index)
+            && self.proof(index) != Some(Proof::None)
+    }
+
+    /// How a copy of that image will be proved to have arrived, as far as the region's images tell;
+    /// none where it has no images.
+    pub(super) fn proof(&self, index: usize) -> Option<Proof> {
+        let master = &self.selection.images[index].master.content;
+        let proofs = self.kinds.iter();
+        let proofs = proofs.map(|(created_at, theirs)| (master.proof(theirs), created_at));
+        let usable = proofs.filter(|(proof, _)| *proof != Proof::None);
+        let newest = usable.max_by(|(a, of_a), (b, of_b)| (of_a, a).cmp(&(of_b, b)));
+        match newest {
+            Some((proof, _)) => Some(proof),
+            None => (!self.kinds.is_empty()).then_some(Proof::None),
+        }
     }
 
     /// The image whose name the new one takes over, or took over already.

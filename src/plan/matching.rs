@@ -1,9 +1,11 @@
 //! Which image of a region stands for a selected image: by name, less what is passed over.
 
+use std::sync::Arc;
+
 use super::leftover::{self, Claim};
 use super::region_images::RegionImages;
 use super::{SelectedImage, Selection, interrupted_replacement, tags};
-use crate::model::{Image, ImageStatus, SyncRules, Warning, WarningCode};
+use crate::model::{ContentHash, Image, ImageStatus, Proof, SyncRules, Warning, WarningCode};
 
 /// The region's images that count, in the order of the selection, and what was passed over.
 pub(super) struct Matches<'a> {
@@ -46,6 +48,35 @@ pub(super) fn match_images<'a>(
     let mut warnings = matcher.warnings;
     warnings.sort_by(|a, b| (&a.image, a.code, &a.image_id).cmp(&(&b.image, b.code, &b.image_id)));
     Matches { images, warnings }
+}
+
+/// The selected images that cannot be compared with the region's image of their name, since the two
+/// have no kind of hash in common, and the algorithm by which the region hashes. `complete` adds what
+/// is known of a master's content.
+pub fn unknown_hashes(
+    selection: &Selection,
+    region: &RegionImages<'_>,
+    complete: impl Fn(&ContentHash) -> ContentHash,
+) -> Vec<(Arc<Image>, String)> {
+    let mut unknown = Vec::new();
+    for image in region.listed.iter().chain(region.hidden) {
+        let index = selection.index_of(&image.name);
+        let Some(index) =
+            index.filter(|_| image.status.is_present() && image.is_own(region.project_id))
+        else {
+            continue;
+        };
+        let master = &selection.images[index].master;
+        if master.bytes() == image.bytes()
+            && let Proof::Hashed(algorithm) = complete(&master.content).proof(&image.content)
+        {
+            let pair = (Arc::clone(master), algorithm);
+            if !unknown.contains(&pair) {
+                unknown.push(pair);
+            }
+        }
+    }
+    unknown
 }
 
 struct Matcher<'a, 'b> {

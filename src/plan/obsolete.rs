@@ -22,6 +22,11 @@ pub(super) struct ObsoleteImage {
 }
 
 impl ObsoleteImage {
+    /// The master's image.
+    pub(super) fn master_mut(&mut self) -> &mut Arc<Image> {
+        &mut self.master
+    }
+
     /// Its name, with and without its suffix.
     pub(super) fn names(&self) -> [&str; 2] {
         [&self.master.name, &self.base]

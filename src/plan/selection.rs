@@ -1,6 +1,6 @@
 //! Which images of the master inventory one target wants: the first rule that answers wins.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +11,9 @@ use super::metadata;
 use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
 use super::parts::{Part, parts_first, resolve_parts};
 use crate::condition::Condition;
-use crate::model::{Image, ImageId, Properties, SyncRules, Warning, WarningCode};
+use crate::model::{
+    ContentHash, Image, ImageId, MultiHash, Properties, SyncRules, Warning, WarningCode,
+};
 
 /// The rule by which an image is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -130,6 +132,23 @@ impl Selection {
             warnings,
             by_name,
         }
+    }
+
+    /// The same, with the hashes of other kinds that the contents of the master's images were found to
+    /// have, as `found` says by the hashes that the master gives; none where there are none.
+    pub fn with_hashes(&self, found: impl Fn(&ContentHash) -> BTreeSet<MultiHash>) -> Option<Self> {
+        let mut selection = self.clone();
+        let images = selection.images.iter_mut().map(|image| &mut image.master);
+        let obsolete = selection.obsolete.iter_mut().map(ObsoleteImage::master_mut);
+        let mut has_changed = false;
+        for master in images.chain(obsolete) {
+            let hashes = found(&master.content);
+            if hashes != master.content.found {
+                Arc::make_mut(master).content.found = hashes;
+                has_changed = true;
+            }
+        }
+        has_changed.then_some(selection)
     }
 
     /// The ids of the images at the master.

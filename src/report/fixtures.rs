@@ -47,6 +47,7 @@ fn upload(image: &str, bytes: u64, replaces: Option<Replaced>) -> Upload {
             md5: Some("9046fd22131a96502cb0d85b4a406a5a".parse().unwrap()),
             ..ContentHash::default()
         },
+        hashed_as: None,
         source: None,
         streamed: false,
         replaces,

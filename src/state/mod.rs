@@ -4,6 +4,7 @@
 
 mod backup;
 mod folder;
+mod found_hashes;
 mod installation;
 mod last_time;
 mod lines;
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 pub use backup::{BackupFile, BackupFolder, BackupReadError, backup_files, read_backup};
 pub use folder::{FolderError, make_folder};
+pub use found_hashes::{FoundHashes, Keeps};
 pub use installation::{installation, known_installation};
 pub use last_time::{LastTime, last_times};
 pub use lines::LogLines;

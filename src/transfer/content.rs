@@ -1,25 +1,51 @@
 //! The content of an image as an upload reads it, wherever it comes from.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::SourceError;
-use super::digest::difference_of;
+use super::digest::{Digests, difference_of};
 use super::source::FoundFile;
 use super::spool::{Demand, Item, Reading};
-use crate::model::{ContentHash, ContentOrigin};
+use crate::model::{ContentHash, ContentOrigin, MultiHash};
 
 /// The content of an image that was found. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Content(Kind);
+pub struct Content {
+    kind: Kind,
+    /// Set where it is hashed while it is sent.
+    hashing: Option<Arc<Hashing>>,
+}
+
+/// Hashes that are made of a content while it is read.
+#[derive(Debug)]
+struct Hashing {
+    algorithms: BTreeSet<String>,
+    /// The hashes of the whole content, once it was read to its end.
+    made: Mutex<Option<BTreeSet<MultiHash>>>,
+}
+
+impl Hashing {
+    fn by(algorithms: BTreeSet<String>) -> Self {
+        Self {
+            algorithms,
+            made: Mutex::default(),
+        }
+    }
+
+    fn made(&self) -> MutexGuard<'_, Option<BTreeSet<MultiHash>>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -32,14 +58,32 @@ enum Kind {
     },
 }
 
+/// What is hashed at a time.
+const BUFFER_BYTES: usize = 256 << 10;
+
 /// How long a thread waits before it looks whether it is still wanted.
 const LOOK_UP: Duration = Duration::from_millis(200);
 
 /// Content that is open for one upload, from its first byte to its last. Everything here blocks.
 #[derive(Debug)]
-pub(super) enum Opened {
+pub(super) struct Opened {
+    source: Source,
+    hasher: Option<Hasher>,
+}
+
+#[derive(Debug)]
+enum Source {
     File { found: FoundFile, file: Arc<File> },
     Glance(Reading),
+}
+
+/// Hashes what is read, in order.
+#[derive(Debug)]
+struct Hasher {
+    digests: Digests,
+    /// How much was hashed.
+    hashed: u64,
+    hashing: Arc<Hashing>,
 }
 
 /// Bytes that are there to be read: the file that has them, and where.
@@ -51,9 +95,10 @@ pub(super) struct Ready {
     pub(super) position: u64,
     /// How many there are; never none.
     pub(super) length: u64,
-    /// They are freed once they were read, so they must be copied: of what the kernel sends straight
-    /// out of the file, a part that is freed before it has left this machine would go out as zeros.
-    pub(super) is_fleeting: bool,
+    /// They must be copied, since they are hashed, or freed once they were read: of what the kernel
+    /// sends straight out of the file, a part that is freed before it has left this machine would go
+    /// out as zeros.
+    pub(super) must_copy: bool,
     /// Where in the content they begin.
     offset: u64,
 }
@@ -65,17 +110,14 @@ impl Ready {
             file,
             position: base + offset,
             length,
-            is_fleeting: false,
+            must_copy: false,
             offset,
         }
     }
 
-    /// The same, of bytes that are freed once they were read.
-    pub(super) fn fleeting(self, is_fleeting: bool) -> Self {
-        Self {
-            is_fleeting,
-            ..self
-        }
+    /// The same, of bytes that are freed once they were read where that is said.
+    pub(super) fn fleeting(self, must_copy: bool) -> Self {
+        Self { must_copy, ..self }
     }
 
     /// Where in the file the byte is that is at `offset` of the content.
@@ -86,23 +128,96 @@ impl Ready {
 
 impl From<FoundFile> for Content {
     fn from(file: FoundFile) -> Self {
-        Self(Kind::File(file))
+        Self {
+            kind: Kind::File(file),
+            hashing: None,
+        }
     }
 }
 
 impl Content {
     /// What the master's Glance gives, for a region with that demand.
     pub(super) fn of_glance(item: Item, demand: &Arc<Demand>) -> Self {
-        Self(Kind::Glance {
-            item,
-            demand: Arc::clone(demand),
-            begun: Arc::default(),
-        })
+        Self {
+            kind: Kind::Glance {
+                item,
+                demand: Arc::clone(demand),
+                begun: Arc::default(),
+            },
+            hashing: None,
+        }
+    }
+
+    /// The same, hashed by these algorithms whenever it is sent. It is read by this program then, and
+    /// not sent straight out of its file by the kernel.
+    #[must_use]
+    pub fn hashed_by(&self, algorithms: impl IntoIterator<Item = String>) -> Self {
+        let algorithms = algorithms.into_iter().collect();
+        Self {
+            kind: self.kind.clone(),
+            hashing: Some(Arc::new(Hashing::by(algorithms))),
+        }
+    }
+
+    /// The hashes by these algorithms of the whole content: those that were made while it was sent,
+    /// else of reading it once more. Dropping the future ends that.
+    pub async fn hashes(
+        &self,
+        algorithms: impl IntoIterator<Item = String>,
+    ) -> Result<BTreeSet<MultiHash>, SourceError> {
+        let content = self.hashed_by(algorithms);
+        let (Some(sent), Some(wanted)) = (&self.hashing, &content.hashing) else {
+            return content.hash().await;
+        };
+        match &*sent.made() {
+            Some(made) if sent.algorithms.is_superset(&wanted.algorithms) => {
+                return Ok(made.clone());
+            }
+            _ => {}
+        }
+        content.hash().await
+    }
+
+    async fn hash(self) -> Result<BTreeSet<MultiHash>, SourceError> {
+        let unreadable = |what: &str| self.unreadable(what);
+        let (done, is_done) = oneshot::channel();
+        let content = self.clone();
+        let thread = thread::Builder::new().name("image-hasher".to_owned());
+        thread
+            .spawn(move || {
+                let result = content.read_to_end(|| done.is_closed());
+                // Where nobody waits for it, nobody is to be told.
+                let _ = done.send(result);
+            })
+            .map_err(|error| unreadable(&error.to_string()))?;
+        is_done
+            .await
+            .unwrap_or_else(|_| Err(unreadable("the thread that hashes it ended")))?;
+        let hashing = self.hashing.as_ref();
+        hashing
+            .and_then(|hashing| hashing.made().clone())
+            .ok_or_else(|| unreadable("it was not read to its end"))
+    }
+
+    fn read_to_end(&self, is_unwanted: impl Fn() -> bool) -> Result<(), SourceError> {
+        let mut opened = self.open()?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut offset = 0;
+        while offset < opened.size() && !is_unwanted() {
+            let Some(ready) = opened.ready(offset, LOOK_UP)? else {
+                continue;
+            };
+            let length = usize::try_from(ready.length).unwrap_or(BUFFER_BYTES);
+            let part = &mut buffer[..length.min(BUFFER_BYTES)];
+            opened.read(&ready, offset, part)?;
+            offset += part.len() as u64;
+        }
+        Ok(())
     }
 
     /// Where it comes from.
     pub fn origin(&self) -> ContentOrigin {
-        match &self.0 {
+        match &self.kind {
             Kind::File(_) => ContentOrigin::Directory,
             Kind::Glance { .. } => ContentOrigin::Glance,
         }
@@ -110,7 +225,7 @@ impl Content {
 
     /// The file, where it is one of the folder.
     pub fn path(&self) -> Option<&Path> {
-        match &self.0 {
+        match &self.kind {
             Kind::File(file) => Some(file.path()),
             Kind::Glance { .. } => None,
         }
@@ -118,7 +233,7 @@ impl Content {
 
     /// Its size, in bytes.
     pub fn size(&self) -> u64 {
-        match &self.0 {
+        match &self.kind {
             Kind::File(file) => file.size(),
             Kind::Glance { item, .. } => item.size,
         }
@@ -127,7 +242,7 @@ impl Content {
     /// Whether it is the content that these checksums of the master stand for, to tell whose fault it
     /// is that a region has another one; nothing where that cannot be told. Blocking.
     pub fn is_right(&self, expected: &ContentHash) -> Result<Option<bool>, SourceError> {
-        match &self.0 {
+        match &self.kind {
             Kind::File(found) => {
                 let file = found.open()?;
                 let difference = difference_of(&file, 0, found.size(), expected);
@@ -140,22 +255,27 @@ impl Content {
 
     /// Opens it, unless it is no longer what was found. Blocking.
     pub(super) fn open(&self) -> Result<Opened, SourceError> {
-        match &self.0 {
-            Kind::File(found) => Ok(Opened::File {
+        let source = match &self.kind {
+            Kind::File(found) => Source::File {
                 file: Arc::new(found.open()?),
                 found: found.clone(),
-            }),
+            },
             Kind::Glance {
                 item,
                 demand,
                 begun,
             } => {
                 let begun = begun.lock().unwrap_or_else(PoisonError::into_inner).take();
-                begun
-                    .map_or_else(|| demand.open(item), Ok)
-                    .map(Opened::Glance)
+                Source::Glance(begun.map_or_else(|| demand.open(item), Ok)?)
             }
-        }
+        };
+        Ok(Opened {
+            source,
+            hasher: self
+                .hashing
+                .as_ref()
+                .map(|hashing| Hasher::new(hashing, self.size())),
+        })
     }
 
     /// Returns when the first byte is there, so that nothing need be created for a content that does
@@ -178,7 +298,7 @@ impl Content {
     }
 
     fn wait_for_first(&self, is_unwanted: impl Fn() -> bool) -> Option<Result<(), SourceError>> {
-        let (item, demand, begun) = match &self.0 {
+        let (item, demand, begun) = match &self.kind {
             Kind::File(found) => return Some(found.open().map(drop)),
             Kind::Glance {
                 item,
@@ -204,11 +324,11 @@ impl Content {
 
     /// True where whatever it comes from gives up by itself when nothing comes.
     pub(super) fn ends_by_itself(&self) -> bool {
-        matches!(self.0, Kind::Glance { .. })
+        matches!(self.kind, Kind::Glance { .. })
     }
 
     pub(super) fn unreadable(&self, what: &str) -> SourceError {
-        match &self.0 {
+        match &self.kind {
             Kind::File(file) => file.unreadable(what),
             Kind::Glance { .. } => SourceError::Spool {
                 what: what.to_owned(),
@@ -219,7 +339,7 @@ impl Content {
 
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::File(file) => write!(f, "the file {}", file.path().display()),
             Kind::Glance { demand, .. } => {
                 let master = demand.spool().reader().region();
@@ -232,9 +352,9 @@ impl fmt::Display for Content {
 impl Opened {
     /// The size of the content, in bytes.
     pub(super) fn size(&self) -> u64 {
-        match self {
-            Self::File { found, .. } => found.size(),
-            Self::Glance(reading) => reading.item().size,
+        match &self.source {
+            Source::File { found, .. } => found.size(),
+            Source::Glance(reading) => reading.item().size,
         }
     }
 
@@ -249,54 +369,90 @@ impl Opened {
         offset: u64,
         patience: Duration,
     ) -> Result<Option<Ready>, SourceError> {
-        match self {
-            Self::File { found, file } => {
+        let ready = match &mut self.source {
+            Source::File { found, file } => {
                 let last = found.size().saturating_sub(1);
                 if offset >= last {
                     found.check_open(file)?;
                 }
                 let length = last.saturating_sub(offset).max(1);
-                Ok(Some(Ready::new(Arc::clone(file), 0, offset, length)))
+                Some(Ready::new(Arc::clone(file), 0, offset, length))
             }
-            Self::Glance(reading) => reading.ready(offset, patience),
-        }
+            Source::Glance(reading) => reading.ready(offset, patience)?,
+        };
+        Ok(ready.map(|ready| Ready {
+            must_copy: ready.must_copy || self.hasher.is_some(),
+            ..ready
+        }))
     }
 
     /// Fills the buffer with bytes of `ready`, from `offset` of the content on.
     pub(super) fn read(
-        &self,
+        &mut self,
         ready: &Ready,
         offset: u64,
         buffer: &mut [u8],
     ) -> Result<(), SourceError> {
         let position = ready.at(offset);
+        let size = self.size();
         ready
             .file
             .read_exact_at(buffer, position)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => self.ended(),
                 _ => self.failed(&error),
-            })
+            })?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(offset, buffer, size);
+        }
+        Ok(())
     }
 
     /// Why a file ended before bytes that were ready.
     pub(super) fn ended(&self) -> SourceError {
-        match self {
-            Self::File { found, file } => {
+        match &self.source {
+            Source::File { found, file } => {
                 found.wrong_size(file.metadata().map_or(0, |metadata| metadata.len()))
             }
-            Self::Glance(_) => SourceError::Spool {
+            Source::Glance(_) => SourceError::Spool {
                 what: "its file was cut".to_owned(),
             },
         }
     }
 
     fn failed(&self, error: &io::Error) -> SourceError {
-        match self {
-            Self::File { found, .. } => found.failed(error),
-            Self::Glance(_) => SourceError::Spool {
+        match &self.source {
+            Source::File { found, .. } => found.failed(error),
+            Source::Glance(_) => SourceError::Spool {
                 what: error.to_string(),
             },
+        }
+    }
+}
+
+impl Hasher {
+    fn new(hashing: &Arc<Hashing>, size: u64) -> Self {
+        let algorithms = hashing.algorithms.iter().map(String::as_str);
+        let mut hasher = Self {
+            digests: Digests::by(algorithms),
+            hashed: 0,
+            hashing: Arc::clone(hashing),
+        };
+        hasher.update(0, &[], size);
+        hasher
+    }
+
+    /// Takes the bytes that begin at `offset` of a content of `size` bytes.
+    fn update(&mut self, offset: u64, bytes: &[u8], size: u64) {
+        // What is read out of order is not the content.
+        if offset != self.hashed {
+            return;
+        }
+        self.digests.update(bytes);
+        self.hashed += bytes.len() as u64;
+        if self.hashed == size {
+            let digests = std::mem::replace(&mut self.digests, Digests::by([]));
+            *self.hashing.made() = Some(digests.finish());
         }
     }
 }

@@ -1,29 +1,31 @@
 //! Whether bytes are the content that the master's checksums stand for.
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use md5::{Digest, Md5};
-use sha2::{Sha256, Sha512};
+use sha1::Sha1;
+use sha2::digest::DynDigest;
+use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 use super::SourceError;
-use crate::model::{Checksum, ContentHash};
+use crate::model::{ContentHash, MultiHash};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Hashes a content while it comes, or afterwards.
-#[derive(Debug)]
-pub(super) struct Digests {
-    md5: Option<Md5>,
-    multihash: Option<Multi>,
-}
+pub(super) struct Digests(Vec<(String, Box<dyn DynDigest + Send>)>);
 
-#[derive(Debug)]
-enum Multi {
-    Sha256(Sha256),
-    Sha512(Box<Sha512>),
+impl fmt::Debug for Digests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algorithms = self.0.iter().map(|(algorithm, _)| algorithm);
+        f.debug_tuple("Digests")
+            .field(&algorithms.collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 /// The checksums of a content that has other ones than the master's.
@@ -42,57 +44,70 @@ impl From<Difference> for SourceError {
     }
 }
 
+/// A hasher of that algorithm, where [`MultiHash::is_computable`] is true of it.
+fn hasher(algorithm: &str) -> Option<Box<dyn DynDigest + Send>> {
+    Some(match algorithm {
+        "md5" => Box::new(Md5::new()),
+        "sha1" => Box::new(Sha1::new()),
+        "sha224" => Box::new(Sha224::new()),
+        "sha256" => Box::new(Sha256::new()),
+        "sha384" => Box::new(Sha384::new()),
+        "sha512" => Box::new(Sha512::new()),
+        _ => return None,
+    })
+}
+
 impl Digests {
     /// For comparing with all checksums that the master has, as far as their algorithm is known.
     pub(super) fn of(expected: &ContentHash) -> Self {
-        let algorithm = expected
-            .multihash
-            .as_ref()
-            .map(|hash| hash.algorithm.as_str());
-        Self {
-            md5: expected.md5.as_ref().map(|_| Md5::new()),
-            multihash: match algorithm {
-                Some("sha512") => Some(Multi::Sha512(Box::default())),
-                Some("sha256") => Some(Multi::Sha256(Sha256::new())),
-                _ => None,
-            },
-        }
+        let hashes: Vec<MultiHash> = expected.hashes().collect();
+        Self::by(hashes.iter().map(|hash| hash.algorithm.as_str()))
+    }
+
+    /// By these algorithms, as far as they are known.
+    pub(super) fn by<'a>(algorithms: impl IntoIterator<Item = &'a str>) -> Self {
+        let hasher = |algorithm: &str| Some((algorithm.to_owned(), hasher(algorithm)?));
+        Self(algorithms.into_iter().filter_map(hasher).collect())
     }
 
     /// Takes the next bytes.
     pub(super) fn update(&mut self, bytes: &[u8]) {
-        if let Some(md5) = &mut self.md5 {
-            md5.update(bytes);
+        for (_, hasher) in &mut self.0 {
+            hasher.update(bytes);
         }
-        match &mut self.multihash {
-            Some(Multi::Sha256(hash)) => hash.update(bytes),
-            Some(Multi::Sha512(hash)) => hash.update(bytes),
-            None => {}
-        }
+    }
+
+    /// The hashes of all bytes.
+    pub(super) fn finish(self) -> BTreeSet<MultiHash> {
+        let hash = |(algorithm, hasher): (String, Box<dyn DynDigest + Send>)| MultiHash {
+            algorithm,
+            value: hexadecimal(&hasher.finalize()),
+        };
+        self.0.into_iter().map(hash).collect()
     }
 
     /// Compares; nothing where all is as it should be, or cannot be told.
     pub(super) fn difference(self, expected: &ContentHash) -> Option<Difference> {
-        let found = self
-            .md5
-            .map(|md5| Checksum::from_digest(md5.finalize().into()));
-        if let (Some(found), Some(expected)) = (&found, &expected.md5)
-            && found != expected
-        {
-            return Some(Difference {
-                found: found.to_string(),
-                expected: expected.to_string(),
-            });
-        }
-        let found = match self.multihash? {
-            Multi::Sha256(hash) => hexadecimal(&hash.finalize()),
-            Multi::Sha512(hash) => hexadecimal(&hash.finalize()),
+        let found = self.finish();
+        let differs = |expected: &MultiHash| {
+            let mut found = found.iter();
+            let found = found.find(|found| found.algorithm == expected.algorithm)?;
+            (found.value != expected.value).then(|| Difference {
+                found: words(found),
+                expected: words(expected),
+            })
         };
-        let expected = expected.multihash.as_ref()?;
-        (found != expected.value).then(|| Difference {
-            found: format!("{}:{found}", expected.algorithm),
-            expected: format!("{}:{}", expected.algorithm, expected.value),
-        })
+        let hashes: Vec<MultiHash> = expected.hashes().collect();
+        // The md5, which people know an image by, goes first.
+        hashes.iter().rev().find_map(differs)
+    }
+}
+
+/// A hash as the lists of the configuration take it.
+fn words(hash: &MultiHash) -> String {
+    match hash.algorithm.as_str() {
+        "md5" => hash.value.clone(),
+        _ => hash.to_string(),
     }
 }
 
@@ -129,7 +144,6 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::model::MultiHash;
 
     fn expected(md5: Option<&str>, sha256: Option<&str>) -> ContentHash {
         ContentHash {
@@ -168,5 +182,32 @@ mod tests {
             );
         }
         assert!(difference_of(&file, 6, 3, &expected(None, None)).is_err());
+    }
+
+    #[test]
+    fn every_algorithm_that_is_said_to_be_known_is() {
+        let of = |algorithm: &str| {
+            let mut digests = Digests::by([algorithm]);
+            digests.update(b"abc");
+            digests.finish().pop_first()
+        };
+        for (algorithm, digits) in [
+            ("md5", 32),
+            ("sha1", 40),
+            ("sha224", 56),
+            ("sha256", 64),
+            ("sha384", 96),
+            ("sha512", 128),
+        ] {
+            let hash = of(algorithm).unwrap();
+            assert!(hash.is_computable() && hash.value.len() == digits, "{hash}");
+        }
+        assert_eq!(of("sha256").unwrap().value, SHA256);
+        assert_eq!(
+            of("sha1").unwrap().value,
+            "a9993e364706816aba3e25717850c26c9cd0d89d"
+        );
+        assert_eq!(of("blake2b"), None);
+        assert!(!MultiHash::new("blake2b", "00").unwrap().is_computable());
     }
 }

@@ -123,7 +123,7 @@ impl Pour {
         length: usize,
     ) -> Result<Result<usize, Over>, SourceError> {
         let offset = self.offset;
-        if self.buffer.is_none() && !ready.is_fleeting {
+        if self.buffer.is_none() && !ready.must_copy {
             loop {
                 self.tally.set_reading(true);
                 let sent = self.socket.send_file(&ready.file, ready.at(offset), length);

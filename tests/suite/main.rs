@@ -28,6 +28,7 @@ mod faults;
 mod files;
 mod from_glance;
 mod ground;
+mod hashes;
 mod interrupt;
 mod inventory;
 mod leftovers;

@@ -1,14 +1,17 @@
 //! The content of a region's uploads: looked for before the first action, found again for each upload,
 //! compared with what arrived.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 
 use super::execute::Executor;
 use super::failure::StepError;
-use super::pipeline::RegionRun;
-use super::send::has_content_of;
-use crate::model::{ContentOrigin, Image, ImageId, Warning, WarningCode};
-use crate::plan::{self, Action, Plan, PlannedFailure, Upload};
+use super::pipeline::{RegionRun, RunContext};
+use crate::model::{
+    ContentHash, ContentOrigin, Image, ImageId, MultiHash, RegionName, Warning, WarningCode,
+};
+use crate::plan::{self, Action, Plan, PlannedFailure, RegionImages, Selection, Upload};
 use crate::report::event::Mode;
 use crate::transfer::{Content, Item, SourceError};
 
@@ -64,6 +67,88 @@ impl RegionRun<'_> {
     }
 }
 
+impl RegionRun<'_> {
+    /// Finds out which hash of the region's kind the master's contents have, where the region has an
+    /// image of a wanted name that nothing else can be compared by. Each content is read once; what
+    /// only looks reads files, and downloads nothing.
+    pub(super) async fn find_hashes(&self, selection: &Selection, images: &RegionImages<'_>) {
+        if self.context.mode == Mode::Status {
+            return;
+        }
+        for (master, algorithm) in plan::unknown_hashes(selection, images, |master| {
+            self.context.hashes.complete(master)
+        }) {
+            let found = self.find_hash(&master, algorithm);
+            match self.context.stop.unless_stopping(found).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => self.context.events.note(
+                    self.region,
+                    format!("the content of `{}` cannot be hashed: {error}", master.name),
+                ),
+                None => return,
+            }
+        }
+    }
+
+    async fn find_hash(&self, master: &Image, algorithm: String) -> Result<(), SourceError> {
+        let item = Item {
+            id: master.id.clone(),
+            size: master.bytes(),
+            content: master.content.clone(),
+        };
+        let contents = &self.context.contents;
+        let Some(own) = master.content.hashes().find(MultiHash::is_computable) else {
+            return Ok(());
+        };
+        if self.context.mode == Mode::DryRun && contents.look(&item).await? == ContentOrigin::Glance
+        {
+            return Ok(());
+        }
+        let name = &master.name;
+        let what = format!("reads the content of `{name}` once, for its {algorithm}");
+        self.context.events.note(self.region, what);
+        let content = contents.find(&item, &self.demand).await?;
+        let hashes = content
+            .hashes([own.algorithm.clone(), algorithm.clone()])
+            .await?;
+        // A content that is not the master's says nothing about it.
+        if hashes.contains(&own) {
+            let found = hashes.into_iter().find(|hash| hash.algorithm == algorithm);
+            if let Some(found) = found {
+                keep_hash(self.context, self.region, &master.content, found).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps a hash that a content of the master was proved to have. Where that fails, a later run finds it
+/// anew.
+async fn keep_hash(
+    context: &Arc<RunContext>,
+    region: &RegionName,
+    master: &ContentHash,
+    found: MultiHash,
+) {
+    let (hashes, master) = (Arc::clone(&context.hashes), master.clone());
+    let kept = tokio::task::spawn_blocking(move || hashes.add(&master, found)).await;
+    if let Ok(Err(error)) = kept {
+        let what = format!("a hash cannot be kept for later runs: {error}");
+        context.events.note(region, what);
+    }
+}
+
+fn mismatch(wanted: &Upload, arrived: &Image, whose: String, is_source: bool) -> StepError {
+    StepError::Mismatch {
+        found: Box::new(arrived.content.clone()),
+        found_bytes: arrived.size.unwrap_or_default(),
+        expected: Box::new(wanted.content.clone()),
+        expected_bytes: wanted.size,
+        whose,
+        is_source,
+    }
+}
+
 impl Executor<'_> {
     /// Fills an image from where its content is. Where that is a file which turns out to be wrong, and
     /// Glance may be asked, it is filled anew from there.
@@ -75,12 +160,14 @@ impl Executor<'_> {
         let contents = &self.context.contents;
         let item = item_of(wanted);
         let content = contents.find(&item, self.demand).await?;
+        let content = self.hashed_as_the_region_does(wanted, content);
         match self.bring_from(wanted, begun, &content).await {
             Err(error) if error.is_alone() => {
                 let Some(other) = contents.instead_of(&content, &item, self.demand) else {
                     return Err(error);
                 };
                 self.warn_wrong_file(wanted, &error);
+                let other = self.hashed_as_the_region_does(wanted, other);
                 // What had been begun was deleted with the wrong content.
                 let image = self.bring_from(wanted, None, &other).await?;
                 Ok((image, other.origin()))
@@ -110,8 +197,13 @@ impl Executor<'_> {
         arrived: &Image,
         content: &Content,
     ) -> Result<(), StepError> {
-        if has_content_of(arrived, wanted) {
-            return Ok(());
+        if arrived.size == Some(wanted.size) {
+            let expected = self.context.hashes.complete(&wanted.content);
+            match arrived.content.compare(&expected) {
+                Some(true) => return Ok(()),
+                Some(false) => {}
+                None => return self.verify_by_hashing(wanted, arrived, content).await,
+            }
         }
         let (source, expected) = (content.clone(), wanted.content.clone());
         let examined = tokio::task::spawn_blocking(move || source.is_right(&expected)).await;
@@ -123,14 +215,52 @@ impl Executor<'_> {
                 "either {content} is not the content of the master's image, or it was damaged on the way to the region or in its store"
             ),
         };
-        Err(StepError::Mismatch {
-            found: Box::new(arrived.content.clone()),
-            found_bytes: arrived.size.unwrap_or_default(),
-            expected: Box::new(wanted.content.clone()),
-            expected_bytes: wanted.size,
-            whose,
-            is_source: is_right == Some(false),
-        })
+        Err(mismatch(wanted, arrived, whose, is_right == Some(false)))
+    }
+
+    /// Compares what arrived in a region whose hashes are of another kind than the master's: what was
+    /// sent has the master's hash, and the region's. The latter is kept, so that the content need not
+    /// be hashed again.
+    async fn verify_by_hashing(
+        &self,
+        wanted: &Upload,
+        arrived: &Image,
+        content: &Content,
+    ) -> Result<(), StepError> {
+        let kind = |content: &ContentHash| content.hashes().find(MultiHash::is_computable);
+        let (Some(master), Some(region)) = (kind(&wanted.content), kind(&arrived.content)) else {
+            return Err(StepError::NotVerifiable {
+                found: Box::new(arrived.content.clone()),
+                expected: Box::new(wanted.content.clone()),
+            });
+        };
+        let algorithms = [master.algorithm.clone(), region.algorithm.clone()];
+        let hashes = content.hashes(algorithms).await?;
+        if !hashes.contains(&master) {
+            let whose = format!("{content} is not the content of the master's image");
+            return Err(mismatch(wanted, arrived, whose, true));
+        }
+        if !hashes.contains(&region) {
+            let whose = "it was damaged on the way or in the region's store".to_owned();
+            return Err(mismatch(wanted, arrived, whose, false));
+        }
+        keep_hash(self.context, self.region, &wanted.content, region).await;
+        Ok(())
+    }
+
+    /// Where the region's hashes are of another kind than the master's, what is sent is hashed on the
+    /// way by both kinds.
+    fn hashed_as_the_region_does(&self, wanted: &Upload, content: Content) -> Content {
+        let Some(region) = &wanted.hashed_as else {
+            return content;
+        };
+        let expected = self.context.hashes.complete(&wanted.content);
+        let is_known = expected.found.iter().any(|hash| hash.algorithm == *region);
+        let master = expected.hashes().find(MultiHash::is_computable);
+        match master {
+            Some(master) if !is_known => content.hashed_by([master.algorithm, region.clone()]),
+            _ => content,
+        }
     }
 
     fn warn_wrong_file(&self, wanted: &Upload, error: &StepError) {

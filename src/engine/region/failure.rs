@@ -56,6 +56,14 @@ pub(super) enum StepError {
         /// The limit that was passed.
         limit: Duration,
     },
+    /// The region gives no hash that what arrived could be compared by.
+    #[error(
+        "what arrived cannot be compared with the master's image: the region says {found}, the master {expected}, and this program cannot make a hash of the region's kind"
+    )]
+    NotVerifiable {
+        found: Box<ContentHash>,
+        expected: Box<ContentHash>,
+    },
     /// The image is not what the list said.
     #[error("somebody else changed the image {0} meanwhile, so it is left alone: run again")]
     Changed(ImageId),
@@ -97,6 +105,7 @@ impl StepError {
             | Self::OpenStack { .. }
             | Self::NotStored(_)
             | Self::SaveTimedOut { .. }
+            | Self::NotVerifiable { .. }
             | Self::Changed(_)
             | Self::Interrupted
             | Self::Lost => false,
@@ -175,6 +184,7 @@ impl StepError {
             Self::Mismatch { .. } => ErrorCode::ChecksumMismatch,
             Self::NotStored(_) => ErrorCode::UploadFailed,
             Self::SaveTimedOut { .. } => ErrorCode::SaveTimedOut,
+            Self::NotVerifiable { .. } => ErrorCode::NotVerifiable,
             Self::Changed(_) => ErrorCode::UpdateFailed,
             Self::Interrupted => ErrorCode::Interrupted,
             Self::Lost => ErrorCode::Internal,

@@ -1,6 +1,8 @@
 //! One region from its list to its last action: lists, decides, looks for content, carries out.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +15,8 @@ use super::task::{RegionJob, RegionTask, failure_of, interrupted, unknown_region
 use crate::engine::outcome::RegionOutcome;
 use crate::engine::shutdown::StopSignal;
 use crate::model::{
-    ErrorCode, Image, ImageId, RegionName, Status, TargetName, Warning, WarningCode,
+    ContentHash, ErrorCode, Image, ImageId, ImageStatus, RegionName, Status, TargetName, Warning,
+    WarningCode,
 };
 use crate::openstack::{
     GlanceReader, GlanceWriter, Listing, MasterEndpoints, Notes, OpenStackError,
@@ -24,6 +27,7 @@ use crate::plan::{
 };
 use crate::report::Events;
 use crate::report::event::{EventKind, Failure, Mode, RegionResult};
+use crate::state::FoundHashes;
 use crate::transfer::{Contents, Demand, Pace, UploadLimits};
 
 /// What all regions of a run have in common.
@@ -47,6 +51,8 @@ pub(crate) struct RunContext {
     pub installation: String,
     /// What those of this installation are.
     pub own_incomplete: OwnIncomplete,
+    /// The hashes of other kinds that contents of the master were found to have.
+    pub hashes: Arc<FoundHashes>,
     /// Where everything is reported.
     pub events: Events,
     /// Whether the run is to stop.
@@ -96,7 +102,7 @@ pub(super) struct Sums {
 }
 
 pub(super) struct RegionRun<'a> {
-    region: &'a RegionName,
+    pub(super) region: &'a RegionName,
     pub(super) context: &'a Arc<RunContext>,
     /// What it needs of the master's Glance.
     pub(super) demand: Arc<Demand>,
@@ -176,8 +182,12 @@ impl RegionRun<'_> {
         let project_id = job.target.session.project_id();
         self.context.events.note(self.region, "lists its images");
         let inventory = &self.context.inventory;
+        let kinds = RefCell::new(HashSet::new());
         let keep = |image: &Image| {
             plan::is_looked_at(selection, image)
+                || (image.status == ImageStatus::Active
+                    && image.is_own(project_id)
+                    && is_new_kind(&kinds, &image.content))
                 || inventory
                     .find_own([(&image.id, image.created_at)])
                     .is_some()
@@ -202,8 +212,13 @@ impl RegionRun<'_> {
             (hidden, _) = reader.list_dated(&Listing::Hidden, keep).await?;
             images.hidden = &hidden;
         }
-        let mut plan = plan::build(selection, rules, &images);
-        self.context.filter.apply(&mut plan, selection);
+        self.find_hashes(selection, &images).await;
+        let found = |master: &_| self.context.hashes.of(master);
+        let selection = selection
+            .with_hashes(found)
+            .map_or(Cow::Borrowed(selection), Cow::Owned);
+        let mut plan = plan::build(&selection, rules, &images);
+        self.context.filter.apply(&mut plan, &selection);
         let published_before = PublishedBefore::new(&plan, &images);
         Ok(Some((plan, published_before)))
     }
@@ -294,6 +309,13 @@ impl RegionRun<'_> {
             restore: None,
         }
     }
+}
+
+/// True for the first content of each set of kinds of hashes: how a region hashes is seen by them.
+fn is_new_kind(seen: &RefCell<HashSet<(bool, Option<String>)>>, content: &ContentHash) -> bool {
+    let (has_md5, algorithm) = content.kinds();
+    let kinds = (has_md5, algorithm.map(ToOwned::to_owned));
+    seen.borrow_mut().insert(kinds)
 }
 
 /// Says that a region has an image of the master's, and is left alone.

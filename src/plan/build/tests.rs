@@ -1,9 +1,13 @@
 //! One rule of the contract after another, each on a region of a few images.
 
 use super::*;
-use crate::model::{ErrorCode, Image, KERNEL_ID, RAMDISK_ID, Status, Visibility, WarningCode};
+use crate::model::{
+    ContentHash, ErrorCode, Image, KERNEL_ID, MultiHash, RAMDISK_ID, Status, Visibility,
+    WarningCode,
+};
 use crate::plan::fixture::{
-    actions, codes, content, image, list, plan, plan_with_hidden, set, statuses,
+    PROJECT, actions, codes, content, image, list, plan, plan_of, plan_with_hidden, replace_all,
+    selection, set, statuses,
 };
 use crate::plan::{Action, Change, Replaced};
 
@@ -516,4 +520,50 @@ fn a_conflict_that_stays_goes_before_a_missing_part() {
         ..none()
     };
     assert_eq!(statuses(&plan(&master, &region, &rules)), ["error_ami a"]);
+}
+
+#[test]
+fn a_region_whose_images_have_no_hash_gets_nothing() {
+    let master = [image("a").build(), image("b").build()];
+    let without = image("b").content(ContentHash::default());
+    let local = [without.build()];
+    let plan_of = |region: &[Image]| plan(&master, region, &replace_all());
+    let failed = |plan: &Plan| {
+        let failures = plan.failures.iter();
+        failures
+            .map(|it| (it.code, it.image.clone()))
+            .collect::<Vec<_>>()
+    };
+    let plan = plan_of(&local);
+    assert!(plan.actions.is_empty());
+    let not_verifiable = |name: &str| (ErrorCode::NotVerifiable, name.to_owned());
+    assert_eq!(failed(&plan), [not_verifiable("a"), not_verifiable("b")]);
+    // One image with a hash, or none that tells, is reason enough to try.
+    for (owner, is_enough) in [(PROJECT, true), ("somebody", false)] {
+        let region = [local[0].clone(), image("x").owner(Some(owner)).build()];
+        assert_eq!(failed(&plan_of(&region)).is_empty(), is_enough, "{owner}");
+    }
+    assert!(failed(&plan_of(&[])).is_empty());
+}
+
+#[test]
+fn what_a_content_was_found_to_have_counts_as_its_own() {
+    let sha256 = |value: &str| MultiHash::new("sha256", value).unwrap();
+    let master = [image("a").build()];
+    let region = [image("a")
+        .content(ContentHash::new(None, Some(sha256("aa"))))
+        .build()];
+    let rules = none();
+    let selection = selection(&master, &rules);
+    let build = |found: &str| {
+        let found = |_: &ContentHash| [sha256(found)].into();
+        let selection = selection.with_hashes(found).unwrap();
+        plan_of(&selection, &region, &rules)
+    };
+    assert_eq!(statuses(&build("aa")), ["ok a"]);
+    assert_eq!(statuses(&build("bb")), ["error_checksum a"]);
+    assert_eq!(
+        statuses(&plan(&master, &region, &rules)),
+        ["error_checksum a"]
+    );
 }

@@ -1,0 +1,211 @@
+//! The hashes of other kinds that contents of the master were found to have, kept for later runs: a
+//! region whose Glance hashes otherwise than the master's is compared by them.
+//!
+//! A small file of lines: a hash that the master gives, and one that the same content has.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{make_private, write_whole};
+use crate::host::{Links, read_regular};
+use crate::model::{ContentHash, MultiHash};
+
+const FILE_NAME: &str = "hashes";
+
+/// The newest are kept: some 3 MiB.
+const MAX_LINES: usize = 10_000;
+
+/// No file of so many lines is larger.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// The hashes that are known. All regions of a run share them.
+#[derive(Debug, Default)]
+pub struct FoundHashes {
+    /// Where they are kept; none where they are not.
+    path: Option<PathBuf>,
+    pairs: Mutex<VecDeque<Pair>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pair {
+    master: MultiHash,
+    found: MultiHash,
+}
+
+impl FoundHashes {
+    /// Those that earlier runs left in the folder, and whether some of the file was not readable.
+    /// Blocking.
+    pub fn read(folder: &Path, keeps: Keeps) -> (Self, bool) {
+        let path = folder.join(FILE_NAME);
+        let (pairs, is_damaged) = read(&path);
+        let hashes = Self {
+            path: (keeps == Keeps::InFolder).then_some(path),
+            pairs: Mutex::new(pairs),
+        };
+        (hashes, is_damaged)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Pair>> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The hashes that a content of the master was found to have.
+    pub fn of(&self, master: &ContentHash) -> BTreeSet<MultiHash> {
+        let pairs = self.lock();
+        if pairs.is_empty() {
+            return BTreeSet::new();
+        }
+        let names: Vec<MultiHash> = master.hashes().collect();
+        let pairs = pairs.iter().filter(|pair| names.contains(&pair.master));
+        pairs.map(|pair| pair.found.clone()).collect()
+    }
+
+    /// The same content, with them.
+    pub fn complete(&self, master: &ContentHash) -> ContentHash {
+        ContentHash {
+            found: self.of(master),
+            ..master.clone()
+        }
+    }
+
+    /// Keeps a hash that a content of the master was proved to have. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// It is known to this run, and cannot be written for later ones.
+    pub fn add(&self, master: &ContentHash, found: MultiHash) -> io::Result<()> {
+        let Some(master) = master.hashes().next() else {
+            return Ok(());
+        };
+        let mut pairs = self.lock();
+        let pair = Pair { master, found };
+        pairs.retain(|other| *other != pair);
+        pairs.push_back(pair);
+        while pairs.len() > MAX_LINES {
+            pairs.pop_front();
+        }
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        let mut lines = String::new();
+        for Pair { master, found } in &*pairs {
+            // Writing into a text does not fail.
+            let _ = writeln!(lines, "{master} {found}");
+        }
+        if let Some(folder) = path.parent() {
+            make_private(folder)?;
+        }
+        write_whole(path, lines.as_bytes(), 0o600)
+    }
+}
+
+/// Whether what is found in a run is kept for later ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// In the folder.
+    InFolder,
+    /// For this run only.
+    Nothing,
+}
+
+fn read(path: &Path) -> (VecDeque<Pair>, bool) {
+    let text = match read_regular(path, Links::Refuse, MAX_BYTES) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return (VecDeque::new(), error.kind() != io::ErrorKind::NotFound),
+    };
+    let mut is_damaged = false;
+    let mut pairs = VecDeque::new();
+    for line in text.lines() {
+        match pair(line) {
+            Some(pair) => pairs.push_back(pair),
+            None => is_damaged = true,
+        }
+    }
+    while pairs.len() > MAX_LINES {
+        pairs.pop_front();
+    }
+    (pairs, is_damaged)
+}
+
+fn pair(line: &str) -> Option<Pair> {
+    let hash = |word: &str| {
+        let (algorithm, value) = word.split_once(':')?;
+        MultiHash::new(algorithm, value)
+    };
+    let (master, found) = line.split_once(' ')?;
+    Some(Pair {
+        master: hash(master)?,
+        found: hash(found)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(algorithm: &str, value: &str) -> MultiHash {
+        MultiHash::new(algorithm, value).unwrap()
+    }
+
+    fn master(value: &str) -> ContentHash {
+        ContentHash::new(None, Some(hash("sha512", value)))
+    }
+
+    #[test]
+    fn what_one_run_finds_the_next_one_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let (hashes, is_damaged) = FoundHashes::read(&state, Keeps::InFolder);
+        assert!(!is_damaged && hashes.of(&master("aa")).is_empty());
+        hashes.add(&master("aa"), hash("sha256", "bb")).unwrap();
+        hashes.add(&master("aa"), hash("sha1", "cc")).unwrap();
+        hashes.add(&master("aa"), hash("sha256", "bb")).unwrap();
+        let (again, is_damaged) = FoundHashes::read(&state, Keeps::Nothing);
+        assert!(!is_damaged);
+        for hashes in [&hashes, &again] {
+            let found = [hash("sha256", "bb"), hash("sha1", "cc")];
+            assert_eq!(hashes.of(&master("aa")), found.into());
+            assert!(hashes.of(&master("bb")).is_empty());
+            assert_eq!(hashes.complete(&master("aa")).found.len(), 2);
+        }
+        again.add(&master("dd"), hash("sha256", "ee")).unwrap();
+        let text = std::fs::read_to_string(state.join(FILE_NAME)).unwrap();
+        assert_eq!(text, "sha512:aa sha1:cc\nsha512:aa sha256:bb\n");
+    }
+
+    #[test]
+    fn lines_that_are_damaged_are_left_out_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, "sha512:aa sha256:bb\nsha512:aa sha2\n").unwrap();
+        let (hashes, is_damaged) = FoundHashes::read(folder.path(), Keeps::InFolder);
+        assert!(is_damaged);
+        assert_eq!(hashes.of(&master("aa")).len(), 1);
+        for bytes in [&b"\xff\xfe"[..], b"x"] {
+            std::fs::write(&path, bytes).unwrap();
+            assert!(FoundHashes::read(folder.path(), Keeps::InFolder).1);
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let (hashes, is_damaged) = FoundHashes::read(folder.path(), Keeps::InFolder);
+        assert!(is_damaged);
+        assert!(hashes.add(&master("aa"), hash("sha256", "bb")).is_err());
+        assert_eq!(hashes.of(&master("aa")).len(), 1);
+    }
+
+    #[test]
+    fn the_oldest_go_where_there_are_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = |number: usize| format!("sha512:{number:08x} sha256:{number:08x}");
+        let lines: Vec<String> = (0..=MAX_LINES).map(line).collect();
+        std::fs::write(folder.path().join(FILE_NAME), lines.join("\n")).unwrap();
+        let (hashes, _) = FoundHashes::read(folder.path(), Keeps::Nothing);
+        assert!(hashes.of(&master("00000000")).is_empty());
+        assert_eq!(hashes.of(&master("00000001")).len(), 1);
+        hashes.add(&master("aa"), hash("sha256", "aa")).unwrap();
+        assert!(hashes.of(&master("00000001")).is_empty());
+    }
+}
