@@ -12,7 +12,7 @@ use super::error::{ConfigError, ConfigErrors, Origin};
 use super::files::{NOT_UTF8, ReadError, choose_file, file_origin, permission_warning, read_text};
 use super::keys::{self, DEFAULT, Room};
 use super::raw;
-use crate::model::{ByteSize, Warning, WarningCode};
+use crate::model::{ByteSize, Warning, WarningCode, redact_urls};
 
 /// The variables of an environment. It is given, never read: tests and programs decide.
 pub type Environment = BTreeMap<String, String>;
@@ -270,7 +270,10 @@ impl Layers {
             );
         }
         if let Some(name) = self.check_key(&Origin::CommandLine, section, &key) {
-            if !value.is_empty() && keys::known(name).is_some_and(|key| key.secret) {
+            // A user with a password in a URL is one too, whatever the key.
+            let is_secret =
+                keys::known(name).is_some_and(|key| key.secret) || redact_urls(value) != value;
+            if !value.is_empty() && is_secret {
                 self.warnings.push(Warning::new(
                     WarningCode::SecretOnCommandLine,
                     format!(

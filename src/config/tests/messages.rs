@@ -1,6 +1,8 @@
 //! What is said of wrong, odd and missing values.
 
 use super::{BASE, Fixture};
+use crate::config::keys;
+use crate::config::layers::Layers;
 use crate::model::{TargetName, WarningCode};
 
 #[test]
@@ -179,6 +181,24 @@ fn a_condition_that_does_not_parse_is_shown_where_it_stands() {
         1 +
            ^
     ");
+}
+
+#[test]
+fn every_secret_on_the_command_line_is_warned_about() {
+    let mut secrets: Vec<String> = keys::KEYS
+        .iter()
+        .filter(|key| key.secret)
+        .map(|key| format!("master.{}=hunter2", key.name))
+        .collect();
+    assert!(secrets.len() > 2, "{secrets:?}");
+    secrets.push("other.keystone_url=https://user:hunter2@keystone/v3".to_owned());
+    for word in secrets {
+        let fixture = Fixture::new(BASE).overrides(&[&word]);
+        let layers = Layers::load(&fixture.sources).unwrap();
+        let said = format!("{:?}", layers.warnings);
+        assert!(said.contains("SecretOnCommandLine"), "{word}: {said}");
+        assert!(!said.contains("hunter2"), "{word}: {said}");
+    }
 }
 
 #[test]
