@@ -335,7 +335,7 @@ fn another_exit_code_than_0_has_its_reason_wherever_it_is_told() {
     for text in [error, "needs a decision", "1 error_checksum"] {
         assert!(shown.contains(text), "no {text:?} in {shown}");
     }
-    fleet.take_down("RegionThree");
+    fleet.take_down("master:RegionThree");
     let config = config.set("DEFAULT", "retries", "0");
     let outcome = Program::with(&fleet, &config)
         .args(["RegionThree"])
