@@ -66,6 +66,9 @@ pub async fn run(
     let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
     run.announce(&tasks, options.filter.globs());
     let planned = tasks.len();
+    if let Some(counted) = inventory.passed_over() {
+        events.note(&run.fleet.master, counted);
+    }
     let mut warnings = inventory_warnings(&run.fleet, &inventory, &selections);
     if !tasks.is_empty() {
         warnings.extend(filter_warnings(&options.filter, &selections));

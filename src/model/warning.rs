@@ -16,6 +16,8 @@ pub enum WarningCode {
     DuplicateRegionName,
     /// Another project owns an image of a selected name.
     ForeignOwner,
+    /// The content of an image of the master is a volume or a snapshot of its own region.
+    VolumeBacked,
     /// An image of the master has neither checksum.
     NoChecksum,
     /// A file of the state is damaged and partly ignored.

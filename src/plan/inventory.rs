@@ -2,9 +2,11 @@
 //! still on its way there, by the hand of another installation, does not.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::tags;
 use crate::model::{Image, ImageId, ImageStatus, Warning, WarningCode};
@@ -19,11 +21,79 @@ pub struct MasterInventory {
     pub images: Vec<Arc<Image>>,
     /// Names that occur more than once, and are dropped altogether.
     pub duplicated: BTreeSet<String>,
+    /// How many own images do not count, by why.
+    pub passed_over: BTreeMap<PassedOver, usize>,
     /// What to say while it is built.
     pub warnings: Vec<Warning>,
     by_id: HashMap<ImageId, usize>,
     /// All images that the master listed, whether they count or not.
     listed: HashMap<ImageId, Listed>,
+}
+
+/// Why an own image of the master does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PassedOver {
+    /// It has no name.
+    Nameless,
+    /// It is hidden.
+    Hidden,
+    /// It was deactivated.
+    Deactivated,
+    /// It is `queued`, `saving` and the like.
+    NotActive,
+    /// Its content is a volume or a snapshot of its own region.
+    VolumeBacked,
+    /// It has neither checksum.
+    NoChecksum,
+    /// Another image has its name.
+    DuplicateName,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nameless => "without a name",
+            Self::Hidden => "hidden",
+            Self::Deactivated => "deactivated",
+            Self::NotActive => "not active yet",
+            Self::VolumeBacked => "backed by a volume",
+            Self::NoChecksum => "without a checksum",
+            Self::DuplicateName => "of names that occur twice",
+        })
+    }
+}
+
+/// Why an image does not count, whatever others there are.
+fn why_not(image: &Image) -> Option<PassedOver> {
+    match image.status {
+        ImageStatus::Active => {}
+        ImageStatus::Deactivated => return Some(PassedOver::Deactivated),
+        _ => return Some(PassedOver::NotActive),
+    }
+    if image.name.is_empty() {
+        Some(PassedOver::Nameless)
+    } else if image.os_hidden {
+        Some(PassedOver::Hidden)
+    } else if is_volume_backed(image) {
+        Some(PassedOver::VolumeBacked)
+    } else if image.content.is_unknown() {
+        Some(PassedOver::NoChecksum)
+    } else {
+        None
+    }
+}
+
+/// True where `block_device_mapping` names a volume or a snapshot, as of a server that boots from a
+/// volume: the image has no content of its own then.
+fn is_volume_backed(image: &Image) -> bool {
+    let mapping = image.properties.get("block_device_mapping");
+    let devices = mapping.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let names_one = |device: &Value| {
+        let ids = ["volume_id", "snapshot_id"].map(|key| device[key].as_str());
+        ids.into_iter().flatten().any(|id| !id.is_empty())
+    };
+    let devices = devices.as_ref().and_then(Value::as_array);
+    devices.is_some_and(|devices| devices.iter().any(names_one))
 }
 
 /// What is kept of every image that the master listed.
@@ -55,16 +125,16 @@ impl MasterInventory {
         };
         let mut by_name: BTreeMap<String, Vec<Image>> = BTreeMap::new();
         for image in listed {
-            if image.status != ImageStatus::Active
-                || image.name.is_empty()
-                || image.os_hidden
-                || tags::is_incomplete(&image)
-                || !image.is_own(project_id)
-            {
+            if !image.is_own(project_id) || tags::is_incomplete(&image) {
                 continue;
             }
-            if image.content.is_unknown() {
-                inventory.warnings.push(no_checksum(&image));
+            if let Some(why) = why_not(&image) {
+                *inventory.passed_over.entry(why).or_default() += 1;
+                match why {
+                    PassedOver::NoChecksum => inventory.warnings.push(no_checksum(&image)),
+                    PassedOver::VolumeBacked => inventory.warnings.push(volume_backed(&image)),
+                    _ => {}
+                }
                 continue;
             }
             by_name.entry(image.name.clone()).or_default().push(image);
@@ -76,6 +146,8 @@ impl MasterInventory {
             match same.pop() {
                 Some(only) if same.is_empty() => inventory.images.push(Arc::new(only)),
                 _ => {
+                    let passed_over = &mut inventory.passed_over;
+                    *passed_over.entry(PassedOver::DuplicateName).or_default() += same.len() + 1;
                     inventory.warnings.push(duplicate(&name, same.len() + 1));
                     inventory.duplicated.insert(name);
                 }
@@ -91,6 +163,18 @@ impl MasterInventory {
             .map(|(index, image)| (image.id.clone(), index))
             .collect();
         inventory
+    }
+
+    /// How many own images count and how many do not, and why; none where all count.
+    pub fn passed_over(&self) -> Option<String> {
+        let reasons = self.passed_over.iter();
+        let reasons: Vec<_> = reasons
+            .map(|(why, count)| format!("{count} {why}"))
+            .collect();
+        (!reasons.is_empty()).then(|| {
+            let count = self.images.len();
+            format!("{count} images count; passed over: {}", reasons.join(", "))
+        })
     }
 
     /// The image of that id, if it counts.
@@ -135,6 +219,18 @@ impl MasterInventory {
         let mut images = images.into_iter();
         images.find_map(|(id, created_at)| is_own(id, created_at).then_some(id))
     }
+}
+
+fn volume_backed(image: &Image) -> Warning {
+    Warning::new(
+        WarningCode::VolumeBacked,
+        format!(
+            "the master's image `{}` ({}) has no content of its own: its `block_device_mapping` names a volume or a snapshot of its region, so it is left out",
+            image.name, image.id
+        ),
+    )
+    .image(&image.name)
+    .image_id(&image.id)
 }
 
 fn no_checksum(image: &Image) -> Warning {
@@ -208,6 +304,36 @@ mod tests {
         ] {
             assert_eq!(find(&other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn what_does_not_count_is_counted_by_why() {
+        let mapped = |mapping: &str| {
+            image(mapping)
+                .property("block_device_mapping", mapping)
+                .build()
+        };
+        let listed = vec![
+            mapped(r#"[{"source_type": "snapshot", "snapshot_id": "s", "volume_id": null}]"#),
+            mapped(r#"[{"volume_id": "v"}]"#),
+            mapped(r#"[{"source_type": "blank", "snapshot_id": ""}]"#),
+            mapped("no json"),
+            image("queued").status("queued").build(),
+            image("stopped").status("deactivated").build(),
+            image("").build(),
+            image("foreign").owner(Some("somebody")).build(),
+            image("twice").build(),
+            image("twice").build(),
+        ];
+        let inventory = MasterInventory::build("Spain", listed, PROJECT);
+        assert_eq!(
+            inventory.passed_over().unwrap(),
+            "2 images count; passed over: 1 without a name, 1 deactivated, 1 not active yet, 2 backed by a volume, 2 of names that occur twice"
+        );
+        let codes: Vec<_> = inventory.warnings.iter().map(|it| it.code).collect();
+        let backed = WarningCode::VolumeBacked;
+        assert_eq!(codes, [backed, backed, WarningCode::DuplicateMasterName]);
+        assert!(MasterInventory::default().passed_over().is_none());
     }
 
     #[test]
