@@ -314,6 +314,13 @@ impl Layers {
             },
         };
         let stop = if problem.ends_with('?') { "" } else { "." };
+        // A line that lost its `=` may begin with a value, and end at the colon of an address.
+        let is_word = |character: char| character.is_alphanumeric() || "_-.".contains(character);
+        let key = if key.chars().all(is_word) {
+            key
+        } else {
+            "the name before `=` or `:` (hidden, since it may be a secret)"
+        };
         self.warnings.push(Warning::new(
             WarningCode::UnknownKey,
             format!("{origin}: [{section}] {key} {problem}{stop}"),
