@@ -12,6 +12,7 @@ use super::session::{self, CliError, Session};
 use crate::config::EffectiveValue;
 use crate::engine::{self, EXIT_FAILED, EXIT_OK, RegionSurvey, TargetSurvey};
 use crate::model::RegionName;
+use crate::plan::passed_over_text;
 use crate::report::{ColorChoice, OneLine, Paint, format};
 
 /// Columns of the longest names of keys, and of a value that leaves room for its place.
@@ -163,5 +164,10 @@ fn write_region(out: &mut impl Write, survey: &RegionSurvey, paint: Paint) -> io
         out,
         "  {name}{master}: {answer} in {} s{version}",
         survey.seconds
-    )
+    )?;
+    if !survey.passed_over.is_empty() {
+        let reasons = passed_over_text(&survey.passed_over);
+        writeln!(out, "    of its images these do not count: {reasons}")?;
+    }
+    Ok(())
 }

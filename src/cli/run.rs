@@ -95,7 +95,7 @@ async fn run_fleet(
     let mode = args.mode();
     if mode != Mode::Status {
         session.check_source()?;
-        if args.parallel {
+        if session::logged_runs(&session.settings).include(mode, args.parallel) {
             check_records(&session.settings.log_dir)
                 .map_err(|error| CliError::Usage(format!("`log_dir`: {error}")))?;
         }

@@ -17,8 +17,8 @@ use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
 use crate::model::{ContentSource, ErrorCode, TargetName};
 use crate::report::event::Failure;
 use crate::report::{
-    Events, LogFormat, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost, RunSummary,
-    Terminal, Verbosity, format, init_tracing,
+    Events, LogFormat, LoggedRuns, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost,
+    RunSummary, Terminal, Verbosity, format, init_tracing,
 };
 use crate::state::{FolderError, LockError, StateError};
 
@@ -167,6 +167,7 @@ where
                 let reporter = Reporter::start(ReportOptions {
                     terminal: terminal.clone(),
                     log_dir: settings.log_dir.clone(),
+                    logged_runs: logged_runs(&settings),
                 });
                 let session = Session {
                     events: reporter.events(),
@@ -326,4 +327,12 @@ fn report_panics() {
     std::panic::set_hook(Box::new(|info| {
         tracing::error!("{info}");
     }));
+}
+/// Which runs leave region logs, by whether somebody said where.
+pub(super) fn logged_runs(settings: &Settings) -> LoggedRuns {
+    if settings.log_dir_is_set {
+        LoggedRuns::EverySync
+    } else {
+        LoggedRuns::Parallel
+    }
 }

@@ -53,6 +53,8 @@ pub struct Settings {
     pub spool_limit: Option<ByteSize>,
     /// Where `sync_<date>` folders are made.
     pub log_dir: PathBuf,
+    /// `log_dir` is set: every sync leaves its logs there, and not only parallel runs.
+    pub log_dir_is_set: bool,
     /// `master` first, the others in the order of their sections.
     pub targets: Vec<Arc<TargetSettings>>,
     /// What should be looked at, although the configuration can be used.
@@ -173,6 +175,7 @@ impl Settings {
             cache_dir: cache_folder(sources),
             spool_limit: checker.size(&layers, MAIN, "spool_limit"),
             log_dir: checker.path(&layers, MAIN, "log_dir"),
+            log_dir_is_set: layers.get(MAIN, "log_dir").is_some(),
             targets,
             warnings: Vec::new(),
             file: layers.file.clone(),

@@ -1,6 +1,7 @@
 //! A backup: the coordinator runs over the chosen regions and the master region, and the actor of
 //! each writes a file. Nothing is compared, and nothing is changed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fleet::StartError;
@@ -36,7 +37,7 @@ pub async fn backup(
     if !scope.excludes(master) {
         tasks.insert(0, RegionTask::new(master, &run.fleet.master_target));
     }
-    run.announce(&tasks, Vec::new());
+    run.announce(&tasks, Vec::new(), BTreeMap::new());
     let planned = tasks.len();
     let work = Backup {
         folder,

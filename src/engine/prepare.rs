@@ -18,6 +18,7 @@ use super::verdict::Verdict;
 use crate::config::{Settings, TargetSettings};
 use crate::host::regions_at_once;
 use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode};
+use crate::plan::PassedOver;
 use crate::report::Events;
 use crate::report::event::{EventKind, Mode};
 
@@ -209,7 +210,12 @@ impl<'a> Prepared<'a> {
     }
 
     /// Reports that the run starts with these regions, and what was found so far.
-    pub(super) fn announce(&self, tasks: &[RegionTask], images: Vec<String>) {
+    pub(super) fn announce(
+        &self,
+        tasks: &[RegionTask],
+        images: Vec<String>,
+        passed_over: BTreeMap<PassedOver, usize>,
+    ) {
         let regions: Vec<_> = tasks.iter().map(|task| task.region.clone()).collect();
         // What is run is no longer skipped, as the master region in a backup.
         let skipped = self.chosen.skipped_master.iter();
@@ -221,6 +227,7 @@ impl<'a> Prepared<'a> {
             parallel: self.parallel,
             max_children: self.max_children,
             images,
+            passed_over,
         };
         self.events.emit(None, started);
         for warning in &self.fleet.warnings {

@@ -76,7 +76,7 @@ pub async fn restore(
         });
         tasks.extend(refused);
     }
-    run.announce(&tasks, Vec::new());
+    run.announce(&tasks, Vec::new(), BTreeMap::new());
     let planned = tasks.len();
     // A master that does not give its list is one that nothing can be put back into.
     let inventory = run.fleet.inventory().await.unwrap_or_default();

@@ -64,11 +64,9 @@ pub async fn run(
     let tasks = run.tasks();
     let counted = regions_by_image(&tasks, &selections);
     let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
-    run.announce(&tasks, options.filter.globs());
+    let passed_over = inventory.passed_over.clone();
+    run.announce(&tasks, options.filter.globs(), passed_over);
     let planned = tasks.len();
-    if let Some(counted) = inventory.passed_over() {
-        events.note(&run.fleet.master, counted);
-    }
     let mut warnings = inventory_warnings(&run.fleet, &inventory, &selections);
     if !tasks.is_empty() {
         warnings.extend(filter_warnings(&options.filter, &selections));

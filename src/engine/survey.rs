@@ -1,6 +1,7 @@
 //! Asks every target and region of the configuration whether it answers, for `check-config`. Talks
 //! to the clouds by itself: there is no run, so there are no actors and no events.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -12,6 +13,7 @@ use super::region::failure_of;
 use crate::config::Settings;
 use crate::model::{RegionName, TargetName};
 use crate::openstack::{Listing, MasterEndpoints, OpenStackError};
+use crate::plan::{MasterInventory, PassedOver};
 use crate::report::event::Failure;
 
 /// Lists that are read at the same time.
@@ -49,6 +51,9 @@ pub struct RegionSurvey {
     pub is_master: bool,
     /// How many images the credential sees; none where the list failed.
     pub images: Option<usize>,
+    /// Of the master region, how many own images do not count, by why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub passed_over: BTreeMap<PassedOver, usize>,
     /// How long the list took.
     pub seconds: f64,
     /// The version of the Image API that its Glance calls the current one; none where it does not
@@ -144,29 +149,42 @@ fn of_failure(target: &TargetName, error: &OpenStackError) -> TargetSurvey {
 
 async fn of_region(target: &Target, region: RegionName, is_master: bool) -> RegionSurvey {
     let started = Instant::now();
-    let listed = count_images(target, &region.region).await;
+    let listed = count_images(target, &region.region, is_master).await;
     let seconds = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-    let (images, api_version, error) = match listed {
-        Ok(images) => (
-            Some(images),
+    let ((images, passed_over), api_version, error) = match listed {
+        Ok((images, passed_over)) => (
+            (Some(images), passed_over),
             api_version(target, &region.region).await,
             None,
         ),
-        Err(error) => (None, None, Some(failure_of(&error))),
+        Err(error) => ((None, BTreeMap::new()), None, Some(failure_of(&error))),
     };
     RegionSurvey {
         region,
         is_master,
         images,
+        passed_over,
         seconds,
         api_version,
         error,
     }
 }
 
-async fn count_images(target: &Target, region: &str) -> Result<usize, OpenStackError> {
+/// How many images a region has, and which of the master's do not count.
+async fn count_images(
+    target: &Target,
+    region: &str,
+    is_master: bool,
+) -> Result<(usize, BTreeMap<PassedOver, usize>), OpenStackError> {
     let reader = target.reader(region)?;
-    Ok(reader.list_raw(&Listing::All).await?.len())
+    if !is_master {
+        let images = reader.list_raw(&Listing::All).await?;
+        return Ok((images.len(), BTreeMap::new()));
+    }
+    let images = reader.list(&Listing::All).await?;
+    let count = images.len();
+    let inventory = MasterInventory::build(region, images, target.session.project_id());
+    Ok((count, inventory.passed_over))
 }
 
 /// A proxy may keep the list of versions to itself, which is no fault of the region.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::tags;
@@ -31,7 +32,8 @@ pub struct MasterInventory {
 }
 
 /// Why an own image of the master does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PassedOver {
     /// It has no name.
     Nameless,
@@ -61,6 +63,15 @@ impl fmt::Display for PassedOver {
             Self::DuplicateName => "of names that occur twice",
         })
     }
+}
+
+/// How many images do not count and why, in words: `1 hidden, 2 deactivated`.
+pub fn passed_over_text(passed_over: &BTreeMap<PassedOver, usize>) -> String {
+    let reasons = passed_over.iter();
+    let reasons: Vec<_> = reasons
+        .map(|(why, count)| format!("{count} {why}"))
+        .collect();
+    reasons.join(", ")
 }
 
 /// Why an image does not count, whatever others there are.
@@ -163,18 +174,6 @@ impl MasterInventory {
             .map(|(index, image)| (image.id.clone(), index))
             .collect();
         inventory
-    }
-
-    /// How many own images count and how many do not, and why; none where all count.
-    pub fn passed_over(&self) -> Option<String> {
-        let reasons = self.passed_over.iter();
-        let reasons: Vec<_> = reasons
-            .map(|(why, count)| format!("{count} {why}"))
-            .collect();
-        (!reasons.is_empty()).then(|| {
-            let count = self.images.len();
-            format!("{count} images count; passed over: {}", reasons.join(", "))
-        })
     }
 
     /// The image of that id, if it counts.
@@ -326,14 +325,14 @@ mod tests {
             image("twice").build(),
         ];
         let inventory = MasterInventory::build("Spain", listed, PROJECT);
+        assert_eq!(inventory.images.len(), 2);
         assert_eq!(
-            inventory.passed_over().unwrap(),
-            "2 images count; passed over: 1 without a name, 1 deactivated, 1 not active yet, 2 backed by a volume, 2 of names that occur twice"
+            passed_over_text(&inventory.passed_over),
+            "1 without a name, 1 deactivated, 1 not active yet, 2 backed by a volume, 2 of names that occur twice"
         );
         let codes: Vec<_> = inventory.warnings.iter().map(|it| it.code).collect();
         let backed = WarningCode::VolumeBacked;
         assert_eq!(codes, [backed, backed, WarningCode::DuplicateMasterName]);
-        assert!(MasterInventory::default().passed_over().is_none());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use crate::model::{ActionKind, ContentOrigin, ErrorCode, ImageId, RegionName, Status, Warning};
+use crate::plan::PassedOver;
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -153,6 +154,9 @@ pub enum EventKind {
         /// The globs of `--image`; without any, every image is meant.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         images: Vec<String>,
+        /// How many images of the master do not count, by why; empty where all count.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        passed_over: BTreeMap<PassedOver, usize>,
     },
     /// A region got its permit.
     RegionStarted,

@@ -34,7 +34,7 @@ mod wording;
 pub use actor::{Finish, Reporter, ReporterHandle, ReporterLost};
 pub use events::{Collected, Events, Report, TransferGuard};
 pub use logging::{TerminalWriter, init_tracing};
-pub use options::ReportOptions;
+pub use options::{LoggedRuns, ReportOptions};
 pub use past_log::{LogLevel, LogLine, LogReader, LoggedRegion, log_files, logged_regions};
 pub use region_log::file_stem;
 pub use summary::{RegionSummary, RunSummary, SlowestRegion, Standing};

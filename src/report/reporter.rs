@@ -11,7 +11,7 @@ use super::format::{PlanLine, region_lines};
 use super::lines::Lines;
 use super::ndjson::Ndjson;
 use super::open_actions::OpenActions;
-use super::options::ReportOptions;
+use super::options::{LoggedRuns, ReportOptions};
 use super::progress::{Screen, Transfer};
 use super::region_log::{LogError, RegionLogs};
 use super::run_record::RunRecord;
@@ -32,6 +32,7 @@ enum Messages {
 pub(super) struct ReporterState {
     terminal: Terminal,
     log_dir: PathBuf,
+    logged_runs: LoggedRuns,
     messages: Messages,
     screen: Option<Screen>,
     logs: Option<RegionLogs>,
@@ -49,6 +50,7 @@ impl ReporterState {
         let terminal = options.terminal;
         Self {
             log_dir: options.log_dir,
+            logged_runs: options.logged_runs,
             messages: match terminal.log_format() {
                 LogFormat::Text => Messages::Text(Lines::new(terminal.clone())),
                 LogFormat::Json => Messages::Json(Ndjson::new(terminal.clone())),
@@ -190,7 +192,7 @@ impl ReporterState {
             return;
         };
         self.mode = *mode;
-        if !*parallel || !matches!(mode, Mode::Sync | Mode::DryRun) {
+        if !self.logged_runs.include(*mode, *parallel) {
             return;
         }
         let what = if *mode == Mode::Sync {

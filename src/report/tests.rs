@@ -12,7 +12,7 @@ use super::events::Report;
 use super::fixtures::{
     NASTY, at, failure, full_plan, quiet_plan, region, region_finished, run_finished, run_started,
 };
-use super::options::ReportOptions;
+use super::options::{LoggedRuns, ReportOptions};
 use super::reporter::ReporterState;
 use super::summary::RunSummary;
 use super::terminal::tests::Kept;
@@ -86,6 +86,7 @@ fn run(options: TerminalOptions, log_dir: &Path, reports: Vec<Report>) -> (Strin
     let options = ReportOptions {
         terminal: kept.terminal(options),
         log_dir: log_dir.to_owned(),
+        logged_runs: LoggedRuns::Parallel,
     };
     let now = Instant::now();
     let mut state = ReporterState::new(options, now);
@@ -220,6 +221,7 @@ fn an_upload_is_told_once_a_second_while_it_lasts() {
     let options = ReportOptions {
         terminal,
         log_dir: ".".into(),
+        logged_runs: LoggedRuns::Parallel,
     };
     let mut state = ReporterState::new(options, start);
     let sent = Arc::new(AtomicU64::new(0));
@@ -261,6 +263,7 @@ fn the_actor_answers_with_everything_sent_before() {
     let options = ReportOptions {
         terminal: kept.terminal(TerminalOptions::default()),
         log_dir: folder.path().to_owned(),
+        logged_runs: LoggedRuns::Parallel,
     };
     let summary = actix::System::new().block_on(async {
         let reporter = super::Reporter::start(options);

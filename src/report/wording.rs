@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::event::{ActionFacts, EventKind, Failure, Mode, RegionResult};
 use super::text::{OneLine, count, rate, seconds};
 use crate::model::{ActionKind, ByteSize, RegionName, Status, Warning};
+use crate::plan::passed_over_text;
 
 /// How much must be asked for before a line is shown; a region's log holds them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +142,7 @@ fn run_started(kind: &EventKind) -> String {
         parallel,
         max_children,
         images,
+        passed_over,
     } = kind
     else {
         return String::new();
@@ -157,6 +159,12 @@ fn run_started(kind: &EventKind) -> String {
         at_once
     } else {
         format!("{at_once}; of the images that --image chose only")
+    };
+    let at_once = if passed_over.is_empty() {
+        at_once
+    } else {
+        let reasons = passed_over_text(passed_over);
+        format!("{at_once}; of the images of {master} these do not count: {reasons}")
     };
     match mode {
         Mode::Sync => format!("synchronising {regions} with {master}{at_once}"),

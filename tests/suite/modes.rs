@@ -116,6 +116,12 @@ fn log_dir_is_where_the_folders_are_made() {
         .set("main", "log_dir", &logs.display().to_string());
     fleet.run(&config, &["--parallel", "RegionTwo"]).expect(0);
     assert_eq!(folders(&logs, "sync_").len(), 1);
+    // Where it is set, every sync leaves its logs, and a dry run only with `--parallel`.
+    fleet.run(&config, &["RegionTwo"]).expect(0);
+    assert_eq!(folders(&logs, "sync_").len(), 2);
+    fleet.run(&config, &["--dry-run", "RegionTwo"]).expect(0);
+    assert_eq!(folders(&logs, "sync_").len(), 2);
+    fleet.run(&fleet.config(), &["RegionTwo"]).expect(0);
     assert_eq!(entries(&fleet.work_dir()), [""; 0]);
 }
 
