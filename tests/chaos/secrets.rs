@@ -113,22 +113,30 @@ fn a_server_that_repeats_what_it_was_told_is_not_quoted_with_it() {
         ("PATCH", "/v2/images/*"),
         ("DELETE", "/v2/images/*"),
     ];
-    for (method, path) in places {
-        for status in [302, 400, 401, 403, 404, 500] {
-            let fleet = fleet();
-            let fault = Fault::new(method, path, Effect::Echo { status });
-            fleet
-                .sandbox()
-                .set_faults("RegionTwo", vec![fault])
-                .unwrap();
-            let words = ["--parallel", "-vv", "RegionTwo"];
-            let outcome = Program::with(&fleet, &config(&fleet)).args(words).run();
-            // An image that is gone when it is to be deleted is no failure.
-            let is_gone = (method, status) == ("DELETE", 404);
-            assert_eq!(outcome.code, Some(i32::from(!is_gone)), "{outcome}");
-            assert_kept(&fleet, &outcome);
+    let try_out = |method, path, status| {
+        let fleet = fleet();
+        let fault = Fault::new(method, path, Effect::Echo { status });
+        fleet
+            .sandbox()
+            .set_faults("RegionTwo", vec![fault])
+            .unwrap();
+        let words = ["--parallel", "-vv", "RegionTwo"];
+        let outcome = Program::with(&fleet, &config(&fleet)).args(words).run();
+        // An image that is gone when it is to be deleted is no failure.
+        let is_gone = (method, status) == ("DELETE", 404);
+        assert_eq!(outcome.code, Some(i32::from(!is_gone)), "{outcome}");
+        assert_kept(&fleet, &outcome);
+    };
+    // A new image that is said not to be there is asked for again for a while.
+    std::thread::scope(|scope| {
+        for (method, path) in places {
+            scope.spawn(move || {
+                for status in [302, 400, 401, 403, 404, 500] {
+                    try_out(method, path, status);
+                }
+            });
         }
-    }
+    });
 }
 
 #[test]
