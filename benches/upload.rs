@@ -23,8 +23,9 @@ use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use futures_util::future::join_all;
+use glancesync::content::{Content, ImagesDir};
+use glancesync::delivery::{UploadLimits, upload};
 use glancesync::model::{ByteSize, ImageId};
-use glancesync::transfer::{Content, ImagesDir, UploadLimits, upload};
 
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_mins(1),
@@ -117,7 +118,7 @@ fn find(folder: &Path) -> Vec<(ImageId, Content)> {
         .filter_map(|entry| {
             let entry = entry.ok()?;
             let id = ImageId::new(entry.file_name().to_str()?);
-            let content = images.find(&id, entry.metadata().ok()?.len()).ok()?;
+            let content = Content::from(images.find(&id, entry.metadata().ok()?.len()).ok()?);
             Some((id, content))
         })
         .collect();

@@ -1,11 +1,13 @@
 //! glancesync keeps the virtual-machine images of a fleet of OpenStack regions in step with one
 //! master region.
 //!
-//! The rooms of this crate and who may talk to whom are drawn in `ARCHITECTURE.md`.
+//! The modules of this crate and who may talk to whom are drawn in `ARCHITECTURE.md`.
 
 pub mod cli;
 pub mod condition;
 pub mod config;
+pub mod content;
+pub mod delivery;
 pub mod engine;
 pub mod host;
 pub mod model;
@@ -14,4 +16,3 @@ pub mod plan;
 pub mod report;
 pub mod sandbox;
 pub mod state;
-pub mod transfer;

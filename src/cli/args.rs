@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 
 pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArgs, SandboxArgs};
 
-use super::admission::{LockWait, UNLIMITED};
+use super::lock_wait::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
 use crate::model::{ByteSize, RegionSelector};
 use crate::report::event::Mode;

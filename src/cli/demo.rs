@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
+use super::output;
 use super::run::{self, Embedded};
-use super::session;
 use crate::engine::EXIT_FAILED;
 use crate::model::{ErrorCode, RegionSelector, TargetName};
 use crate::report::event::Failure;
@@ -72,7 +72,7 @@ pub(super) fn run(mut args: Box<RunArgs>) -> u8 {
             let code = ErrorCode::Internal;
             let hint = "Nothing was begun: make room in the temporary folder, or set TMPDIR.";
             let failure = Failure::new(code, error.to_string(), hint);
-            return session::end_with(&terminal, &[failure], EXIT_FAILED);
+            return output::end_with(&terminal, &[failure], EXIT_FAILED);
         }
     };
     terminal.say(

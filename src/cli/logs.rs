@@ -13,7 +13,7 @@ use super::output;
 use super::session::{self, CliError};
 use crate::config;
 use crate::engine::EXIT_OK;
-use crate::model::{RegionName, nearest};
+use crate::model::{RegionName, did_you_mean};
 use crate::report::format::{self, LogDocument, LoggedErrors};
 use crate::report::{
     ColorChoice, LogLevel, LogLine, LogReader, LoggedRegion, OneLine, Paint, Terminal, log_files,
@@ -38,13 +38,13 @@ pub(super) fn run(args: &LogsArgs) -> u8 {
     let terminal = Terminal::stderr(args.messages.terminal_options());
     match show(args, &terminal) {
         Ok(()) => EXIT_OK,
-        Err(error) => session::end_with(&terminal, &error.failures(), error.exit_code()),
+        Err(error) => output::end_with(&terminal, &error.failures(), error.exit_code()),
     }
 }
 
 fn show(args: &LogsArgs, terminal: &Terminal) -> Result<(), CliError> {
     if args.follow && args.format == DocumentFormat::Json {
-        let message = "--follow has no end, so it is no document: leave out `--format json`";
+        let message = "--follow has no end, so it is not a document: leave out `--format json`";
         return Err(CliError::Usage(message.to_owned()));
     }
     let sources = session::sources(&args.config, args.config.overrides.clone());
@@ -314,7 +314,7 @@ fn find_log(
     let names = logged.iter().map(|logged| logged.region.as_str());
     let runs = folders.iter().map(|folder| folder.name.as_str());
     let mut message = format!("`{shown}` is neither a run nor a region of {}", folder.name);
-    if let Some(near) = nearest(&region, names.clone().chain(runs)) {
+    if let Some(near) = did_you_mean(&region, names.clone().chain(runs)) {
         message = format!("{message}; did you mean `{}`?", OneLine(near));
     } else if let Some(earlier) = run_with(&region, folders) {
         message = format!(
@@ -343,7 +343,7 @@ fn run_with<'a>(region: &str, folders: &'a [RunFolder]) -> Option<&'a str> {
 fn no_run(word: &str, log_dir: &Path, folders: &[RunFolder]) -> CliError {
     let shown = OneLine(word);
     let log_dir = log_dir.to_string_lossy();
-    let near = nearest(word, folders.iter().map(|folder| folder.name.as_str()));
+    let near = did_you_mean(word, folders.iter().map(|folder| folder.name.as_str()));
     let end = match (near, folders.first()) {
         (Some(near), _) => format!("; did you mean `{near}`?"),
         (None, Some(newest)) => format!("; the newest is `{}`", newest.name),

@@ -14,7 +14,7 @@ use crate::model::{RegionName, Status};
 use crate::report::RunSummary;
 use crate::report::event::Mode;
 use crate::report::format::{self, RunMetrics};
-use crate::state::write_whole;
+use crate::state::write_atomic;
 
 /// Others read it: `node_exporter` has a user of its own.
 const PERMISSIONS: u32 = 0o644;
@@ -137,6 +137,6 @@ impl MetricsFile {
         };
         let mut text = Vec::new();
         format::metrics(&mut text, &run)?;
-        write_whole(&self.path, &text, PERMISSIONS)
+        write_atomic(&self.path, &text, PERMISSIONS)
     }
 }

@@ -1,17 +1,18 @@
 //! The command line: what it takes (`args`), and one function for each mode.
 
-mod admission;
 mod args;
 mod backup;
 mod check_config;
 mod completions;
 mod demo;
+mod lock_wait;
 mod logs;
 mod metrics;
 mod output;
 mod regions;
 mod restore;
 mod run;
+mod run_lock;
 mod sandbox;
 mod session;
 mod signals;

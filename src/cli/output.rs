@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::report::event::Failure;
-use crate::report::format;
+use crate::report::{Terminal, format};
 
 /// Whether standard output is to hold a document of JSON that was not begun yet. There is one standard
 /// output, and a run may end in many places.
@@ -43,4 +43,11 @@ pub(super) fn print_errors(failures: &[Failure], exit_code: u8) {
         // Standard error has the same, and the exit code is that of the first error.
         let _ = print(|out| format::errors_document(out, failures, exit_code));
     }
+}
+
+/// Says why the program ends, where it was asked to be said too, and gives the exit code.
+pub(super) fn end_with(terminal: &Terminal, failures: &[Failure], exit_code: u8) -> u8 {
+    terminal.errors(failures);
+    print_errors(failures, exit_code);
+    exit_code
 }

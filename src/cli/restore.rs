@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::admission;
 use super::args::{DocumentFormat, RestoreArgs};
 use super::output;
+use super::run_lock;
 use super::session::{self, CliError, Session};
 use crate::engine::{self, RestoreOptions};
-use crate::model::{RegionName, nearest};
+use crate::model::{RegionName, did_you_mean};
 use crate::report::{ColorChoice, OneLine, file_stem, format};
 use crate::state::backup_files;
 
@@ -27,12 +27,12 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
         return Err(CliError::Usage(message));
     }
     let stop = session.stop_signal();
-    let state = admission::state_folders(&session.settings);
+    let state = run_lock::state_folders(&session.settings);
     let admission = if args.apply {
         let wait = args.wait_lock.unwrap_or_default();
-        admission::enter(&session, &state, wait, &stop).await?
+        run_lock::acquire_run_lock(&session, &state, wait, &stop).await?
     } else {
-        admission::look(&session, &state)
+        run_lock::look(&session, &state)
     };
     let options = RestoreOptions {
         files,
@@ -77,7 +77,7 @@ fn folder(word: &Path, log_dir: &Path) -> Result<PathBuf, CliError> {
             let mut message = format!("there is no folder `{}`", OneLine(&shown));
             let names = backups(log_dir);
             let names = names.iter().map(String::as_str);
-            if let Some(near) = nearest(&shown, names.clone()).or(names.max()) {
+            if let Some(near) = did_you_mean(&shown, names.clone()).or(names.max()) {
                 let near = log_dir.join(near);
                 let near = near.to_string_lossy();
                 message = format!("{message}; did you mean `{}`?", OneLine(&near));
@@ -113,7 +113,7 @@ fn files(
         return Ok(vec![(region.clone(), path.clone())]);
     }
     let name = region.to_string();
-    let end = if let Some(near) = nearest(&wanted, stems()) {
+    let end = if let Some(near) = did_you_mean(&wanted, stems()) {
         format!("did you mean `{}`?", OneLine(near))
     } else {
         let stems: Vec<String> = stems().map(|stem| OneLine(stem).to_string()).collect();

@@ -11,7 +11,7 @@ use super::args::{Format, RunArgs, command_names};
 use super::metrics::MetricsFile;
 use super::output::OutputError;
 use super::session::{CliError, Session};
-use super::{admission, backup, output, regions, session};
+use super::{backup, output, regions, run_lock, session};
 use crate::config::Sources;
 use crate::engine::{self, EXIT_FAILED, RunOptions, RunOutcome, Scope};
 use crate::model::{RegionSelector, Warning, WarningCode};
@@ -57,7 +57,7 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
         }
         let state = match embedded {
             Some(embedded) => vec![embedded.state.clone()],
-            None => admission::state_folders(&session.settings),
+            None => run_lock::state_folders(&session.settings),
         };
         run_fleet(args, scope, &state, session, format, metrics).await
     });
@@ -103,8 +103,8 @@ async fn run_fleet(
     let stop = session.stop_signal();
     let wait = args.wait_lock.unwrap_or_default();
     let admission = match mode {
-        Mode::Sync => admission::enter(&session, state, wait, &stop).await?,
-        _ => admission::look(&session, state),
+        Mode::Sync => run_lock::acquire_run_lock(&session, state, wait, &stop).await?,
+        _ => run_lock::look(&session, state),
     };
     let keeps = match mode {
         Mode::Sync => Keeps::InFolder,

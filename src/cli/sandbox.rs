@@ -11,7 +11,7 @@ use super::output;
 use crate::engine::{EXIT_FAILED, EXIT_OK};
 use crate::report::{Terminal, TerminalOptions};
 use crate::sandbox::demo::{MASTER_PASSWORD, MASTER_REGION, PROJECT, USER};
-use crate::state::write_whole;
+use crate::state::write_atomic;
 
 /// A server on loopback that takes longer to answer does not work.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,7 +55,7 @@ fn serve(env_file: Option<&Path>, terminal: &Terminal) -> Result<(), Box<dyn std
             for url in [&keystone, &glance] {
                 wait_for_answer(url)?;
             }
-            write_whole(path, variables.as_bytes(), PERMISSIONS)
+            write_atomic(path, variables.as_bytes(), PERMISSIONS)
                 .map_err(|error| format!("--env-file {}: {error}", path.display()))?;
             terminal.say(&format!(
                 "The variables are in {}: source it.",

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::admission::state_errors;
 use super::args::{ConfigArgs, MessageArgs};
 use super::output::{self, OutputError};
 use super::signals::Signals;
@@ -20,7 +19,7 @@ use crate::report::{
     Events, LogFormat, LoggedRuns, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost,
     RunSummary, Terminal, Verbosity, format, init_tracing,
 };
-use crate::state::{FolderError, LockError, StateError};
+use crate::state::{FolderError, LockError, StateError, state_errors};
 
 /// So long the configuration may be read without a word.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -150,7 +149,7 @@ where
     report_panics();
     if let Err(error) = raise_file_limit() {
         let error = CliError::from(error);
-        return end_with(&terminal, &error.failures(), error.exit_code());
+        return output::end_with(&terminal, &error.failures(), error.exit_code());
     }
     let system = actix::System::new();
     let code = system.block_on(async {
@@ -193,7 +192,7 @@ where
                     failure.add_doubts(&doubts);
                 }
             }
-            end_with(&terminal, &failures, error.exit_code())
+            output::end_with(&terminal, &failures, error.exit_code())
         })
     });
     terminal.clear();
@@ -216,13 +215,6 @@ async fn load(sources: &Sources, terminal: &Terminal) -> Result<Settings, CliErr
     };
     let lost = |error: tokio::task::JoinError| CliError::Machine(error.to_string());
     Ok(loaded.map_err(lost)??)
-}
-
-/// Says why the program ends, where it was asked to be said too, and gives the exit code.
-pub(super) fn end_with(terminal: &Terminal, failures: &[Failure], exit_code: u8) -> u8 {
-    terminal.errors(failures);
-    output::print_errors(failures, exit_code);
-    exit_code
 }
 
 /// Says that what a finished run came to could not be printed, and gives the exit code.

@@ -6,6 +6,7 @@
 
 mod sandbox;
 mod syntax;
+mod syntax_error;
 mod worker;
 
 #[cfg(test)]
@@ -17,24 +18,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use monty::MontyRun;
 
+pub use syntax_error::ConditionSyntaxError;
 pub use worker::{evaluate_apart, serve_if_worker};
 
 use sandbox::Facts;
 use worker::Worker;
 
 use crate::model::Image;
-
-/// A condition that is no Python expression, or too long or too deep for one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message} (line {line}, column {column})")]
-pub struct ConditionSyntaxError {
-    /// What is wrong.
-    pub message: String,
-    /// The line within the condition, from 1.
-    pub line: usize,
-    /// The character within that line, from 1.
-    pub column: usize,
-}
 
 /// A condition raised for an image: Python's words, on one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +48,7 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// The text is no Python expression, is longer than 8 KiB, or is nested deeper than 64 levels.
+    /// The text is not a Python expression, is longer than 8 KiB, or is nested deeper than 64 levels.
     pub fn parse(text: &str) -> Result<Self, ConditionSyntaxError> {
         let program = syntax::compile(text)?;
         Ok(Self {

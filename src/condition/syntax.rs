@@ -11,8 +11,8 @@ use ruff_python_ast::{self as ast, Expr, ModExpression};
 use ruff_python_parser::{ParseErrorType, Parsed, parse_expression};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::ConditionSyntaxError;
 use super::sandbox::INPUTS;
+use super::syntax_error::ConditionSyntaxError;
 
 /// The longest condition, in bytes.
 const LONGEST: usize = 8 * 1024;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::error::{ConfigError, Origin};
 use super::keys::{self, DEFAULT, MAIN};
-use super::layers::{Environment, Layers, Value};
+use super::layers::{Layers, Value};
 use super::parts::Given;
+use super::sources::Environment;
 use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
@@ -17,7 +18,7 @@ use crate::model::{
     Warning, WarningCode,
 };
 
-/// What is wrong with a text that is no flag.
+/// What is wrong with a text that is not a flag.
 pub(super) const NO_FLAG: &str = "is neither true nor false; set `true` or `false`";
 
 /// Collects errors and warnings while values are read.
@@ -61,7 +62,7 @@ impl<'a> Checker<'a> {
         self.warnings.push(Warning::new(
             WarningCode::BadValue,
             format!(
-                "{}: [{}] {key}: {problem}; the entry counts for nothing.",
+                "{}: [{}] {key}: {problem}; the entry is ignored.",
                 value.origin, value.section
             ),
         ));

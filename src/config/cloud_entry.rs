@@ -7,7 +7,7 @@ use super::clouds::Cloud;
 use super::parts::{Given, OVERRIDE_REGION, Parts, REGION};
 use super::tree::Node;
 use super::value;
-use crate::model::{Warning, WarningCode, nearest};
+use crate::model::{Warning, WarningCode, did_you_mean};
 
 /// Keys of `auth`, or of the entry itself, that say who logs in and where.
 struct Known {
@@ -372,7 +372,7 @@ fn not_used(key: &str) -> String {
         Some(word) => ("auth.", word),
         None => ("", key),
     };
-    match nearest(word, known_names().chain(ENTRY)) {
+    match did_you_mean(word, known_names().chain(ENTRY)) {
         Some(near) => format!("`{place}{word}` is not used; did you mean `{near}`?"),
         None => format!("`{place}{word}` is not used by glancesync"),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::error::Origin;
 use super::files::{NOT_UTF8, ReadError, permission_warning, read_text};
-use super::layers::{Environment, Sources};
+use super::sources::{Environment, Sources};
 use super::tree::{Broken, Node, read_json, read_yaml, set};
 use crate::model::Warning;
 

@@ -12,8 +12,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::clouds::Cloud;
 use super::error::{ConfigError, Origin};
 use super::keys::{MAIN, MASTER};
-use super::layers::{Layers, Level, Sources, Value};
+use super::layers::{Layers, Level, Value};
 use super::parts::{CONNECTION, Given, OVERRIDE_REGION, Parts, Place, REGION};
+use super::sources::Sources;
 use super::variables::{SINGLE, VARIABLES, Variable, variable_of};
 use crate::model::{AuthType, AuthTypeError, Credential, Warning};
 
@@ -269,7 +270,7 @@ fn split_credential(credential: &Given) -> Result<Parts, String> {
         ));
     };
     let password = decode_password(password).ok_or(
-        "the second part of `credential` is no base64 of a UTF-8 text; make it with \
+        "the second part of `credential` is not base64 of a UTF-8 text; make it with \
          `printf %s 'the password' | base64`, or set `user`, `password`, `keystone_url` and `tenant`",
     )?;
     // Whatever is in it is for Keystone.

@@ -83,7 +83,7 @@ fn from_layers(section: &str, key: &Key, layers: &Layers) -> Found {
 
 fn entry(section: &str, key: &'static Key, found: Found) -> EffectiveValue {
     let (value, origin) = found.unwrap_or_else(|| (key.default.to_owned(), Origin::Default));
-    // A URL with a password in it is no credential; it is not printed all the same.
+    // A URL with a password in it is not a credential; it is not printed all the same.
     let secret = key.secret || key.name == "keystone_url" && value.contains('@');
     let value = if secret && !value.is_empty() {
         "***".to_owned()

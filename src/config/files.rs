@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::Origin;
-use super::layers::Sources;
+use super::sources::Sources;
 use crate::host::{FILE_BYTES_MAX, Patience, read_input};
 use crate::model::{Warning, WarningCode};
 
@@ -35,7 +35,7 @@ pub(super) fn file_origin(path: &Path, line: usize) -> Origin {
 pub(super) const NOT_UTF8: &str =
     "the line is not UTF-8; convert the file, for example with `iconv -t UTF-8`";
 
-/// Why the text of a file cannot be had.
+/// Why the text of a file is unavailable.
 pub(super) enum ReadError {
     Io(io::Error),
     /// The line is the first that is not.

@@ -1,6 +1,6 @@
 //! The table of known keys, and which of them a misspelt word was meant to be.
 
-use crate::model::nearest;
+use crate::model::did_you_mean;
 
 /// The section of what holds for the whole run.
 pub const MAIN: &str = "main";
@@ -159,7 +159,7 @@ pub fn nearest_key(word: &str) -> Option<&'static str> {
         .iter()
         .flat_map(|key| [Some(key.name), key.alias])
         .flatten();
-    nearest(word, names)
+    did_you_mean(word, names)
 }
 
 /// The section of a fixed name that is nearest to `word`, when one is near enough to have been meant.
@@ -168,5 +168,5 @@ pub fn nearest_section(word: &str) -> Option<&'static str> {
     [MAIN, MASTER, DEFAULT]
         .into_iter()
         .find(|name| name.eq_ignore_ascii_case(word))
-        .or_else(|| nearest(word, [MAIN, MASTER, DEFAULT]))
+        .or_else(|| did_you_mean(word, [MAIN, MASTER, DEFAULT]))
 }

@@ -12,41 +12,8 @@ use super::error::{ConfigError, ConfigErrors, Origin};
 use super::files::{NOT_UTF8, ReadError, choose_file, file_origin, permission_warning, read_text};
 use super::keys::{self, DEFAULT, Room};
 use super::raw;
-use crate::model::{ByteSize, Warning, WarningCode, redact_urls};
-
-/// The variables of an environment. It is given, never read: tests and programs decide.
-pub type Environment = BTreeMap<String, String>;
-
-/// What a configuration is loaded from.
-#[derive(Debug, Clone)]
-pub struct Sources {
-    /// `--config-file`
-    pub config_file: Option<PathBuf>,
-    /// The words after `--config`: `section.key=value`, or `key=value` for `[DEFAULT]`.
-    pub overrides: Vec<String>,
-    /// `--bwlimit`: takes the place of what every target says.
-    pub bwlimit: Option<ByteSize>,
-    /// The environment.
-    pub environment: Environment,
-    /// Where relative paths of configuration files begin.
-    pub working_dir: PathBuf,
-    /// The file that is read, if it exists, where none is named.
-    pub default_file: PathBuf,
-}
-
-impl Default for Sources {
-    /// No file named, no overrides, an empty environment, and `/etc/glancesync.conf`.
-    fn default() -> Self {
-        Self {
-            config_file: None,
-            overrides: Vec::new(),
-            bwlimit: None,
-            environment: Environment::new(),
-            working_dir: PathBuf::from("."),
-            default_file: PathBuf::from("/etc/glancesync.conf"),
-        }
-    }
-}
+use super::sources::Sources;
+use crate::model::{Warning, WarningCode, redact_urls};
 
 /// A value, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,11 +273,11 @@ impl Layers {
                     Room::Main => "[main]",
                     Room::Target => "the section of a target",
                 };
-                format!("counts for nothing here; it belongs in {home} or in [DEFAULT]")
+                format!("is ignored here; it belongs in {home} or in [DEFAULT]")
             }
             None => match keys::nearest_key(key) {
-                Some(nearest) => format!("is no known key; did you mean `{nearest}`?"),
-                None => "is no known key; it counts for nothing".to_owned(),
+                Some(known) => format!("is not a known key; did you mean `{known}`?"),
+                None => "is not a known key; it is ignored".to_owned(),
             },
         };
         let stop = if problem.ends_with('?') { "" } else { "." };

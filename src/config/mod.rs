@@ -21,6 +21,7 @@ mod parts;
 pub mod raw;
 mod settings;
 mod slips;
+mod sources;
 mod tree;
 mod value;
 mod variables;
@@ -28,8 +29,8 @@ mod variables;
 pub use dialect::Piece;
 pub use effective::EffectiveValue;
 pub use error::{ConfigError, ConfigErrors, Origin};
-pub use layers::{Environment, Sources};
 pub use settings::{ImageEndpointOverride, Settings, TargetSettings, log_dir};
+pub use sources::{Environment, Sources};
 
 #[cfg(test)]
 mod tests;

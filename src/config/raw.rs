@@ -41,7 +41,7 @@ pub struct RawEntry {
     pub pieces: Vec<Piece>,
 }
 
-/// Why a text is no configuration file.
+/// Why a text is not a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct RawError {

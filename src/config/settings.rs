@@ -15,10 +15,11 @@ use super::credential::{self, Login};
 use super::effective::{self, EffectiveValue};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::keys::{self, MAIN, MASTER};
-use super::layers::{Layers, Sources, target_names};
+use super::layers::{Layers, target_names};
 use super::parts::Parts;
 use super::parts::{OVERRIDE_REGION, REGION};
 use super::slips::slip;
+use super::sources::Sources;
 use super::value;
 use crate::condition::Condition;
 use crate::model::{
@@ -333,7 +334,7 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
         interfaces
             .ok()
             .filter(|interfaces| !interfaces.is_empty())
-            .ok_or_else(|| "is no interface; set `public`, `internal` or `admin`".to_owned())
+            .ok_or_else(|| "is not an interface; set `public`, `internal` or `admin`".to_owned())
     });
     let override_region = parts.get(OVERRIDE_REGION).map(|given| {
         let text = given.text.trim_start_matches("master:").trim();

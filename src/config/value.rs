@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::layers::Environment;
+use super::sources::Environment;
 use crate::model::{ImageId, ListedHash};
 
 /// A flag, in the words of Python's `ConfigParser.getboolean`, in any case.
@@ -37,7 +37,7 @@ pub(super) fn path(text: &str, environment: &Environment) -> PathBuf {
 pub(super) fn image_id(text: &str) -> Result<ImageId, String> {
     uuid::Uuid::try_parse(text)
         .map(|_| ImageId::new(text))
-        .map_err(|_| format!("`{text}` is no UUID of an image"))
+        .map_err(|_| format!("`{text}` is not a UUID of an image"))
 }
 
 /// An md5 checksum, or `<algorithm>:<hash>`.

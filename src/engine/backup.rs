@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fleet::StartError;
 use super::outcome::RunOutcome;
 use super::prepare::{Names, Prepared, Scope};
 use super::region::{Backup, RegionTask};
 use super::shutdown::StopSignal;
+use super::targets::StartError;
 use super::verdict::Verdict;
 use crate::config::Settings;
 use crate::report::Events;

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::fleet::{Fleet, StartError};
+use super::targets::{Fleet, StartError};
 use crate::config::Settings;
+use crate::content::{ContentResolver, ImagesDir, Spool, SpoolOptions, check_spool_folder};
 use crate::model::{ContentSource, ImageId};
 use crate::openstack::RetryPolicy;
 use crate::report::Events;
 use crate::report::event::Mode;
-use crate::transfer::{Contents, ImagesDir, Spool, SpoolOptions, check_spool_folder};
 
 /// The contents of a run, in which so many regions may come to need each image.
 ///
@@ -22,7 +22,7 @@ pub(super) async fn open(
     regions: HashMap<ImageId, usize>,
     mode: Mode,
     events: &Events,
-) -> Result<Contents, StartError> {
+) -> Result<ContentResolver, StartError> {
     let master = &fleet.master_target;
     let reader = master
         .reader(&fleet.master.region)
@@ -48,7 +48,7 @@ pub(super) async fn open(
                 Mode::Status | Mode::Backup | Mode::Restore => {}
             }
         }
-        Ok(Contents::new(source, images, spool))
+        Ok(ContentResolver::new(source, images, spool))
     })
     .await
     .unwrap_or(Err(StartError::SpoolLost))

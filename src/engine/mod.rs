@@ -1,27 +1,27 @@
 //! The actors that run a fleet, and what they need to know before they start.
 //!
-//! `prepare` logs in and chooses the regions (`fleet`, `choose`) and `run` reads the master; the
+//! `prepare` logs in and chooses the regions (`targets`, `region_selection`) and `run` reads the master; the
 //! coordinator starts one region actor after another, as its permits allow; each region lists,
 //! decides and carries out on its own, or, for a `backup`, writes down what it listed. All of them
-//! report; none of them prints. `survey` asks every region of the configuration whether it answers.
+//! report; none of them prints. `availability` asks every region of the configuration whether it answers.
 
+mod availability;
 mod backup;
-mod choose;
 mod contents;
 mod coordinator;
-mod fleet;
 mod names;
 mod outcome;
 mod prepare;
 mod region;
+mod region_selection;
 mod restore;
 mod run;
 mod shutdown;
-mod survey;
+mod targets;
 mod verdict;
 
+pub use availability::{RegionSurvey, TargetSurvey, survey};
 pub use backup::backup;
-pub use fleet::StartError;
 pub use outcome::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_OK, EXIT_USAGE, FailOn, RegionOutcome,
     RegionRestore, RunOutcome,
@@ -30,7 +30,7 @@ pub use prepare::Scope;
 pub use restore::{RestoreOptions, restore};
 pub use run::{FleetRegions, RunOptions, regions, run};
 pub use shutdown::{Stop, StopSignal, Stopper};
-pub use survey::{RegionSurvey, TargetSurvey, survey};
+pub use targets::StartError;
 
 #[cfg(test)]
-pub(crate) use region::{Disposal, RegionState, Step};
+pub(crate) use region::{Disposal, PlanExecution, Step};

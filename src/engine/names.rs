@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::choose::{TargetRegions, Wishes};
-use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode, nearest};
+use super::region_selection::{RegionCriteria, TargetRegions};
+use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode, did_you_mean};
 
 /// So many names are listed where none is near to the one that was written.
 const LISTED_MAX: usize = 8;
@@ -42,7 +42,7 @@ pub(super) struct KnownNames<'a> {
 
 impl KnownNames<'_> {
     /// The names of the command line that are not known, each once.
-    pub(super) fn unknown(&self, wishes: &Wishes) -> Vec<UnknownName> {
+    pub(super) fn unknown(&self, wishes: &RegionCriteria) -> Vec<UnknownName> {
         let words = wishes.selectors.iter().map(|selector| ("", selector));
         let excluded = wishes.exclude.iter().map(|name| ("--exclude: ", name));
         let mut seen = BTreeSet::new();
@@ -84,7 +84,7 @@ impl KnownNames<'_> {
 
     fn meant_target(&self, selector: &RegionSelector) -> String {
         let names = self.configured.iter().map(|target| target.as_str());
-        match (nearest(selector.target().as_str(), names), selector) {
+        match (did_you_mean(selector.target().as_str(), names), selector) {
             (Some(near), RegionSelector::Region(name)) => {
                 let region = RegionName::new(TargetName::new(near), &name.region);
                 format!("did you mean `{region}`?")
@@ -124,7 +124,7 @@ impl KnownNames<'_> {
         }
         let printed = name.to_string();
         let compared = candidates.iter().map(|(compared, _)| compared.as_str());
-        let near = nearest(&printed, compared);
+        let near = did_you_mean(&printed, compared);
         let near = near.and_then(|near| candidates.iter().find(|(compared, _)| compared == near));
         if let Some((_, meant)) = near {
             return format!("did you mean {meant}?");
@@ -146,7 +146,7 @@ impl KnownNames<'_> {
     }
 
     /// Warnings about names of `ignore_regions` that spare no region, each name once.
-    pub(super) fn unmatched_ignores(&self, wishes: &Wishes) -> Vec<Warning> {
+    pub(super) fn unmatched_ignores(&self, wishes: &RegionCriteria) -> Vec<Warning> {
         let ignored = |target: &TargetName, name: &RegionName| {
             let names = wishes.ignore_regions.get(target);
             names.is_some_and(|names| names.contains(name))
@@ -238,10 +238,10 @@ mod tests {
 
     fn told(words: &[&str], exclude: &[&str]) -> Vec<String> {
         let selector = |word: &&str| word.parse::<RegionSelector>().unwrap();
-        let wishes = Wishes {
+        let wishes = RegionCriteria {
             selectors: words.iter().map(selector).collect(),
             exclude: exclude.iter().map(selector).collect(),
-            ..Wishes::default()
+            ..RegionCriteria::default()
         };
         checked(|names| {
             names
@@ -257,9 +257,9 @@ mod tests {
             let names = names.iter().map(|name| name.parse().unwrap());
             (TargetName::new(*target), names.collect())
         };
-        let wishes = Wishes {
+        let wishes = RegionCriteria {
             ignore_regions: entries.iter().map(set).collect(),
-            ..Wishes::default()
+            ..RegionCriteria::default()
         };
         checked(|names| {
             let warnings = names.unmatched_ignores(&wishes).into_iter();

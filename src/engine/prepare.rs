@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use actix::Actor;
 
-use super::choose::{ChoiceKind, Chosen, TargetRegions, Wishes, excludes};
 use super::coordinator::{Coordinator, RunRegions};
-use super::fleet::{Fleet, StartError};
 use super::names::KnownNames;
 use super::outcome::{EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, RegionOutcome, RunOutcome};
 use super::region::{RegionTask, RegionWork, failure_of, unknown_region};
+use super::region_selection::{
+    ChoiceKind, RegionCriteria, SelectedRegions, TargetRegions, excludes,
+};
 use super::shutdown::StopSignal;
+use super::targets::{Fleet, StartError};
 use super::verdict::Verdict;
 use crate::config::{Settings, TargetSettings};
 use crate::host::regions_at_once;
@@ -43,8 +45,8 @@ impl Scope {
         excludes(&self.exclude, name)
     }
 
-    pub(super) fn wishes(&self, settings: &Settings) -> Wishes {
-        Wishes {
+    pub(super) fn wishes(&self, settings: &Settings) -> RegionCriteria {
+        RegionCriteria {
             selectors: if self.all {
                 whole_targets(settings.targets.iter())
             } else {
@@ -87,7 +89,7 @@ pub(super) fn check(
     settings: &Settings,
     targets: &BTreeMap<TargetName, TargetRegions>,
     commands: &[String],
-    wishes: &Wishes,
+    wishes: &RegionCriteria,
 ) -> Result<(), StartError> {
     let unknown = known_names(settings, targets, commands).unknown(wishes);
     if unknown.is_empty() {
@@ -111,7 +113,7 @@ pub(super) async fn log_in(
     settings: &Settings,
     scope: &Scope,
     names: Names,
-) -> Result<(Fleet, Chosen), StartError> {
+) -> Result<(Fleet, SelectedRegions), StartError> {
     let wishes = scope.wishes(settings);
     let excluded = wishes.excluded_targets();
     let mut fleet = match Fleet::log_in(settings, wishes.other_targets(), &excluded).await {
@@ -144,7 +146,7 @@ pub(super) struct Prepared<'a> {
     /// The log-ins.
     pub fleet: Fleet,
     /// The regions.
-    pub chosen: Chosen,
+    pub chosen: SelectedRegions,
     /// What in the values of each target's log-in was hardly meant.
     doubts: BTreeMap<TargetName, Vec<String>>,
     mode: Mode,

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::choose::ChoiceKind;
-use super::fleet::StartError;
 use super::outcome::RunOutcome;
 use super::prepare::{Names, Prepared, Scope, check};
 use super::region::{RegionTask, Restore, failure};
+use super::region_selection::ChoiceKind;
 use super::shutdown::StopSignal;
+use super::targets::StartError;
 use super::verdict::Verdict;
 use crate::config::Settings;
 use crate::model::{ErrorCode, RegionName, RegionSelector};
@@ -53,7 +53,7 @@ pub async fn restore(
     let mut regions = std::mem::take(&mut run.chosen.regions);
     for (region, kind) in &mut regions {
         if *kind == ChoiceKind::Unknown
-            && let Some(real) = behind_the_name(region, &run)
+            && let Some(real) = resolve_alias(region, &run)
             && let Some(path) = files.remove(region)
         {
             files.insert(real.clone(), path);
@@ -95,7 +95,7 @@ pub async fn restore(
 
 /// The region whose file has that name because its own does not do for a file; none unless there is
 /// exactly one.
-fn behind_the_name(name: &RegionName, run: &Prepared<'_>) -> Option<RegionName> {
+fn resolve_alias(name: &RegionName, run: &Prepared<'_>) -> Option<RegionName> {
     let target = run.fleet.targets.get(&name.target)?.as_ref().ok()?;
     let stem = name.to_string();
     let catalogue = target.session.catalogue().regions().into_iter();

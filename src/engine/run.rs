@@ -4,16 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::choose::{ChoiceKind, Chosen};
 use super::contents;
-use super::fleet::{Fleet, StartError, select};
 use super::outcome::{FailOn, RunOutcome};
 use super::prepare::{Names, Prepared, Scope, log_in, whole_targets};
 use super::region::{Pipeline, RegionTask, RunContext, failure_of};
+use super::region_selection::{ChoiceKind, SelectedRegions};
 use super::shutdown::StopSignal;
+use super::targets::{Fleet, StartError, select};
 use super::verdict::Verdict;
 use crate::config::Settings;
-use crate::model::{ImageId, RegionName, TargetName, Warning, WarningCode, nearest};
+use crate::model::{ImageId, RegionName, TargetName, Warning, WarningCode, did_you_mean};
 use crate::plan::{
     ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, unmatched,
 };
@@ -75,7 +75,7 @@ pub async fn run(
         events.warning(None, warning);
     }
     // With nothing to compare with, a sync is wrong whatever it does.
-    let is_pointless = inventory.images.is_empty() && options.mode != Mode::Status;
+    let nothing_to_do = inventory.images.is_empty() && options.mode != Mode::Status;
     let conditions_failed = selections
         .values()
         .any(|selection| selection.condition_failed());
@@ -93,10 +93,10 @@ pub async fn run(
         events: events.clone(),
         stop: stop.clone(),
     });
-    let tasks = if is_pointless { Vec::new() } else { tasks };
+    let tasks = if nothing_to_do { Vec::new() } else { tasks };
     let regions = run.carry_out(Arc::new(Pipeline(context)), tasks).await?;
     let verdict = Verdict {
-        is_pointless,
+        nothing_to_do,
         conditions_failed,
         fail_on: options.fail_on,
     };
@@ -155,7 +155,10 @@ fn regions_by_image(
     counted
 }
 
-fn used_targets(fleet: &Fleet, chosen: &Chosen) -> Vec<Arc<crate::config::TargetSettings>> {
+fn used_targets(
+    fleet: &Fleet,
+    chosen: &SelectedRegions,
+) -> Vec<Arc<crate::config::TargetSettings>> {
     let used: BTreeSet<&TargetName> = chosen
         .regions
         .iter()
@@ -175,7 +178,7 @@ fn filter_warnings(
     let unmatched = filter.unmatched(selections.values().map(Arc::as_ref));
     let names: Vec<&str> = selections.values().flat_map(|it| it.names()).collect();
     let warning = |glob: &str| {
-        let near = nearest(glob, names.iter().copied());
+        let near = did_you_mean(glob, names.iter().copied());
         let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         let message = format!("--image `{glob}` matches no image that is synchronised{near}");
         Warning::new(WarningCode::NoMatch, message)

@@ -153,13 +153,13 @@ impl StopSignal {
     }
 
     /// Says that this is under way, until the guard is dropped.
-    pub fn busy(&self, what: String) -> Busy {
+    pub fn busy(&self, what: String) -> ActivityGuard {
         let mut state = self.shared.state();
         let number = state.next;
         state.next += 1;
         state.busy.insert(number, what);
         drop(state);
-        Busy {
+        ActivityGuard {
             shared: Arc::clone(&self.shared),
             number,
         }
@@ -168,12 +168,12 @@ impl StopSignal {
 
 /// Something is under way while this lives.
 #[derive(Debug)]
-pub struct Busy {
+pub struct ActivityGuard {
     shared: Arc<Shared>,
     number: u64,
 }
 
-impl Drop for Busy {
+impl Drop for ActivityGuard {
     fn drop(&mut self) {
         self.shared.state().busy.remove(&self.number);
     }

@@ -13,7 +13,7 @@ const NAMED: usize = 5;
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     /// There was nothing to compare with.
-    pub(super) is_pointless: bool,
+    pub(super) nothing_to_do: bool,
     /// A condition raised an error for some image.
     pub(super) conditions_failed: bool,
     /// What `--fail-on` looks for.
@@ -24,7 +24,7 @@ impl Verdict {
     /// Every reason; none where the run is in order.
     pub(super) fn reasons(&self, regions: &[RegionOutcome]) -> Vec<String> {
         let mut reasons = Vec::new();
-        if self.is_pointless {
+        if self.nothing_to_do {
             reasons.push("the master region has no image that counts".to_owned());
         }
         let failed: Vec<_> = regions.iter().filter(|region| region.is_failed()).collect();
@@ -119,7 +119,7 @@ mod tests {
             |verdict: &Verdict, regions: &[RegionOutcome]| verdict.reasons(regions).join("\n");
         insta::assert_snapshot!(said(&verdict, &regions), @"--fail-on error found 3 error_checksum in Trento, other:Prague");
         verdict.fail_on = Some(FailOn::Pending);
-        verdict.is_pointless = true;
+        verdict.nothing_to_do = true;
         verdict.conditions_failed = true;
         regions.extend((1..=7).map(|n| RegionOutcome::failed(format!("R{n}").parse().unwrap())));
         insta::assert_snapshot!(said(&verdict, &regions), @r"

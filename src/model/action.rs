@@ -24,7 +24,7 @@ pub enum Status {
     PendingAmi,
     /// Another checksum, and nothing says what to do.
     ErrorChecksum,
-    /// A kernel or ramdisk that cannot be had.
+    /// A kernel or ramdisk that is unavailable.
     ErrorAmi,
 }
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use url::Url;
 
-use super::{ApplicationCredentialRef, ProjectRef, Secret, UserRef};
+use super::identity::{ApplicationCredentialRef, ProjectRef, UserRef};
+use super::secret::Secret;
 
 /// Who logs in (Identity API v3, "Authentication and token management").
 #[derive(Debug, Clone, PartialEq, Eq)]

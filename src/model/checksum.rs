@@ -14,9 +14,9 @@ const MD5: &str = "md5";
 #[serde(try_from = "String", into = "String")]
 pub struct Checksum(String);
 
-/// The text is no md5 checksum.
+/// The text is not an md5 checksum.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no md5 checksum (32 hexadecimal digits)")]
+#[error("`{0}` is not an md5 checksum (32 hexadecimal digits)")]
 pub struct ChecksumError(pub String);
 
 impl Checksum {
@@ -221,7 +221,7 @@ impl ContentHash {
     }
 
     /// The same checksum; see [`ContentHash::compare`].
-    pub fn same_as(&self, other: &Self) -> bool {
+    pub fn is_same_content(&self, other: &Self) -> bool {
         self.compare(other) == Some(true)
     }
 

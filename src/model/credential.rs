@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Auth;
+use super::auth::Auth;
 
 /// All that a log-in to a target's Keystone needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,78 +15,6 @@ pub struct Credential {
     pub keystone_url: KeystoneUrl,
     /// Who logs in, and to what.
     pub auth: Auth,
-}
-
-/// A domain, by id or by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DomainRef {
-    /// Its id, such as `default`.
-    Id(String),
-    /// Its name, such as `Default`.
-    Name(String),
-}
-
-impl DomainRef {
-    /// Reads a text that may be either: `default` and 32 hexadecimal digits, which Keystone makes,
-    /// are ids, and everything else is a name.
-    pub fn guess(text: &str) -> Self {
-        let is_id = text == "default"
-            || text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if is_id {
-            Self::Id(text.to_owned())
-        } else {
-            Self::Name(text.to_owned())
-        }
-    }
-}
-
-impl Default for DomainRef {
-    /// The domain that every Keystone has from its bootstrap, by its name.
-    fn default() -> Self {
-        Self::Name("Default".to_owned())
-    }
-}
-
-/// A user, by id or by name within a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UserRef {
-    /// The id, which needs no domain.
-    Id(String),
-    /// The name.
-    Name {
-        /// The user's name.
-        name: String,
-        /// The domain that owns the user.
-        domain: DomainRef,
-    },
-}
-
-/// A project, by id or by name within a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProjectRef {
-    /// The id, which needs no domain.
-    Id(String),
-    /// The name.
-    Name {
-        /// The project's name.
-        name: String,
-        /// The domain that owns the project.
-        domain: DomainRef,
-    },
-}
-
-/// An application credential, by id or by name within its user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ApplicationCredentialRef {
-    /// The id, which needs no user.
-    Id(String),
-    /// The name.
-    Name {
-        /// The application credential's name.
-        name: String,
-        /// The user that it belongs to.
-        user: UserRef,
-    },
 }
 
 /// Which of a service's endpoints in the catalogue are used.
@@ -123,7 +51,7 @@ impl fmt::Display for Interface {
 
 /// The text names no interface.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no interface (`public`, `internal` or `admin`)")]
+#[error("`{0}` is not an interface (`public`, `internal` or `admin`)")]
 pub struct InterfaceError(pub String);
 
 impl FromStr for Interface {
@@ -146,11 +74,11 @@ impl FromStr for Interface {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeystoneUrl(Url);
 
-/// The text is no URL of a Keystone. The text itself is left out, for it may hold a password.
+/// The text is not a URL of a Keystone. The text itself is left out, for it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeystoneUrlError {
     /// It cannot be read as a URL.
-    #[error("it is no URL ({0}); write it as `https://keystone.example.org:5000/v3`")]
+    #[error("it is not a URL ({0}); write it as `https://keystone.example.org:5000/v3`")]
     Syntax(#[from] url::ParseError),
     /// Another scheme than `http` and `https`.
     #[error(
@@ -225,6 +153,7 @@ impl fmt::Display for KeystoneUrl {
 mod tests {
     use super::super::Secret;
     use super::*;
+    use crate::model::{ApplicationCredentialRef, DomainRef};
 
     #[test]
     fn every_spelling_of_a_keystone_leads_to_v3() {

@@ -30,7 +30,7 @@ pub enum WarningCode {
     StalledChecksum,
     /// An obsolete image of the master was passed over.
     ObsoleteIgnored,
-    /// A kernel or ramdisk cannot be had.
+    /// A kernel or ramdisk is unavailable.
     AmiMissing,
     /// The condition raised for an image.
     ConditionFailed,
@@ -52,7 +52,7 @@ pub enum WarningCode {
     UnknownKey,
     /// A key that occurs twice.
     DuplicateKey,
-    /// An entry of a list that is no UUID or no checksum.
+    /// An entry of a list that is neither a UUID nor a checksum.
     BadValue,
     /// A target without a usable credential, which the run does not use.
     NoCredential,

@@ -24,7 +24,7 @@ pub struct ImageEndpoint {
 pub struct Catalogue(Vec<ImageEndpoint>);
 
 impl Catalogue {
-    /// Reads `token.catalog`; what is no endpoint of an image service is passed over.
+    /// Reads `token.catalog`; what is not an endpoint of an image service is passed over.
     pub(super) fn read(catalog: &Value) -> Self {
         let services = catalog.as_array().map(Vec::as_slice).unwrap_or_default();
         let endpoints = services

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use tokio::time::{Instant, timeout};
 
-use super::exchange::{Failure, Request};
+use super::attempt::AttemptError;
+use super::request::Request;
 use super::retry::{Repeat, RetryPolicy, Tries};
 use super::{OpenStackError, StallTimer, TransportCause};
 
@@ -79,8 +80,8 @@ impl Download {
                 self.stall.pass(asked.elapsed(), bytes as u64);
                 return Ok(piece);
             }
-            Ok(Err(error)) => Failure::Transport(TransportCause::of(&error.without_url())),
-            Err(_) => Failure::TimedOut(limit),
+            Ok(Err(error)) => AttemptError::Transport(TransportCause::of(&error.without_url())),
+            Err(_) => AttemptError::TimedOut(limit),
         };
         let once = RetryPolicy::new(0);
         let tries = Tries::new(&once, Repeat::IfNotReceived, None);

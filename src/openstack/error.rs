@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{CauseKind, EndpointUrl, TransportCause};
-use crate::model::{AuthType, ErrorCode, Interface, RegionName, TargetName, nearest};
+use crate::model::{AuthType, ErrorCode, Interface, RegionName, TargetName, did_you_mean};
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,7 +116,7 @@ impl fmt::Display for CallRecord {
 pub struct ServerAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// The server's own words on one line; empty where it had none.
+    /// The server's message on one line; empty where it had none.
     pub message: String,
     /// `x-openstack-request-id`, by which the server's log is searched.
     pub request_id: Option<String>,
@@ -254,7 +254,7 @@ fn words_of(interface: Option<Interface>) -> String {
 }
 
 fn list_of(region: &str, known: &[String]) -> String {
-    let near = nearest(region, known.iter().map(String::as_str));
+    let near = did_you_mean(region, known.iter().map(String::as_str));
     if known.is_empty() {
         " (and none of any other)".to_owned()
     } else if let Some(near) = near.filter(|near| *near != region) {
@@ -383,7 +383,7 @@ impl OpenStackError {
     }
 
     /// True where asking again may help.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Status { answer, .. } => {
                 matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504)

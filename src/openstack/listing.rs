@@ -10,12 +10,13 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::OpenStackError;
+use super::attempt::AttemptError;
 use super::error::Operation;
-use super::exchange::{Failure, Request};
-use super::page::{Page, PageReader};
+use super::glance_service::Service;
+use super::image_json::Listed;
+use super::image_list_stream::{Page, PageReader};
+use super::request::Request;
 use super::retry::{Repeat, Tries};
-use super::service::Service;
-use super::wire::Listed;
 use crate::model::Image;
 
 /// The most that Glance gives in one page.
@@ -254,17 +255,17 @@ async fn read_pages<R: Row>(
     }
 }
 
-/// Reads a page while it arrives. What is no page is the list's failure, and no reason to ask again.
+/// Reads a page while it arrives. What is not a page is the list's failure, and no reason to ask again.
 async fn read_page<R: Row>(
     mut response: reqwest::Response,
-) -> Result<(Result<Page<R>, &'static str>, Option<DateTime<Utc>>, usize), Failure> {
+) -> Result<(Result<Page<R>, &'static str>, Option<DateTime<Utc>>, usize), AttemptError> {
     let date = date_of(response.headers());
     let mut page = PageReader::new();
     let mut length = 0;
-    while let Some(chunk) = response.chunk().await.map_err(Failure::transport)? {
+    while let Some(chunk) = response.chunk().await.map_err(AttemptError::transport)? {
         length += chunk.len();
         if length > MAX_PAGE_BYTES {
-            return Err(Failure::TooLarge(MAX_PAGE_BYTES));
+            return Err(AttemptError::TooLarge(MAX_PAGE_BYTES));
         }
         if let Err(what) = page.feed(&chunk) {
             return Ok((Err(what), date, length));
@@ -310,7 +311,7 @@ impl Ids {
 fn next_query(page: &Url, next: &str) -> Result<String, &'static str> {
     let next = page
         .join(next)
-        .map_err(|_| "the next page of the list is no URL")?;
+        .map_err(|_| "the next page of the list is not a URL")?;
     if next.origin() != page.origin() {
         return Err("the next page of the list is on another server");
     }

@@ -14,8 +14,8 @@ use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use super::error::Operation;
-use super::exchange::{Answer, Request};
 use super::keystone::{self, Identity, Token};
+use super::request::{Answer, Request};
 use super::retry::{Repeat, RetryPolicy, Tries};
 use super::{HttpClient, OpenStackError};
 use crate::model::{

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::addresses::look_up;
-use super::endpoint::{HostKey, Location};
+use super::endpoint_url::{HostKey, Location};
 use super::{EndpointUrl, OpenStackError, Session};
 
 /// For all names together. A name without an address is only compared as a name.

@@ -1,4 +1,4 @@
-//! Keystone v3 and Glance v2, the only room that speaks HTTP to a cloud.
+//! Keystone v3 and Glance v2, the only module that speaks HTTP to a cloud.
 //!
 //! [`Session::log_in`] takes a credential to a target's Keystone, and keeps its token fresh from
 //! then on. Out of a session come a [`GlanceReader`] for any region of its catalogue, and a
@@ -9,24 +9,24 @@
 //! them, so [`HttpClient`] keeps one pool for each.
 
 mod addresses;
+mod attempt;
 mod catalogue;
-mod cause;
 mod client;
-mod direct;
 mod download;
-mod endpoint;
+mod endpoint_url;
 mod error;
-mod exchange;
+mod glance_service;
+mod image_json;
+mod image_list_stream;
 mod keystone;
 mod listing;
 mod login;
 mod master_endpoints;
-mod message;
-mod page;
 mod patch;
 mod reader;
+mod request;
 mod retry;
-mod service;
+mod server_message;
 mod session;
 mod socket;
 mod stall;
@@ -35,22 +35,23 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod wire;
+mod transport_error;
+mod upload_connection;
 mod writer;
 
 pub use catalogue::{Catalogue, ImageEndpoint};
-pub use cause::{CauseKind, TransportCause};
 pub use client::{HttpClient, HttpClients, TlsOptions};
 pub use download::Download;
-pub use endpoint::{EndpointUrl, EndpointUrlError};
+pub use endpoint_url::{EndpointUrl, EndpointUrlError};
 pub use error::{CallRecord, OpenStackError, Operation, ServerAnswer};
+pub use glance_service::GlanceOptions;
 pub use listing::Listing;
 pub use master_endpoints::MasterEndpoints;
 pub use patch::PatchOp;
 pub use reader::GlanceReader;
 pub use retry::{Notes, RetryPolicy};
-pub use service::GlanceOptions;
 pub use session::Session;
 pub use socket::{ContentSocket, NotSent};
 pub use stall::{LEAST_BYTES, StallTimer};
+pub use transport_error::{CauseKind, TransportCause};
 pub use writer::{GlanceWriter, NewImage, REPLICA_LAG};

@@ -8,10 +8,11 @@ use http::{Method, header};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::attempt::AttemptError;
 use super::error::Operation;
-use super::exchange::{self, AUTH_TOKEN, Failure, Request};
+use super::glance_service::{CALL_TIMEOUT, GlanceOptions, Service};
+use super::request::{self, AUTH_TOKEN, Request};
 use super::retry::{Notes, Repeat, RetryPolicy, Tries};
-use super::service::{CALL_TIMEOUT, GlanceOptions, Service};
 use super::{Download, EndpointUrl, Listing, OpenStackError, Session, listing};
 use crate::model::{Image, ImageId, Interface, RegionName};
 
@@ -25,7 +26,7 @@ impl GlanceReader {
     ///
     /// # Errors
     ///
-    /// Code `region_unknown`: the catalogue has no such endpoint, or one that is no URL.
+    /// Code `region_unknown`: the catalogue has no such endpoint, or one that is not a URL.
     pub fn new(
         session: &Session,
         region: &str,
@@ -185,7 +186,7 @@ impl GlanceReader {
             let token = service.session.lasting_token().await?;
             let mut call = client
                 .get(request.url.clone())
-                .header(AUTH_TOKEN, exchange::token_header(&token.secret));
+                .header(AUTH_TOKEN, request::token_header(&token.secret));
             if from > 0 {
                 call = call.header(header::RANGE, format!("bytes={from}-"));
             }
@@ -199,8 +200,8 @@ impl GlanceReader {
                     }
                     Err(failure) => failure,
                 },
-                Ok(Err(error)) => Failure::transport(error),
-                Err(_) => Failure::TimedOut(CALL_TIMEOUT),
+                Ok(Err(error)) => AttemptError::transport(error),
+                Err(_) => AttemptError::TimedOut(CALL_TIMEOUT),
             };
             if failure.is_unauthorised() && !is_token_new {
                 is_token_new = true;
@@ -208,7 +209,7 @@ impl GlanceReader {
                 continue;
             }
             // Some Glances hang when they are asked for a part.
-            let may_repeat = from == 0 || !matches!(failure, Failure::TimedOut(_));
+            let may_repeat = from == 0 || !matches!(failure, AttemptError::TimedOut(_));
             let Some(pause) = tries.next(&failure).filter(|_| may_repeat) else {
                 let call = request.record(&tries);
                 return Err(service.session.error_of(failure, call, &token));
@@ -222,19 +223,19 @@ async fn check_answer(
     service: &Service,
     request: &Request,
     response: reqwest::Response,
-) -> Result<Result<reqwest::Response, Failure>, OpenStackError> {
+) -> Result<Result<reqwest::Response, AttemptError>, OpenStackError> {
     match response.status().as_u16() {
         200 | 206 => Ok(Ok(response)),
         204 => Err(service.bad_answer(request, "the image has no content")),
         _ => match timeout(
             CALL_TIMEOUT,
-            exchange::read(response, request.max_answer_bytes),
+            request::read(response, request.max_answer_bytes),
         )
         .await
         {
             Ok(Ok(_)) => Err(service.bad_answer(request, "the answer is no content")),
             Ok(Err(failure)) => Ok(Err(failure)),
-            Err(_) => Ok(Err(Failure::TimedOut(CALL_TIMEOUT))),
+            Err(_) => Ok(Err(AttemptError::TimedOut(CALL_TIMEOUT))),
         },
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::exchange::Failure;
+use super::attempt::AttemptError;
 
 /// How often a call is repeated and how long the pauses are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl<'a> Tries<'a> {
     }
 
     /// How long to wait before the next try; none where this failure is to be reported.
-    pub(super) fn next(&mut self, failure: &Failure) -> Option<Duration> {
+    pub(super) fn next(&mut self, failure: &AttemptError) -> Option<Duration> {
         let may_repeat =
             failure.is_transient() && (self.repeat == Repeat::Freely || failure.is_before_acting());
         if !may_repeat || self.count > self.policy.retries {
@@ -143,18 +143,18 @@ mod tests {
     use super::super::{CauseKind, TransportCause};
     use super::*;
 
-    fn status(status: u16, retry_after: Option<Duration>) -> Failure {
-        Failure::status_for_test(status, retry_after)
+    fn status(status: u16, retry_after: Option<Duration>) -> AttemptError {
+        AttemptError::status_for_test(status, retry_after)
     }
 
-    fn transport(kind: CauseKind) -> Failure {
-        Failure::Transport(TransportCause {
+    fn transport(kind: CauseKind) -> AttemptError {
+        AttemptError::Transport(TransportCause {
             kind,
             text: String::new(),
         })
     }
 
-    fn repeats(repeat: Repeat, failure: &Failure) -> bool {
+    fn repeats(repeat: Repeat, failure: &AttemptError) -> bool {
         Tries::new(&RetryPolicy::new(3), repeat, None)
             .next(failure)
             .is_some()
@@ -183,7 +183,7 @@ mod tests {
         assert!(!repeats(Repeat::IfNotReceived, &transport(CauseKind::Lost)));
         assert!(!repeats(
             Repeat::IfNotReceived,
-            &Failure::TimedOut(Duration::ZERO)
+            &AttemptError::TimedOut(Duration::ZERO)
         ));
     }
 

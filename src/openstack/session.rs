@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync;
 use url::Url;
 
+use super::attempt::AttemptError;
 use super::error::CallRecord;
-use super::exchange::Failure;
 use super::keystone::{Identity, Token};
 use super::login::Login;
 use super::retry::RetryPolicy;
@@ -192,7 +192,7 @@ impl Session {
     /// The error of a call whose last try failed so.
     pub(super) fn error_of(
         &self,
-        failure: Failure,
+        failure: AttemptError,
         call: CallRecord,
         token: &Token,
     ) -> OpenStackError {

@@ -11,14 +11,15 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 use url::{Position, Url};
 
+use super::attempt::AttemptError;
 use super::client::USER_AGENT;
 use super::error::{CallRecord, Operation};
-use super::exchange::{self, AUTH_TOKEN, Answer, Failure, Request};
+use super::glance_service::{CALL_TIMEOUT, GlanceOptions};
+use super::request::{self, AUTH_TOKEN, Answer, Request};
 use super::retry::{Notes, Repeat, Tries};
-use super::service::{CALL_TIMEOUT, GlanceOptions};
 use super::{
     ContentSocket, GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session,
-    direct, patch,
+    patch, upload_connection,
 };
 use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Secret, Visibility};
 
@@ -258,7 +259,7 @@ impl GlanceWriter {
         &self,
         id: &ImageId,
         size: u64,
-        put: impl AsyncFnOnce(&Request, HeaderMap) -> Result<Answer, Failure>,
+        put: impl AsyncFnOnce(&Request, HeaderMap) -> Result<Answer, AttemptError>,
     ) -> Result<(), OpenStackError> {
         let service = self.service();
         let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
@@ -324,7 +325,7 @@ impl GlanceWriter {
             };
             tries += error.call().map_or(1, |call| call.tries);
             may_be_done |= error.is_uncertain();
-            let pause = if error.may_pass() && tries <= policy.retries {
+            let pause = if error.is_transient() && tries <= policy.retries {
                 policy.pause_after(tries, error.retry_after())
             } else {
                 None
@@ -438,7 +439,7 @@ impl fmt::Display for GlanceWriter {
 
 fn content_headers(token: &Secret, size: u64) -> HeaderMap {
     HeaderMap::from_iter([
-        (AUTH_TOKEN, exchange::token_header(token)),
+        (AUTH_TOKEN, request::token_header(token)),
         (
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/octet-stream"),
@@ -455,7 +456,7 @@ async fn put_pooled<B>(
     request: &Request,
     headers: HeaderMap,
     body: B,
-) -> Result<Answer, Failure>
+) -> Result<Answer, AttemptError>
 where
     B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -466,18 +467,18 @@ where
         .body(reqwest::Body::wrap(body))
         .send()
         .await
-        .map_err(Failure::transport)?;
-    let answer = exchange::read(response, request.max_answer_bytes);
+        .map_err(AttemptError::transport)?;
+    let answer = request::read(response, request.max_answer_bytes);
     timeout(REST_OF_ANSWER_TIMEOUT, answer)
         .await
-        .unwrap_or(Err(Failure::TimedOut(REST_OF_ANSWER_TIMEOUT)))
+        .unwrap_or(Err(AttemptError::TimedOut(REST_OF_ANSWER_TIMEOUT)))
 }
 
 async fn put_direct(
     url: &Url,
     headers: HeaderMap,
     pour: impl FnOnce(ContentSocket),
-) -> Result<Answer, Failure> {
+) -> Result<Answer, AttemptError> {
     let mut request = http::Request::new(());
     *request.method_mut() = Method::PUT;
     // What a URL holds is a URI as well.
@@ -490,7 +491,7 @@ async fn put_direct(
     let headers = request.headers_mut();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    direct::send(url, request, pour).await
+    upload_connection::send(url, request, pour).await
 }
 
 fn was_repeated(error: &OpenStackError) -> bool {

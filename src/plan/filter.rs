@@ -86,7 +86,7 @@ impl ImageFilter {
             }
             _ => chosen.contains(action.image()),
         });
-        point_away(&mut plan.actions);
+        repoint_references(&mut plan.actions);
     }
 
     fn chosen<'a>(&self, selection: &'a Selection) -> BTreeSet<&'a str> {
@@ -107,7 +107,7 @@ impl ImageFilter {
 /// An image that was to be replaced itself, or pointed at another part, stays as it is when it is
 /// not chosen. Where it refers to an image that is replaced all the same, it is pointed at the new
 /// one of that name: re-pointing belongs to the part's own upload.
-fn point_away(actions: &mut Vec<Action>) {
+fn repoint_references(actions: &mut Vec<Action>) {
     let mut left: Vec<(Referrer, PartChange)> = Vec::new();
     for action in actions.iter() {
         let Action::Upload(upload) = action else {

@@ -1,4 +1,4 @@
-//! Images and rules for the tests of this room.
+//! Images and rules for the tests of this module.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};

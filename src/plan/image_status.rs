@@ -81,7 +81,7 @@ impl<'a> ImageStatuses<'a> {
             };
         }
         let content = self.matches[index].map(|found| {
-            if found.content.same_as(&selected.master.content) {
+            if found.content.is_same_content(&selected.master.content) {
                 None
             } else {
                 Some(checksum_conflict::decide(found, self.rules))
@@ -309,7 +309,7 @@ impl<'a> ImageStatuses<'a> {
         };
         if !found
             .content
-            .same_as(&self.selection.images[index].master.content)
+            .is_same_content(&self.selection.images[index].master.content)
         {
             return checksum_conflict::decide(found, self.rules).0;
         }

@@ -152,7 +152,7 @@ fn stage(image: &Image, master: &Image) -> Option<Stage> {
         ImageStatus::Active
             if is_alike
                 && image.size == Some(master.bytes())
-                && image.content.same_as(&master.content) =>
+                && image.content.is_same_content(&master.content) =>
         {
             Some(Stage::Complete)
         }

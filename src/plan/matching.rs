@@ -127,7 +127,7 @@ impl<'a> Matcher<'a, '_> {
     fn rank(&self, selected: &SelectedImage, image: &Image) -> (bool, bool) {
         (
             !image.is_own(self.region.project_id),
-            !image.content.same_as(&selected.master.content),
+            !image.content.is_same_content(&selected.master.content),
         )
     }
 

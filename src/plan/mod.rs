@@ -48,9 +48,11 @@ pub use inventory::{MasterInventory, PassedOver, passed_over_text};
 pub use matching::{needs_hidden_images, unknown_hashes};
 pub use published_before::PublishedBefore;
 pub use reason::{PartProblem, Reason};
-pub use region_images::{OwnIncomplete, RegionImages, is_looked_at};
+pub use region_images::{OwnIncomplete, RegionImages};
 pub use region_plan::{ImageState, Plan};
-pub use restore::{Attributes, ImageRestore, Kept, KeptBecause, Left, RestorePlan, is_attribute};
+pub use restore::{
+    Attributes, ImageRestore, RestorePlan, Skipped, Unrestorable, UnrestorableReason, is_attribute,
+};
 pub use selection::{SelectedBy, SelectedImage, Selection};
 pub use unmatched::{TargetChoice, unmatched};
 

@@ -21,7 +21,7 @@ pub(super) struct Part {
 pub(super) enum PartTarget {
     /// The selected image of that index.
     Selected(usize),
-    /// Nothing that can be had.
+    /// Nothing that is available.
     Unavailable {
         /// Its name or, where it has none, its id at the master.
         missing: String,

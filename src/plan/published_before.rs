@@ -43,7 +43,8 @@ impl PublishedBefore {
                 && !self.0.contains(&image.id)
                 && !is_replaced(image)
                 && image.size == ours.size
-                && (image.content.same_as(&wanted.content) || image.content.same_as(&ours.content))
+                && (image.content.is_same_content(&wanted.content)
+                    || image.content.is_same_content(&ours.content))
                 && image.disk_format == wanted.disk_format
                 && image.container_format == wanted.container_format
         })

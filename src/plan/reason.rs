@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::{ImageId, ListedHash};
 
-/// Why a kernel or ramdisk cannot be had.
+/// Why a kernel or ramdisk is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartProblem {
@@ -14,7 +14,7 @@ pub enum PartProblem {
     NotInInventory,
     /// The target's rules do not select it.
     NotSelected,
-    /// Its own kernel or ramdisk cannot be had.
+    /// Its own kernel or ramdisk is unavailable.
     ErrorAmi,
     /// The references run in a circle.
     Circle,
@@ -78,7 +78,7 @@ pub enum Reason {
         /// Its name.
         part: String,
     },
-    /// A kernel or ramdisk cannot be had.
+    /// A kernel or ramdisk is unavailable.
     PartUnavailable {
         /// Its name or, where it has none, its id at the master.
         part: String,
@@ -147,7 +147,7 @@ impl fmt::Display for Reason {
             Self::PartPending { part } => write!(f, "its part `{part}` has still to be uploaded"),
             Self::PartUnavailable { part, problem } => {
                 let why = match problem {
-                    PartProblem::NotInInventory => "is no image of the master region",
+                    PartProblem::NotInInventory => "is not an image of the master region",
                     PartProblem::NotSelected => "is not selected",
                     PartProblem::ErrorAmi => "lacks a part itself",
                     PartProblem::Circle => "refers back to it",

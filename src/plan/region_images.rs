@@ -2,21 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Selection, tags};
-use crate::model::{Image, KERNEL_ID, RAMDISK_ID, RegionName};
-
-/// True for an image of a region that some rule looks at: all others need not be kept.
-pub fn is_looked_at(selection: &Selection, image: &Image) -> bool {
-    selection.index_of(&image.name).is_some()
-        || selection
-            .obsolete
-            .iter()
-            .any(|it| it.names().contains(&image.name.as_str()))
-        || tags::is_incomplete(image)
-        || [KERNEL_ID, RAMDISK_ID]
-            .iter()
-            .any(|part| image.properties.contains_key(*part))
-}
+use crate::model::{Image, RegionName};
 
 /// What the incomplete images of this installation are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

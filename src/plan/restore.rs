@@ -66,26 +66,26 @@ pub struct ImageRestore {
     /// What is put back, by attribute or property; no value stands for an absent one.
     pub changes: BTreeMap<String, Change<Option<Value>>>,
     /// What differs and cannot be put back.
-    pub kept: BTreeMap<String, Kept>,
+    pub kept: BTreeMap<String, Unrestorable>,
     /// Why the image is left as it is altogether.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left: Option<Left>,
+    pub left: Option<Skipped>,
 }
 
 /// A difference that cannot be put back.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Kept {
+pub struct Unrestorable {
     /// The two values.
     #[serde(flatten)]
     pub change: Change<Option<Value>>,
     /// Why it cannot be put back.
-    pub why: KeptBecause,
+    pub why: UnrestorableReason,
 }
 
 /// Why a difference cannot be put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum KeptBecause {
+pub enum UnrestorableReason {
     /// Glance lets nobody change it.
     Fixed,
     /// The kernel or ramdisk that it referred to is gone.
@@ -95,7 +95,7 @@ pub enum KeptBecause {
 /// Why an image is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
-pub enum Left {
+pub enum Skipped {
     /// It is not in the region any more.
     Gone {
         /// The image that has its name now.
@@ -189,7 +189,7 @@ fn gone(image_id: ImageId, saved: &Attributes, present: &[Attributes]) -> ImageR
         image_id,
         changes: BTreeMap::new(),
         kept: BTreeMap::new(),
-        left: Some(Left::Gone { namesake }),
+        left: Some(Skipped::Gone { namesake }),
     }
 }
 
@@ -214,14 +214,18 @@ fn difference(
             continue;
         };
         let why = if !is_attribute(name) && !is_property(name) {
-            Some(KeptBecause::Fixed)
+            Some(UnrestorableReason::Fixed)
         } else if is_part_gone(name, change.to.as_ref(), present) {
-            Some(KeptBecause::PartGone)
+            Some(UnrestorableReason::PartGone)
         } else {
             None
         };
         match why {
-            Some(why) => drop(image.kept.insert(name.clone(), Kept { change, why })),
+            Some(why) => drop(
+                image
+                    .kept
+                    .insert(name.clone(), Unrestorable { change, why }),
+            ),
             None => drop(image.changes.insert(name.clone(), change)),
         }
     }
@@ -230,9 +234,9 @@ fn difference(
     }
     let owner = text(now, "owner");
     image.left = if tags_of(now).contains(tags::INCOMPLETE) {
-        Some(Left::Incomplete)
+        Some(Skipped::Incomplete)
     } else if only_own && !owner.is_empty() && owner != project_id {
-        Some(Left::Foreign {
+        Some(Skipped::Foreign {
             owner: owner.to_owned(),
         })
     } else {
@@ -288,7 +292,7 @@ fn tags_of(image: &Attributes) -> BTreeSet<String> {
     tags.map(ToOwned::to_owned).collect()
 }
 
-/// True where a reference would lead to an image that is not there. What is no UUID is not looked up.
+/// True where a reference would lead to an image that is not there. What is not a UUID is not looked up.
 fn is_part_gone(name: &str, to: Option<&Value>, present: &BTreeMap<ImageId, &Attributes>) -> bool {
     (name == KERNEL_ID || name == RAMDISK_ID)
         && to
@@ -317,7 +321,7 @@ fn leave_taken_names(images: &mut [ImageRestore], present: &BTreeMap<ImageId, &A
                     && !renamed.contains(*id)
             });
             if let Some((by, _)) = by {
-                image.left = Some(Left::NameTaken { by: by.clone() });
+                image.left = Some(Skipped::NameTaken { by: by.clone() });
                 is_settled = false;
             }
         }
@@ -424,12 +428,12 @@ mod tests {
         assert_eq!(
             left,
             [
-                Some(Left::Gone { namesake }),
-                Some(Left::Gone { namesake: None }),
-                Some(Left::Foreign {
+                Some(Skipped::Gone { namesake }),
+                Some(Skipped::Gone { namesake: None }),
+                Some(Skipped::Foreign {
                     owner: "them".to_owned()
                 }),
-                Some(Left::Incomplete),
+                Some(Skipped::Incomplete),
             ]
         );
         assert_eq!(plan.wanted().count(), 0);
@@ -454,7 +458,7 @@ mod tests {
         ];
         let plan = compare(&saved, &present);
         let by = ImageId::new("8");
-        assert_eq!(plan.images[0].left, Some(Left::NameTaken { by }));
+        assert_eq!(plan.images[0].left, Some(Skipped::NameTaken { by }));
         // These two changed their names with one another.
         assert_eq!(plan.wanted().count(), 2);
     }
@@ -477,7 +481,10 @@ mod tests {
         let now = image(json!({"id": "a", "name": "a", "kernel_id": "other"}));
         let plan = compare(&[saved], &[now, image(json!({"id": "r", "name": "r"}))]);
         assert_eq!(changes(&plan.images[0]), ["ramdisk_id: - -> \"r\""]);
-        assert_eq!(plan.images[0].kept["kernel_id"].why, KeptBecause::PartGone);
+        assert_eq!(
+            plan.images[0].kept["kernel_id"].why,
+            UnrestorableReason::PartGone
+        );
     }
 
     fn any_image() -> impl Strategy<Value = Attributes> {

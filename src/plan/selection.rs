@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::inventory::MasterInventory;
-use super::metadata;
 use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
 use super::parts::{Part, parts_first, resolve_parts};
+use super::{metadata, tags};
 use crate::condition::Condition;
 use crate::model::{
-    ContentHash, Image, ImageId, MultiHash, Properties, SyncRules, Warning, WarningCode,
+    ContentHash, Image, ImageId, KERNEL_ID, MultiHash, Properties, RAMDISK_ID, SyncRules, Warning,
+    WarningCode,
 };
 
 /// The rule by which an image is wanted.
@@ -159,6 +160,19 @@ impl Selection {
     /// The names of the images.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.images.iter().map(|image| image.master.name.as_str())
+    }
+
+    /// True for an image of a region that some rule looks at: all others need not be kept.
+    pub fn looks_at(&self, image: &Image) -> bool {
+        self.index_of(&image.name).is_some()
+            || self
+                .obsolete
+                .iter()
+                .any(|it| it.names().contains(&image.name.as_str()))
+            || tags::is_incomplete(image)
+            || [KERNEL_ID, RAMDISK_ID]
+                .iter()
+                .any(|part| image.properties.contains_key(*part))
     }
 
     /// Where in `images` the image of that name is.

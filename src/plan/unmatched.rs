@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{MasterInventory, Selection};
-use crate::model::{ImageId, SyncRules, TargetName, Warning, WarningCode, nearest};
+use crate::model::{ImageId, SyncRules, TargetName, Warning, WarningCode, did_you_mean};
 
 /// A target with its rules and what they pick.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,7 @@ pub fn unmatched(inventory: &MasterInventory, targets: &[TargetChoice<'_>]) -> V
             } else {
                 ("no image of the master has such a property", &properties)
             };
-            let near = nearest(entry, known.iter().copied());
+            let near = did_you_mean(entry, known.iter().copied());
             let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             let message = format!("{} {key}: `{entry}`: {lacks}{near}", targets.join(", "));
             Warning::new(WarningCode::NoMatch, message)

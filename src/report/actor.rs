@@ -91,7 +91,7 @@ impl Drop for ReporterHandle {
 }
 
 impl ReporterHandle {
-    /// The way to it, for every room.
+    /// The way to it, for every module.
     pub fn events(&self) -> Events {
         Events::new(self.address.clone().recipient())
     }

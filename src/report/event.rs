@@ -1,4 +1,4 @@
-//! The public events of a run: what every room reports, and what `--log-format json` prints.
+//! The public events of a run: what every module reports, and what `--log-format json` prints.
 //!
 //! Names of events, fields and codes are public; a change to one is a breaking change.
 
@@ -100,7 +100,7 @@ pub struct ActionFacts {
 pub struct Failure {
     /// The public code.
     pub code: ErrorCode,
-    /// What happened, with method, URL and the server's own words where a server was asked.
+    /// What happened, with method, URL and the server's message where a server was asked.
     pub message: String,
     /// What to do next.
     pub hint: String,

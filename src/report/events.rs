@@ -1,4 +1,4 @@
-//! The way to the reporter: the messages, and the handle through which every room sends them.
+//! The way to the reporter: the messages, and the handle through which every module sends them.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,7 +70,7 @@ impl Events {
         }
     }
 
-    /// Sends into memory, for the tests of other rooms; needs no runtime.
+    /// Sends into memory, for the tests of other modules; needs no runtime.
     pub fn collecting() -> (Self, Collected) {
         let reports = Arc::new(Mutex::new(Vec::new()));
         let events = Self {

@@ -1,4 +1,4 @@
-//! Plans and events that the tests of this room share.
+//! Plans and events that the tests of this module share.
 
 use std::collections::BTreeMap;
 

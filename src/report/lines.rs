@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::event::{Event, EventKind, Mode, RegionResult};
+use super::messages::{self, Label, Line, Weight};
 use super::terminal::{Terminal, Verbosity};
 use super::text::OneLine;
-use super::wording::{self, Label, Line, Weight};
 use crate::model::{ByteSize, RegionName};
 
 /// Between two lines about one upload, where no bar shows how far it is and `-v` asks for it.
@@ -35,7 +35,7 @@ impl Lines {
         if let Some(line) = self.progress(event, now) {
             self.write(event.region.as_ref(), &[line]);
         }
-        let lines = wording::lines(&event.kind, event.region.as_ref(), self.mode);
+        let lines = messages::lines(&event.kind, event.region.as_ref(), self.mode);
         self.write(event.region.as_ref(), &lines);
     }
 
@@ -61,7 +61,7 @@ impl Lines {
         self.told.insert(key, now);
         let text = format!(
             "{} `{}`: {} of {}",
-            wording::doing(*action),
+            messages::doing(*action),
             OneLine(image),
             ByteSize(*bytes_sent),
             ByteSize(*bytes_total)

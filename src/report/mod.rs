@@ -15,21 +15,21 @@ mod fixtures;
 pub mod format;
 mod lines;
 mod logging;
+mod messages;
 mod ndjson;
 mod open_actions;
 mod options;
-mod outside;
 mod past_log;
 mod progress;
 mod region_log;
 mod reporter;
 mod run_record;
+mod startup_errors;
 mod summary;
 mod terminal;
 #[cfg(test)]
 mod tests;
 mod text;
-mod wording;
 
 pub use actor::{Finish, Reporter, ReporterHandle, ReporterLost};
 pub use events::{Collected, Events, Report, TransferGuard};

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::event::EventKind;
+use super::messages::{Line, Weight};
 use super::text::OneLine;
-use super::wording::{Line, Weight};
 use crate::model::{ActionKind, RegionName};
 use crate::plan::Plan;
 

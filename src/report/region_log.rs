@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 
+use super::messages::Line;
 use super::text::{OneLine, is_hidden};
-use super::wording::Line;
 use crate::host::append_regular;
 use crate::model::RegionName;
 use crate::state::{FolderError, make_folder};
@@ -197,7 +197,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::report::wording::{Label, Weight};
+    use crate::report::messages::{Label, Weight};
 
     fn start() -> DateTime<FixedOffset> {
         DateTime::parse_from_rfc3339("2026-11-24T02:48:10+01:00").unwrap()

@@ -9,6 +9,7 @@ use super::event::{ActionFacts, Event, EventKind, Mode};
 use super::events::Report;
 use super::format::{PlanLine, region_lines};
 use super::lines::Lines;
+use super::messages::{self, Line, Weight};
 use super::ndjson::Ndjson;
 use super::open_actions::OpenActions;
 use super::options::{LoggedRuns, ReportOptions};
@@ -18,7 +19,6 @@ use super::run_record::RunRecord;
 use super::summary::{RunSummary, SummaryBuilder};
 use super::terminal::{LogFormat, Terminal};
 use super::text::OneLine;
-use super::wording::{self, Line, Weight};
 use crate::model::{RegionName, Warning, WarningCode};
 use crate::plan::{Plan, Reason};
 use crate::state::{FolderError, record_path};
@@ -133,7 +133,7 @@ impl ReporterState {
     }
 
     fn note(&mut self, region: &RegionName, message: &str) {
-        let message = wording::without_region(message, Some(region));
+        let message = messages::without_region(message, Some(region));
         let line = Line::info(Weight::Detail, OneLine(message).to_string());
         if let Messages::Text(lines) = &mut self.messages {
             lines.write(Some(region), std::slice::from_ref(&line));
@@ -162,7 +162,7 @@ impl ReporterState {
         if let Some(region) = &event.region
             && !matches!(event.kind, EventKind::ActionPlanned(_))
         {
-            let lines = wording::lines(&event.kind, Some(region), self.mode);
+            let lines = messages::lines(&event.kind, Some(region), self.mode);
             self.log(region, event.ts, &lines, now);
             if let (EventKind::RegionFinished { .. }, Some(logs)) = (&event.kind, &mut self.logs) {
                 logs.close(region);

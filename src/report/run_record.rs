@@ -26,7 +26,7 @@ impl RunRecord {
             .open(&path)
             .map_err(FolderError::at(&path))?;
         // It tells a run at work from one that was killed. Where there are no locks, that is not
-        // to be had, and the run goes on without.
+        // available, and the run goes on without.
         let _ = file.lock();
         Ok(Self(file))
     }

@@ -114,7 +114,7 @@ pub struct RunSummary {
     /// The globs of `--image`; what is said is said of the images that they chose alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,
-    /// The sync that was under way for the same master when this run began, in its own words; what it
+    /// The sync that was under way for the same master when this run began, as it names itself; what it
     /// had in progress is no part of this plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_under_way: Option<String>,

@@ -167,7 +167,7 @@ impl Terminal {
             writer,
             bars: Bars::default(),
         }));
-        let foot = || Foot {
+        let foot = || StatusArea {
             screen: console::Term::stderr(),
             lines: Mutex::default(),
             out: Arc::clone(&out),
@@ -271,19 +271,19 @@ impl Out {
 }
 
 /// What indicatif draws on: it takes the lines, and leaves their place to [`Bars`].
-struct Foot {
+struct StatusArea {
     screen: console::Term,
     lines: Mutex<Vec<String>>,
     out: Arc<Mutex<Out>>,
 }
 
-impl fmt::Debug for Foot {
+impl fmt::Debug for StatusArea {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Foot").finish_non_exhaustive()
+        f.debug_struct("StatusArea").finish_non_exhaustive()
     }
 }
 
-impl TermLike for Foot {
+impl TermLike for StatusArea {
     fn width(&self) -> u16 {
         self.screen.size().1
     }

@@ -1,6 +1,6 @@
 //! Pieces of text for people: names and messages on one line, durations, rates, colours.
 //!
-//! Every sink and every format of this room builds its lines from these; they know no other room.
+//! Every sink and every format of this module builds its lines from these; they know no other module.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a fault does to a request, as data.
 //!
 //! The service's front (`http`) carries most of it out; what belongs to an image itself is handed
-//! on to Glance's own code as a `Tampering`.
+//! on to Glance's own code as a `ResponseFault`.
 
 use std::collections::BTreeMap;
 

@@ -123,7 +123,7 @@ impl Sandbox {
     fn name_aliases(&mut self, spec: &SandboxSpec) -> Result<(), SandboxError> {
         for keystone in &spec.keystones {
             for region in &keystone.regions {
-                if let Some(target) = &region.same_as {
+                if let Some(target) = &region.is_same_content {
                     let place = self.place_of(target)?;
                     self.aliases
                         .push((keystone.name.clone(), region.name.clone(), place));

@@ -39,7 +39,7 @@ impl<'a> Bound<'a> {
                 {
                     return Err(SandboxError::Spec(format!("two regions {:?}", region.name)));
                 }
-                if region.same_as.is_none() {
+                if region.is_same_content.is_none() {
                     let listener = listen(&region.name, region.port)?;
                     let port = port_of(&listener);
                     bound
@@ -62,7 +62,7 @@ pub(super) fn endpoints(
         .iter()
         .map(|region| {
             let own = format!("{}:{}", keystone.name, region.name);
-            let target = region.same_as.as_deref().unwrap_or(&own);
+            let target = region.is_same_content.as_deref().unwrap_or(&own);
             let (_, _, port) = ports
                 .iter()
                 .find(|(keystone, name, _)| {

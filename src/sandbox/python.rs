@@ -24,7 +24,7 @@ pub(super) fn python(value: &Value) -> String {
 }
 
 /// A whole number as `int` reads it: with white space around it, a sign, single underscores
-/// between its digits, and the digits of any script. None when it is no number; one that is too
+/// between its digits, and the digits of any script. None when it is not a number; one that is too
 /// large for any use here is the largest or smallest there is.
 pub(super) fn integer(text: &str) -> Option<i128> {
     let text = text.trim();

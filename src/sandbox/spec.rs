@@ -220,7 +220,7 @@ pub struct RegionSpec {
     pub port: u16,
     /// Makes this no region of its own but another name in the catalogue for the Glance of that
     /// region, `keystone:Region` or `Region`. Everything else here is then ignored.
-    pub same_as: Option<String>,
+    pub is_same_content: Option<String>,
     /// What is appended to the endpoint URL in the catalogue: `/`, `/v2` …
     pub endpoint_suffix: String,
     /// The URL in the catalogue, instead of the usual one; `{port}` stands for the region's port.
@@ -261,7 +261,7 @@ impl Default for RegionSpec {
         Self {
             name: "RegionOne".to_owned(),
             port: 0,
-            same_as: None,
+            is_same_content: None,
             endpoint_suffix: String::new(),
             endpoint: None,
             limits: StoreLimits::default(),

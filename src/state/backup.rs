@@ -92,7 +92,7 @@ impl BackupFolder {
         Ok(file)
     }
 
-    /// Takes the folder away where no file was written: an empty one is no backup.
+    /// Takes the folder away where no file was written: an empty one is not a backup.
     pub fn remove_if_empty(&self) {
         // It fails where there is a file in it, and that is the question.
         let _ = std::fs::remove_dir(&self.0);
@@ -136,7 +136,7 @@ pub fn backup_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
 ///
 /// # Errors
 ///
-/// It cannot be read, or is no backup as a whole: half a backup is none.
+/// It cannot be read, or is not a backup as a whole: half a backup is none.
 pub fn read_backup(path: &Path) -> Result<Vec<Map<String, Value>>, BackupReadError> {
     let wrong = |what: String| BackupReadError {
         path: path.to_owned(),

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{make_private, write_whole};
+use super::{make_private, write_atomic};
 use crate::host::{Links, read_regular};
 use crate::model::{ContentHash, MultiHash};
 
@@ -98,7 +98,7 @@ impl FoundHashes {
         if let Some(folder) = path.parent() {
             make_private(folder)?;
         }
-        write_whole(path, lines.as_bytes(), 0o600)
+        write_atomic(path, lines.as_bytes(), 0o600)
     }
 }
 

@@ -23,7 +23,7 @@ const A_LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct RunLock(#[expect(dead_code, reason = "held for its lock")] File);
 
-/// The run that holds the lock, in its own words: its process id and when it began. Empty where it
+/// The run that holds the lock, as it describes itself: its process id and when it began. Empty where it
 /// has not written them yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder(String);

@@ -3,13 +3,14 @@
 //! runs leave and what is known of past runs, and backups. Knows names of regions, and nothing of how a run works.
 
 mod backup;
+mod errors;
 mod folder;
 mod found_hashes;
 mod installation;
-mod last_time;
+mod last_duration;
 mod lines;
 mod lock;
-mod runs;
+mod run_history;
 mod whole;
 
 use std::fs::DirBuilder;
@@ -21,17 +22,18 @@ use rustix::fs::{Access, access};
 use sha2::{Digest, Sha256};
 
 pub use backup::{BackupFile, BackupFolder, BackupReadError, backup_files, read_backup};
+pub use errors::state_errors;
 pub use folder::{FolderError, make_folder};
 pub use found_hashes::{FoundHashes, Keeps};
 pub use installation::{installation, known_installation};
-pub use last_time::{LastTime, last_times};
+pub use last_duration::{LastTime, last_times};
 pub use lines::LogLines;
 pub use lock::{Holder, LockError, RunLock, lock_holder};
-pub use runs::{
+pub use run_history::{
     PastError, PastRegion, PastRun, RegionEnd, RunFolder, RunState, check_records, prepare_records,
     record_path, run_folders,
 };
-pub use whole::write_whole;
+pub use whole::write_atomic;
 
 /// The state folder cannot be used.
 #[derive(Debug, thiserror::Error)]

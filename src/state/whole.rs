@@ -14,7 +14,7 @@ use crate::host::check_replaceable;
 ///
 /// The folder cannot be written to, or the disk is full: the old file stays. What is there is no
 /// regular file: it stays as well.
-pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     check_replaceable(path)?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -40,8 +40,8 @@ mod tests {
     fn a_file_is_replaced_whole_and_with_its_own_permissions() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        write_whole(&path, b"one", 0o640).unwrap();
-        write_whole(&path, b"two", 0o644).unwrap();
+        write_atomic(&path, b"one", 0o640).unwrap();
+        write_atomic(&path, b"two", 0o644).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644);
@@ -54,8 +54,8 @@ mod tests {
         let path = folder.path().join("taken");
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("x"), "").unwrap();
-        write_whole(&path, b"one", 0o644).unwrap_err();
+        write_atomic(&path, b"one", 0o644).unwrap_err();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        write_whole(&folder.path().join("no/such"), b"one", 0o644).unwrap_err();
+        write_atomic(&folder.path().join("no/such"), b"one", 0o644).unwrap_err();
     }
 }

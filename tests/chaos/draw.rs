@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use glancesync::sandbox::{Effect, Fault, Reply, SaveEnd, When};
 
-use crate::dice::Dice;
+use crate::dice::SeededRng;
 use crate::world::{MASTER, REGIONS};
 
 /// Everything that goes wrong during one run.
@@ -34,7 +34,7 @@ pub(crate) enum Blow {
 
 impl Schedule {
     /// Draws what goes wrong; `reads_glance` tells whether content comes from the master's Glance.
-    pub(crate) fn draw(dice: &mut Dice, reads_glance: bool) -> Self {
+    pub(crate) fn draw(dice: &mut SeededRng, reads_glance: bool) -> Self {
         let mut schedule = Self::default();
         for region in REGIONS {
             let count = dice.pick(&[0, 1, 1, 2, 3]);
@@ -68,7 +68,7 @@ impl Schedule {
     }
 }
 
-fn blows(dice: &mut Dice) -> Vec<(Duration, Blow)> {
+fn blows(dice: &mut SeededRng) -> Vec<(Duration, Blow)> {
     let region = dice.pick(&REGIONS);
     let keystone = dice.pick(&["master", "other"]);
     let blows = match dice.below(12) {
@@ -83,7 +83,7 @@ fn blows(dice: &mut Dice) -> Vec<(Duration, Blow)> {
     blows.into_iter().map(|blow| (pause(), blow)).collect()
 }
 
-fn drawn(dice: &mut Dice, (method, path): (&str, &str), effect: Effect) -> Fault {
+fn drawn(dice: &mut SeededRng, (method, path): (&str, &str), effect: Effect) -> Fault {
     let fault = Fault::new(method, path, effect);
     if dice.once_in(5) {
         fault
@@ -92,7 +92,7 @@ fn drawn(dice: &mut Dice, (method, path): (&str, &str), effect: Effect) -> Fault
     }
 }
 
-fn glance_fault(dice: &mut Dice) -> Fault {
+fn glance_fault(dice: &mut SeededRng) -> Fault {
     match dice.below(13) {
         12 => {
             let millis = 100 + dice.below(1200);
@@ -122,12 +122,12 @@ fn glance_fault(dice: &mut Dice) -> Fault {
     }
 }
 
-fn when(dice: &mut Dice) -> When {
+fn when(dice: &mut SeededRng) -> When {
     dice.pick(&[When::Before, When::After])
 }
 
 /// An error, before or after what was asked for was done.
-fn error(dice: &mut Dice, statuses: &[u16], early: bool) -> Effect {
+fn error(dice: &mut SeededRng, statuses: &[u16], early: bool) -> Effect {
     let Effect::Answer { headers, .. } = Effect::retry_after(503, 1) else {
         unreachable!("an answer")
     };
@@ -150,7 +150,7 @@ fn error(dice: &mut Dice, statuses: &[u16], early: bool) -> Effect {
     }
 }
 
-fn read_effect(dice: &mut Dice) -> Effect {
+fn read_effect(dice: &mut SeededRng) -> Effect {
     match dice.below(8) {
         0 => Effect::Drop { when: when(dice) },
         1 => Effect::CutBody {
@@ -165,7 +165,7 @@ fn read_effect(dice: &mut Dice) -> Effect {
     }
 }
 
-fn list_fault(dice: &mut Dice) -> Fault {
+fn list_fault(dice: &mut SeededRng) -> Fault {
     let effect = match dice.below(6) {
         0 => Effect::Hang { when: When::Before },
         1 => Effect::Slow { bytes_per_sec: 200 },
@@ -174,7 +174,7 @@ fn list_fault(dice: &mut Dice) -> Fault {
     drawn(dice, ("GET", "/v2/images"), effect)
 }
 
-fn login_fault(dice: &mut Dice) -> Fault {
+fn login_fault(dice: &mut SeededRng) -> Fault {
     let effect = match dice.below(5) {
         0 => Effect::Drop { when: when(dice) },
         1 => Effect::WrongJson,
@@ -186,7 +186,7 @@ fn login_fault(dice: &mut Dice) -> Fault {
     drawn(dice, ("POST", "/v3/auth/tokens"), effect)
 }
 
-fn change_effect(dice: &mut Dice, statuses: &[u16]) -> Effect {
+fn change_effect(dice: &mut SeededRng, statuses: &[u16]) -> Effect {
     match dice.below(8) {
         0 | 1 => Effect::Drop { when: when(dice) },
         2 => Effect::CutBody {
@@ -199,7 +199,7 @@ fn change_effect(dice: &mut Dice, statuses: &[u16]) -> Effect {
 }
 
 /// A store that refuses or ignores a range, and a download that breaks off.
-fn download_faults(dice: &mut Dice) -> Vec<Fault> {
+fn download_faults(dice: &mut SeededRng) -> Vec<Fault> {
     let path = "/v2/images/*/file";
     let name = "range".to_owned();
     let range = dice.pick(&[Effect::status(400), Effect::IgnoreHeader { name }]);
@@ -209,7 +209,7 @@ fn download_faults(dice: &mut Dice) -> Vec<Fault> {
 }
 
 /// An answer that is not the state: the image is stored later than a proxy, or the client, waits.
-fn later(dice: &mut Dice) -> Effect {
+fn later(dice: &mut SeededRng) -> Effect {
     Effect::SaveLater {
         millis: dice.pick(&[1, 200, 1500, 60_000]),
         answer: dice.pick(&[
@@ -230,7 +230,7 @@ fn later(dice: &mut Dice) -> Effect {
     }
 }
 
-fn upload_effect(dice: &mut Dice) -> Effect {
+fn upload_effect(dice: &mut SeededRng) -> Effect {
     let bytes = 1 + dice.below(60_000);
     match dice.below(18) {
         14..=17 => later(dice),

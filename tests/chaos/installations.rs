@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use glancesync::sandbox::{Effect, Fault};
 
-use crate::dice::Dice;
+use crate::dice::SeededRng;
 use crate::many::{many, number};
 use crate::schedules::heal;
 use crate::world::{FIRST, REGIONS, SECOND, World};
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 /// Both run at once; every third time the second one is killed.
 fn both(seed: u64) -> Duration {
-    let mut dice = Dice::new(seed);
+    let mut dice = SeededRng::new(seed);
     let world = World::draw(&mut dice);
     let sandbox = world.fleet.sandbox();
     // So that their requests mix in ever other ways.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use glancesync::sandbox::{Effect, Fault, RecordedRequest, When};
 
 use crate::common::{Outcome, poll};
-use crate::dice::Dice;
+use crate::dice::SeededRng;
 use crate::invariants;
 use crate::many::{many, number};
 use crate::schedules::heal;
@@ -37,7 +37,7 @@ enum Moment {
 
 /// Every point of an undisturbed run.
 fn points(seed: u64) -> Vec<Point> {
-    let world = World::draw(&mut Dice::new(seed));
+    let world = World::draw(&mut SeededRng::new(seed));
     let outcome = world.program(FIRST).args(world.sync_words()).start();
     let outcome = outcome.wait_within(LIMIT);
     assert_eq!(outcome.code, Some(0), "{outcome}");
@@ -76,7 +76,7 @@ fn points(seed: u64) -> Vec<Point> {
 
 /// Kills a run of that world at that point.
 fn kill_at(seed: u64, point: &Point) {
-    let world = World::draw(&mut Dice::new(seed));
+    let world = World::draw(&mut SeededRng::new(seed));
     let effect = match point.moment {
         Moment::Before => Effect::Hang { when: When::Before },
         Moment::After => Effect::Hang { when: When::After },
@@ -119,7 +119,7 @@ fn after_a_kill(world: &World, what: &str, outcome: &Outcome) {
 
 /// Kills one run after another whenever it happens to be, up to three of them.
 fn kill_anytime(seed: u64) -> Duration {
-    let mut dice = Dice::new(seed);
+    let mut dice = SeededRng::new(seed);
     let world = World::draw(&mut dice);
     let sandbox = world.fleet.sandbox();
     // So that a run takes a while, and the moments are spread over all of it.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::common::Outcome;
-use crate::dice::Dice;
+use crate::dice::SeededRng;
 use crate::draw::{Blow, Schedule};
 use crate::many::{many, number};
 use crate::world::{FIRST, REGIONS, SECOND, World};
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_mins(6);
 
 /// Draws a fleet and what goes wrong, and gives how long the disturbed run took.
 fn run(seed: u64) -> Duration {
-    let mut dice = Dice::new(seed);
+    let mut dice = SeededRng::new(seed);
     let world = World::draw(&mut dice);
     let schedule = Schedule::draw(&mut dice, world.reads_glance);
     let started = Instant::now();

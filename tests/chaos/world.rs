@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use glancesync::sandbox::{
-    Content, DateHeader, HashAlgorithm, HashSpec, ImageSeed, Letters, RegionState, SandboxSpec,
+    Content, DateHeader, HashAlgorithm, HashSpec, ImageSeed, Letters, PlanExecution, SandboxSpec,
 };
 use serde_json::Value;
 
 use crate::common::{Config, Fleet, Program};
-use crate::dice::Dice;
+use crate::dice::SeededRng;
 
 /// The regions that are synchronised.
 pub(crate) const REGIONS: [&str; 3] = ["master:RegionTwo", "master:RegionThree", "other:RegionOne"];
@@ -46,7 +46,7 @@ pub(crate) struct World {
 
 impl World {
     /// Draws a fleet.
-    pub(crate) fn draw(dice: &mut Dice) -> Self {
+    pub(crate) fn draw(dice: &mut SeededRng) -> Self {
         // Of some fleets every list has many pages.
         let page = dice.pick(&[2, 1000, 1000]);
         let fleet = Fleet::embedded(|spec| {
@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    pub(crate) fn states(&self, region: &str) -> Vec<RegionState> {
+    pub(crate) fn states(&self, region: &str) -> Vec<PlanExecution> {
         self.fleet.sandbox().history(region).unwrap()
     }
 
@@ -161,7 +161,7 @@ impl World {
 
 /// Draws regions without an md5, with no other hash, and masters with another algorithm, so that
 /// each region has a hash of its own in common with its master.
-fn draw_hashes(spec: &mut SandboxSpec, dice: &mut Dice) {
+fn draw_hashes(spec: &mut SandboxSpec, dice: &mut SeededRng) {
     let algorithm = dice.pick(&[
         HashAlgorithm::Sha512,
         HashAlgorithm::Sha512,
@@ -210,7 +210,7 @@ const KERNEL: &str = "00000000-0000-4000-8000-00000000000a";
 const RAMDISK: &str = "00000000-0000-4000-8000-00000000000b";
 
 impl Masters {
-    fn draw(dice: &mut Dice) -> Self {
+    fn draw(dice: &mut SeededRng) -> Self {
         let mut seeds = Vec::new();
         let names = ["alpha", "b eta, \"x\"", "gämma", "delta", "epsilon"];
         let count = usize::try_from(2 + dice.below(4)).unwrap();
@@ -260,7 +260,7 @@ impl Masters {
 }
 
 /// Content like nobody else's.
-fn content(dice: &mut Dice) -> Content {
+fn content(dice: &mut SeededRng) -> Content {
     let size = dice.pick(&[0, 1, 700, 5_000, 66_000, 300_000]);
     Content::Generated {
         size,
@@ -268,12 +268,12 @@ fn content(dice: &mut Dice) -> Content {
     }
 }
 
-fn number(dice: &mut Dice) -> String {
+fn number(dice: &mut SeededRng) -> String {
     dice.below(100).to_string()
 }
 
 /// What a region has of each of the master's images, and what it has besides.
-fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut Dice) {
+fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut SeededRng) {
     let foreign = fleet.region(region).foreign_project().to_owned();
     let add = |seed: &ImageSeed| fleet.sandbox().add_image(region, seed).unwrap();
     let mut ids: BTreeMap<&str, String> = BTreeMap::new();

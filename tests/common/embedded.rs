@@ -51,7 +51,7 @@ fn regions(target: &str) -> Vec<RegionSpec> {
         return vec![plain("RegionOne")];
     }
     let alias = RegionSpec {
-        same_as: Some("master:RegionOne".to_owned()),
+        is_same_content: Some("master:RegionOne".to_owned()),
         endpoint_suffix: "/".to_owned(),
         ..RegionSpec::new("Alias")
     };

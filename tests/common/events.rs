@@ -52,7 +52,7 @@ impl Tables {
 
     fn complaints(&self, event: &Value) -> Vec<String> {
         let Some(object) = event.as_object() else {
-            return vec!["it is no object".to_owned()];
+            return vec!["it is not an object".to_owned()];
         };
         let name = event["event"].as_str().unwrap_or_default();
         let Some(fields) = self.events.get(name) else {

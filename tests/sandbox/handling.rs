@@ -13,7 +13,7 @@ use crate::cloud::{Cloud, one_region};
 #[test]
 fn one_name_may_be_in_two_catalogues() {
     let mut alias = RegionSpec::new("Alias");
-    alias.same_as = Some("main:One".to_owned());
+    alias.is_same_content = Some("main:One".to_owned());
     alias.endpoint_suffix = "/".to_owned();
     let user = |name: &str| KeystoneSpec::new(name).user("admin", "secret", "admin", ["admin"]);
     let spec = SandboxSpec::new()

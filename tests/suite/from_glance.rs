@@ -191,7 +191,11 @@ fn what_glance_refuses_fails_alone_and_under_dry_run_too() {
         assert_eq!(fleet.region("RegionTwo").names(), ["good"]);
         let created = outcome.changes("master:RegionTwo");
         let created = created.iter().filter(|request| request.method == "POST");
-        assert_eq!(created.count(), 1, "nothing is created in vain: {outcome}");
+        assert_eq!(
+            created.count(),
+            1,
+            "nothing is created that gets no content: {outcome}"
+        );
     }
 }
 

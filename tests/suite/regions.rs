@@ -149,7 +149,7 @@ fn the_master_region_is_told_by_its_endpoint_and_skipped() {
 fn with_alias(endpoint: &str) -> Fleet {
     let fleet = Fleet::embedded(|spec| {
         spec.keystones[0].regions.push(RegionSpec {
-            same_as: Some("master:RegionOne".to_owned()),
+            is_same_content: Some("master:RegionOne".to_owned()),
             endpoint: Some(endpoint.to_owned()),
             ..RegionSpec::new("Elsewhere")
         });

@@ -146,9 +146,9 @@ fn nulls_and_missing_names_break_no_list() {
 #[test]
 fn two_names_of_one_glance_never_get_an_image_twice() {
     let fleet = Fleet::embedded(|spec| {
-        let same_as = Some("master:RegionTwo".to_owned());
+        let is_same_content = Some("master:RegionTwo".to_owned());
         spec.keystones[0].regions.push(RegionSpec {
-            same_as,
+            is_same_content,
             ..RegionSpec::new("Twin")
         });
     });

@@ -6,7 +6,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use super::{ConfigArgs, DocumentFormat, MessageArgs};
-use crate::cli::admission::{LockWait, UNLIMITED};
+use crate::cli::lock_wait::{LockWait, UNLIMITED};
 use crate::model::RegionName;
 
 const CHECK_CONFIG_EXAMPLES: &str = "\

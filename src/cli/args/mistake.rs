@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 
-use crate::cli::{output, session};
+use crate::cli::output;
 use crate::engine::EXIT_USAGE;
 use crate::model::ErrorCode;
 use crate::report::event::Failure;
@@ -36,7 +36,7 @@ pub(super) fn tell(error: &clap::Error, words: &[OsString]) -> u8 {
             log_format: LogFormat::Json,
             ..TerminalOptions::default()
         });
-        return session::end_with(&terminal, &failures, EXIT_USAGE);
+        return output::end_with(&terminal, &failures, EXIT_USAGE);
     }
     let is_plain = |text: &str| text.lines().all(|line| OneLine(line).to_string() == line);
     if is_plain(&rendered.to_string()) {

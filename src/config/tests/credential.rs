@@ -111,10 +111,10 @@ fn the_combined_credential() {
     })
     .collect();
     insta::assert_snapshot!(wrong.join("\n"), @r"
-    glancesync.conf:4: [master]: no usable credential: the second part of `credential` is no base64 of a UTF-8 text; make it with `printf %s 'the password' | base64`, or set `user`, `password`, `keystone_url` and `tenant`
-    glancesync.conf:4: [master]: no usable credential: the second part of `credential` is no base64 of a UTF-8 text; make it with `printf %s 'the password' | base64`, or set `user`, `password`, `keystone_url` and `tenant`
+    glancesync.conf:4: [master]: no usable credential: the second part of `credential` is not base64 of a UTF-8 text; make it with `printf %s 'the password' | base64`, or set `user`, `password`, `keystone_url` and `tenant`
+    glancesync.conf:4: [master]: no usable credential: the second part of `credential` is not base64 of a UTF-8 text; make it with `printf %s 'the password' | base64`, or set `user`, `password`, `keystone_url` and `tenant`
     glancesync.conf:4: [master]: no usable credential: `credential` has 3 parts instead of 4; write `user,base64(password),keystone_url,tenant`, or, for a name with a comma in it, set `user`, `password`, `keystone_url` and `tenant`
-    glancesync.conf:4: [master]: no usable credential: `keystone_url` is wrong: it is no URL (relative URL without a base); write it as `https://keystone.example.org:5000/v3`
+    glancesync.conf:4: [master]: no usable credential: `keystone_url` is wrong: it is not a URL (relative URL without a base); write it as `https://keystone.example.org:5000/v3`
     glancesync.conf:3: [master]: no usable credential: `user` (or $OS_USERNAME), `password` (or $OS_PASSWORD) are missing; set them in [master], or name a `cloud` of clouds.yaml there
     ");
 }

@@ -65,7 +65,7 @@ credential = admin,!!,http://keystone:5000,images
     glancesync.conf:6: [main] source = disk: is no source; set `auto`, `directory` or `glance`
     glancesync.conf:7: [main] spool_limit = 10 bytes: is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`
     glancesync.conf:11: [master]: no usable credential: `keystone_url` is wrong: `keystone` is neither `http` nor `https`; write it as `https://keystone.example.org:5000/v3`
-    glancesync.conf:13: [master] interface = private: is no interface; set `public`, `internal` or `admin`
+    glancesync.conf:13: [master] interface = private: is not an interface; set `public`, `internal` or `admin`
     glancesync.conf:14: [master] insecure = perhaps: is neither true nor false; set `true` or `false`
     glancesync.conf:15: [master] list_images_timeout = 0: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
     glancesync.conf:17: [master] dontupdate = 9046fd22: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
@@ -96,16 +96,16 @@ user = u
 ",
     ));
     insta::assert_snapshot!(fixture.warnings(), @r"
-    unknown_key: glancesync.conf:19: [main] retries counts for nothing here; it belongs in the section of a target or in [DEFAULT].
-    unknown_key: glancesync.conf:9: [master] pasword is no known key; did you mean `password`?
-    unknown_key: glancesync.conf:10: [master] max_children counts for nothing here; it belongs in [main] or in [DEFAULT].
-    unknown_key: glancesync.conf:11: [master] max_repalce is no known key; did you mean `max_replace`?
+    unknown_key: glancesync.conf:19: [main] retries is ignored here; it belongs in the section of a target or in [DEFAULT].
+    unknown_key: glancesync.conf:9: [master] pasword is not a known key; did you mean `password`?
+    unknown_key: glancesync.conf:10: [master] max_children is ignored here; it belongs in [main] or in [DEFAULT].
+    unknown_key: glancesync.conf:11: [master] max_repalce is not a known key; did you mean `max_replace`?
     duplicate_key: glancesync.conf:16: [master] retries is set again, after glancesync.conf:15; the last one counts.
-    unknown_key: glancesync.conf:17: [master] xyzzy is no known key; it counts for nothing.
-    bad_value: glancesync.conf:13: [master] dontupdate: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; the entry counts for nothing.
-    bad_value: glancesync.conf:12: [master] forcesyncs: `centos` is no UUID of an image; the entry counts for nothing.
-    bad_value: glancesync.conf:14: [master] ignore_regions: `other:` names no region (a region is written `Region` or `target:Region`); the entry counts for nothing.
-    bad_value: glancesync.conf:14: [master] ignore_regions: `:x` names no region (a region is written `Region` or `target:Region`); the entry counts for nothing.
+    unknown_key: glancesync.conf:17: [master] xyzzy is not a known key; it is ignored.
+    bad_value: glancesync.conf:13: [master] dontupdate: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; the entry is ignored.
+    bad_value: glancesync.conf:12: [master] forcesyncs: `centos` is not a UUID of an image; the entry is ignored.
+    bad_value: glancesync.conf:14: [master] ignore_regions: `other:` names no region (a region is written `Region` or `target:Region`); the entry is ignored.
+    bad_value: glancesync.conf:14: [master] ignore_regions: `:x` names no region (a region is written `Region` or `target:Region`); the entry is ignored.
     ");
 }
 
@@ -267,7 +267,7 @@ fn sections_that_were_meant_to_be_others() {
         "[default]\nretries = 1\n[Main]\nmax_children = 2\n[mastre]\nuser=u\n{BASE}[other]\n[DEFAULT]\nuser = u\npassword = p\ntenant = t\nkeystone_url = http://k\n"
     ));
     insta::assert_snapshot!(fixture.warnings(), @r"
-    unknown_key: glancesync.conf:4: [Main] max_children counts for nothing here; it belongs in [main] or in [DEFAULT].
+    unknown_key: glancesync.conf:4: [Main] max_children is ignored here; it belongs in [main] or in [DEFAULT].
     no_credential: glancesync.conf:1: section [default] is taken for a target of that name, and it has no credential of its own; did you mean [DEFAULT]?
     no_credential: glancesync.conf:3: section [Main] is taken for a target of that name, and it has no credential of its own; did you mean [main]?
     ");
@@ -278,7 +278,7 @@ fn values_of_the_environment_are_checked_too() {
     let fixture = Fixture::new(BASE).env(&[("OS_INSECURE", "maybe"), ("OS_INTERFACE", "private")]);
     insta::assert_snapshot!(fixture.errors(), @r"
     $OS_INSECURE = maybe: is neither true nor false; set `true` or `false`
-    $OS_INTERFACE = private: is no interface; set `public`, `internal` or `admin`
+    $OS_INTERFACE = private: is not an interface; set `public`, `internal` or `admin`
     ");
 }
 

@@ -7,27 +7,28 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::execute::Executor;
+use super::executor::Executor;
 use super::failure::StepError;
 use super::send::has_content_of;
 use super::settle::{FIRST_PAUSE, LONGEST_PAUSE, Place, Settled};
+use crate::content::Content;
+use crate::delivery::{TransferError, upload};
 use crate::engine::shutdown::Stop;
 use crate::model::{Image, ImageId, ImageStatus};
 use crate::openstack::{GlanceWriter, RetryPolicy};
 use crate::plan::Upload;
-use crate::transfer::{Content, TransferError, upload};
 
 /// The tries of one upload.
-struct Effort<'a> {
+struct UploadAttempts<'a> {
     policy: &'a RetryPolicy,
     started: Instant,
     tries: u32,
 }
 
-impl Effort<'_> {
+impl UploadAttempts<'_> {
     /// How long to wait before the next try; none where this failure is to be reported.
     fn next(&mut self, error: &StepError) -> Option<Duration> {
-        if self.tries > self.policy.retries || !error.may_pass() {
+        if self.tries > self.policy.retries || !error.is_transient() {
             return None;
         }
         let pause = self.policy.pause_after(self.tries, error.retry_after())?;
@@ -50,7 +51,7 @@ impl Executor<'_> {
         begun: Option<ImageId>,
         content: &Content,
     ) -> Result<Image, StepError> {
-        let mut effort = Effort {
+        let mut effort = UploadAttempts {
             policy: self.writer.retry_policy(),
             started: Instant::now(),
             tries: 1,
@@ -170,7 +171,7 @@ impl Executor<'_> {
                         // What answers a look may still be another replica than takes content.
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(LONGEST_PAUSE);
-                        // It is known as soon as it is seen, and nothing is sent in vain before.
+                        // It is known as soon as it is seen, and nothing is sent too early.
                         let seen = self.once_known(&id, async || self.writer.show(&id).await);
                         seen.await.map_err(TransferError::from)?;
                     }
@@ -232,7 +233,7 @@ impl Executor<'_> {
             match self.writer.show(id).await {
                 Err(error) if error.is_gone() => return Ok(()),
                 Ok(found) if is_complete(&found, wanted) => {
-                    self.state.take_up(image, id);
+                    self.state.resume(image, id);
                     return Ok(());
                 }
                 Ok(_) => {}

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::execute::Executor;
+use super::context::RunContext;
+use super::executor::Executor;
 use super::failure::StepError;
-use super::pipeline::{RegionRun, RunContext};
+use super::sync::RegionRun;
+use crate::content::{Content, Item, SourceError};
 use crate::model::{
     ContentHash, ContentOrigin, Image, ImageId, MultiHash, RegionName, Warning, WarningCode,
 };
 use crate::plan::{self, Action, Plan, PlannedFailure, RegionImages, Selection, Upload};
 use crate::report::event::Mode;
-use crate::transfer::{Content, Item, SourceError};
 
 /// So many contents are looked for at once.
 const LOOKS: usize = 8;
@@ -53,7 +54,7 @@ impl RegionRun<'_> {
             plan.failures.push(failure);
             plan.failures.extend(dependents);
         }
-        self.demand.decide(from_glance);
+        self.lease.decide(from_glance);
     }
 
     /// A run that sends something finds out by its one download whether Glance gives a content.
@@ -107,7 +108,7 @@ impl RegionRun<'_> {
         let name = &master.name;
         let what = format!("reads the content of `{name}` once, for its {algorithm}");
         self.context.events.note(self.region, what);
-        let content = contents.find(&item, &self.demand).await?;
+        let content = contents.find(&item, &self.lease).await?;
         let hashes = content
             .hashes([own.algorithm.clone(), algorithm.clone()])
             .await?;
@@ -159,11 +160,11 @@ impl Executor<'_> {
     ) -> Result<(Image, ContentOrigin), StepError> {
         let contents = &self.context.contents;
         let item = item_of(wanted);
-        let content = contents.find(&item, self.demand).await?;
+        let content = contents.find(&item, self.lease).await?;
         let content = self.hashed_as_the_region_does(wanted, content);
         match self.bring_from(wanted, begun, &content).await {
             Err(error) if error.is_alone() => {
-                let Some(other) = contents.instead_of(&content, &item, self.demand) else {
+                let Some(other) = contents.instead_of(&content, &item, self.lease) else {
                     return Err(error);
                 };
                 self.warn_wrong_file(wanted, &error);
@@ -286,6 +287,6 @@ fn failure_of(upload: &Upload, error: &SourceError) -> PlannedFailure {
         image: upload.image.clone(),
         action: upload.kind(),
         code: error.code(),
-        message: format!("the content of `{}` cannot be had: {error}", upload.image),
+        message: format!("the content of `{}` is unavailable: {error}", upload.image),
     }
 }

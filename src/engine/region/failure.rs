@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use crate::model::{ActionKind, ContentHash, ErrorCode, ImageId, ImageStatus};
+use crate::content::SourceError;
+use crate::delivery::TransferError;
+use crate::model::{
+    ActionKind, ContentHash, ErrorCode, ImageId, ImageStatus, RegionName, Warning, WarningCode,
+};
 use crate::openstack::{CallRecord, OpenStackError};
+use crate::plan::PlannedFailure;
 use crate::report::event::Failure;
-use crate::transfer::{SourceError, TransferError};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -113,11 +117,11 @@ impl StepError {
     }
 
     /// True where it may help to send the content again, once it is known what became of the image.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Transfer(TransferError::OpenStack(source)) | Self::OpenStack { source, .. } => {
                 // The image is not what it was: it has to be looked at.
-                source.may_pass() || matches!(source.status(), Some(404 | 409 | 410))
+                source.is_transient() || matches!(source.status(), Some(404 | 409 | 410))
             }
             Self::Transfer(error) => !matches!(error, TransferError::Source(_)),
             Self::NotStored(_) => true,
@@ -208,5 +212,23 @@ impl StepError {
             image: Some(image.to_owned()),
             action: Some(action),
         }
+    }
+}
+
+/// Says that a region has an image of the master's, and is left alone.
+pub(super) fn master_by_image(region: &RegionName, image: &ImageId) -> Warning {
+    let message = format!(
+        "{region} has the master's own image {image}, created at the same time: it is the master region by another way, and is skipped"
+    );
+    Warning::new(WarningCode::MasterRegionSkipped, message).image_id(image)
+}
+
+pub(super) fn failure_of_image(failure: &PlannedFailure) -> Failure {
+    Failure {
+        code: failure.code,
+        message: failure.message.clone(),
+        hint: failure.code.hint().to_owned(),
+        image: Some(failure.image.clone()),
+        action: Some(failure.action),
     }
 }

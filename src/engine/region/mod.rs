@@ -1,28 +1,32 @@
 //! One region of a run, from its list to its last action.
 //!
 //! `actor` is told by the coordinator to start on a `task` and answers with the outcome. Its work is
-//! one of three: `pipeline` lists and decides, `state` says what comes next, `execute` does it, and an upload
+//! one of three: `sync` lists and decides, `state` says what comes next, `executor` does it, and an upload
 //! by `send`, `bring` (with `settle`, which looks at what became of it) and `publish`; `backup` lists and writes a file; `restore` lists, compares with a file, and puts metadata back.
 
 mod actor;
 mod backup;
 mod bring;
 mod content;
-mod execute;
+mod context;
+mod executor;
 mod failure;
-mod pipeline;
 mod publish;
 mod restore;
 mod send;
+mod sent;
 mod settle;
 mod state;
+mod sync;
 mod task;
+mod totals;
 
 pub(super) use actor::{RegionActor, RegionWork, RunRegion};
 pub(super) use backup::Backup;
-pub(super) use pipeline::{Pipeline, RunContext};
+pub(super) use context::RunContext;
 pub(super) use restore::Restore;
+pub(super) use sync::Pipeline;
 pub(super) use task::{RegionTask, failure, failure_of, interrupted, unknown_region};
 
 #[cfg(test)]
-pub(crate) use state::{Disposal, RegionState, Step};
+pub(crate) use state::{Disposal, PlanExecution, Step};

@@ -1,7 +1,7 @@
 //! The publishing of a new image whose content was verified: the one change that gives it to those that
 //! may see it, unless another installation was faster.
 
-use super::execute::Executor;
+use super::executor::Executor;
 use super::failure::StepError;
 use super::send::{properties, replaces_tag};
 use crate::model::{Image, Status, Warning, WarningCode};

@@ -12,7 +12,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 use super::actor::RegionWork;
-use super::pipeline::master_by_image;
+use super::failure::master_by_image;
 use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
 use crate::engine::outcome::{RegionOutcome, RegionRestore};
 use crate::engine::shutdown::StopSignal;

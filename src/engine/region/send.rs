@@ -1,30 +1,18 @@
 //! A new image on its way: created private and tagged, content sent, verified, published. Or one that
 //! an earlier run left on its way, from where that run ended.
 //!
-//! Between any two requests the run may end. Whatever is left then bears the tag
+//! Between any two requests the run may end. Whatever is left then has the tag
 //! `glancesync-incomplete`, is private, and is told by it; the old image of that name is untouched
 //! until the new one was published.
 
 use std::collections::BTreeSet;
 
-use super::execute::Executor;
+use super::executor::Executor;
 use super::failure::StepError;
-use crate::model::{ContentOrigin, Image, ImageId, ImageStatus, Properties};
+use super::sent::Sent;
+use crate::model::{Image, ImageStatus, Properties};
 use crate::openstack::{NewImage, PatchOp};
 use crate::plan::{Leftover, Stage, Upload, tags};
-
-/// An image that was published.
-#[derive(Debug)]
-pub(super) struct Sent {
-    /// Its id.
-    pub(super) id: ImageId,
-    /// The same image, where it was another installation that published it.
-    pub(super) elsewhere: Option<Leftover>,
-    /// The bytes of content that were sent.
-    pub(super) bytes: u64,
-    /// Where they came from.
-    pub(super) source: Option<ContentOrigin>,
-}
 
 impl Executor<'_> {
     /// Brings a new image into the region, up to its publishing.
@@ -34,7 +22,7 @@ impl Executor<'_> {
             Some(leftover) if leftover.stage == Stage::Published => {
                 return self.look_at_published(wanted, leftover).await;
             }
-            Some(leftover) => self.take_up(wanted, leftover).await?,
+            Some(leftover) => self.resume(wanted, leftover).await?,
         };
         let is_there = matches!(&begun, Some(image) if image.status == ImageStatus::Active);
         let (image, source) = match begun {
@@ -82,7 +70,7 @@ impl Executor<'_> {
 
     /// The leftover as it is now, if it can still be taken up: the list may be old by now. What
     /// cannot is deleted.
-    async fn take_up(
+    async fn resume(
         &self,
         wanted: &Upload,
         leftover: &Leftover,
@@ -149,7 +137,7 @@ pub(super) fn properties(wanted: &Upload) -> Properties {
 
 /// True for content of the master's checksum and size.
 pub(super) fn has_content_of(image: &Image, wanted: &Upload) -> bool {
-    image.size == Some(wanted.size) && image.content.same_as(&wanted.content)
+    image.size == Some(wanted.size) && image.content.is_same_content(&wanted.content)
 }
 
 pub(super) fn replaces_tag(wanted: &Upload) -> Option<String> {

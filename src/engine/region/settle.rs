@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::execute::Executor;
+use super::executor::Executor;
 use super::failure::StepError;
 use crate::engine::shutdown::Stop;
 use crate::model::{Image, ImageId, ImageStatus};

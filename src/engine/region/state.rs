@@ -33,7 +33,7 @@ pub(crate) struct Disposal {
 
 /// The work of one region.
 #[derive(Debug, Default)]
-pub(crate) struct RegionState {
+pub(crate) struct PlanExecution {
     actions: VecDeque<Action>,
     disposals: Vec<Disposal>,
     uploaded: HashMap<String, ImageId>,
@@ -56,7 +56,7 @@ pub(crate) struct RegionState {
 /// A reference of an image: its id, and `kernel_id` or `ramdisk_id`.
 type Place = (ImageId, String);
 
-impl RegionState {
+impl PlanExecution {
     /// Takes the actions of a plan. With `keep_going` a failed image does not stop the region.
     pub(crate) fn new(plan: &Plan, keep_going: bool) -> Self {
         let mut state = Self {
@@ -138,7 +138,7 @@ impl RegionState {
             }
             return Some(Step::Act(action));
         }
-        self.point_away().map(Step::Act)
+        self.repoint_references().map(Step::Act)
     }
 
     fn resolve(&self, part: &mut PartReference) -> bool {
@@ -150,7 +150,7 @@ impl RegionState {
 
     /// Where an image was to be pointed elsewhere or replaced itself, and was not, it is pointed at
     /// the new image of the part to whose old one it refers. Each is tried once.
-    fn point_away(&mut self) -> Option<Action> {
+    fn repoint_references(&mut self) -> Option<Action> {
         let (disposal, first) = self.disposals.iter().find_map(|disposal| {
             let untried = |referrer: &&Referrer| !self.tried.contains(&place(referrer));
             Some((disposal, disposal.waiting_for.iter().find(untried)?))
@@ -254,7 +254,7 @@ impl RegionState {
     }
 
     /// The upload of that name takes up an image whose content is complete by now.
-    pub(crate) fn take_up(&mut self, image: &str, id: &ImageId) {
+    pub(crate) fn resume(&mut self, image: &str, id: &ImageId) {
         for action in &mut self.actions {
             if let Action::Upload(upload) = action
                 && upload.image == image
@@ -322,7 +322,7 @@ impl RegionState {
     }
 
     /// Published images whose old one has to stay, because an image that refers to it failed.
-    pub(crate) fn kept_back(&mut self) -> Vec<PlannedFailure> {
+    pub(crate) fn withheld_actions(&mut self) -> Vec<PlannedFailure> {
         self.disposals
             .drain(..)
             .map(|disposal| {
@@ -385,7 +385,7 @@ fn places(image_id: &ImageId, parts: &[PartChange]) -> Vec<Place> {
         .collect()
 }
 
-/// Counts an action in a region's sums.
+/// Counts an action in a region's totals.
 pub(crate) fn is_upload(kind: ActionKind) -> bool {
     matches!(
         kind,

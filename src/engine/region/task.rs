@@ -1,7 +1,7 @@
 //! What a region actor is handed: which region, and how it is reached. The coordinator queues tasks;
-//! the works of `pipeline` and `backup` carry them out.
+//! the works of `sync` and `backup` carry them out.
 
-use crate::engine::fleet::Target;
+use crate::engine::targets::Target;
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::{EndpointUrl, OpenStackError};
 use crate::report::event::Failure;

@@ -1,7 +1,7 @@
 //! Carries a plan out as the executor does: step by step through the region's state, request by
 //! request at the region's Glance.
 
-use crate::engine::{Disposal, RegionState, Step};
+use crate::engine::{Disposal, PlanExecution, Step};
 use crate::model::{Image, ImageId, Status, Visibility};
 use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, Plan, Stage, Upload, tags};
 
@@ -21,7 +21,7 @@ pub(super) struct Run {
 
 pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_going: bool) -> Run {
     let mut conductor = Conductor {
-        state: RegionState::new(plan, keep_going),
+        state: PlanExecution::new(plan, keep_going),
         glance: Glance::new(region, trouble),
         failed: !plan.failures.is_empty(),
         disposed: Vec::new(),
@@ -51,7 +51,7 @@ pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_go
             break done;
         }
     };
-    conductor.failed |= end.is_err() || !conductor.state.kept_back().is_empty();
+    conductor.failed |= end.is_err() || !conductor.state.withheld_actions().is_empty();
     Run {
         now: conductor.state.now(&plan.images),
         glance: conductor.glance,
@@ -64,7 +64,7 @@ pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_go
 struct Dead;
 
 struct Conductor {
-    state: RegionState,
+    state: PlanExecution,
     glance: Glance,
     failed: bool,
     disposed: Vec<ImageId>,
@@ -99,7 +99,12 @@ impl Conductor {
         match leftover.map(|leftover| leftover.stage) {
             Some(Stage::Published) => return Ok(Some(id)),
             Some(Stage::Complete) => {
-                assert!(self.glance.image(&id).content.same_as(&upload.content));
+                assert!(
+                    self.glance
+                        .image(&id)
+                        .content
+                        .is_same_content(&upload.content)
+                );
                 assert_eq!(upload.bytes, 0);
                 self.publish(upload, &id)?;
                 return Ok(Some(id));
@@ -141,7 +146,7 @@ impl Conductor {
 
     fn dispose(&mut self, disposal: &Disposal) -> Result<(), Dead> {
         self.disposed.push(disposal.old.image_id.clone());
-        match self.deal_with_old(disposal) {
+        match self.retire_old_image(disposal) {
             Ok(()) => {
                 self.state.finished(&disposal.upload.image);
                 Ok(())
@@ -150,7 +155,7 @@ impl Conductor {
         }
     }
 
-    fn deal_with_old(&mut self, disposal: &Disposal) -> Result<(), Refusal> {
+    fn retire_old_image(&mut self, disposal: &Disposal) -> Result<(), Refusal> {
         let old = &disposal.old.image_id;
         let rename = |glance: &mut Glance| {
             glance.patch(old, |image| {

@@ -87,7 +87,7 @@ impl<'a> Oracle<'a> {
         present.sort_by_key(|image| {
             (
                 !image.is_own(PROJECT),
-                !image.content.same_as(&master.content),
+                !image.content.is_same_content(&master.content),
             )
         });
         present.first().copied()
@@ -148,7 +148,7 @@ impl<'a> Oracle<'a> {
             };
         }
         let found = self.matched(master);
-        let same = found.is_some_and(|image| image.content.same_as(&master.content));
+        let same = found.is_some_and(|image| image.content.is_same_content(&master.content));
         let conflict = found.filter(|_| !same).map(|image| self.conflict(image));
         match conflict {
             Some(status @ (Status::OkStalledChecksum | Status::ErrorChecksum)) => return status,

@@ -28,7 +28,7 @@ fn obsolete<'a>(oracle: &Oracle<'a>, image: &Image, end: &Image) -> Option<&'a I
         base.is_some()
             && end.name == master.name
             && (image.name == master.name || Some(image.name.as_str()) == base)
-            && image.content.same_as(&master.content)
+            && image.content.is_same_content(&master.content)
     })
 }
 

@@ -165,7 +165,7 @@ proptest! {
                         || (image.name == base && image.status.as_str() == "active")
                 })
                 .filter(|image| {
-                    !image.is_own(PROJECT) || !image.content.same_as(&master.content)
+                    !image.is_own(PROJECT) || !image.content.is_same_content(&master.content)
                 })
                 .count();
             let found = warned(&master.name);

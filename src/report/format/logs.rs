@@ -7,9 +7,9 @@ use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
 use serde::Serialize;
 
 use super::json;
+use crate::report::messages;
 use crate::report::past_log::{LogLevel, LogLine, LoggedRegion};
 use crate::report::text::{OneLine, Paint, count, pad, seconds};
-use crate::report::wording;
 use crate::state::{PastError, PastRegion, PastRun, RegionEnd, RunState};
 
 /// Names of failed regions in a line of the list.
@@ -413,7 +413,7 @@ fn all_regions(run: &PastRun, logged: &[LoggedRegion]) -> Vec<PastRegion> {
 }
 
 fn region_end(run: &PastRun, past: &PastRegion, end: &RegionEnd) -> String {
-    let done = wording::done(
+    let done = messages::done(
         end.uploaded_images,
         end.uploaded_bytes,
         end.updated_images,

@@ -11,9 +11,9 @@ use crate::model::{ActionKind, ByteSize, ContentOrigin};
 use crate::plan::{
     Action, Change, ImageState, MetadataChange, PartChange, Plan, Reason, Stage, Upload,
 };
+use crate::report::messages::{counts_text, warning_text};
 use crate::report::summary::RunSummary;
 use crate::report::text::{OneLine, Paint, count, rate, seconds};
-use crate::report::wording::{counts_text, warning_text};
 use crate::state::LastTime;
 
 /// How long regions took in the past, by their names as they are printed.

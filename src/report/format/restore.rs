@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::{RegionError, json, region_errors};
 use crate::model::ImageId;
-use crate::plan::{Change, ImageRestore, KeptBecause, Left, RestorePlan};
+use crate::plan::{Change, ImageRestore, RestorePlan, Skipped, UnrestorableReason};
+use crate::report::messages::failure_text;
 use crate::report::summary::RunSummary;
 use crate::report::text::{OneLine, Paint, count};
-use crate::report::wording::failure_text;
 
 /// What is known of one region.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -159,8 +159,8 @@ fn image_text(
     }
     for (attribute, kept) in &image.kept {
         let why = match kept.why {
-            KeptBecause::Fixed => "Glance lets nobody change it",
-            KeptBecause::PartGone => "the image that it referred to is gone",
+            UnrestorableReason::Fixed => "Glance lets nobody change it",
+            UnrestorableReason::PartGone => "the image that it referred to is gone",
         };
         let change = change_text(attribute, &kept.change);
         let text = format!("cannot be put back: {change} ({why})");
@@ -169,16 +169,16 @@ fn image_text(
     Ok(())
 }
 
-fn left_text(left: &Left) -> String {
+fn left_text(left: &Skipped) -> String {
     match left {
-        Left::Gone { namesake: None } => "it is gone, and no image is created".to_owned(),
-        Left::Gone { namesake: Some(id) } => format!(
+        Skipped::Gone { namesake: None } => "it is gone, and no image is created".to_owned(),
+        Skipped::Gone { namesake: Some(id) } => format!(
             "it is gone, and no image is created; {} has its name now",
             OneLine(id.as_str())
         ),
-        Left::Foreign { owner } => format!("project {} owns it", OneLine(owner)),
-        Left::Incomplete => "a run has not finished it yet".to_owned(),
-        Left::NameTaken { by } => format!(
+        Skipped::Foreign { owner } => format!("project {} owns it", OneLine(owner)),
+        Skipped::Incomplete => "a run has not finished it yet".to_owned(),
+        Skipped::NameTaken { by } => format!(
             "it was renamed, and {} has its name now",
             OneLine(by.as_str())
         ),

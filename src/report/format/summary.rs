@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use super::json;
 use crate::model::{ByteSize, ErrorCode, RegionName, Status};
 use crate::report::event::{Failure, Mode, RegionResult};
+use crate::report::messages::{counts_text, failure_text};
 use crate::report::summary::{RegionSummary, RunSummary, Standing};
 use crate::report::text::{OneLine, Paint, count, rate, seconds};
-use crate::report::wording::{counts_text, failure_text};
 
 /// Writes what happened, what failed and what to do about it, and where the logs lie.
 pub fn summary_text(out: &mut impl Write, summary: &RunSummary, paint: Paint) -> io::Result<()> {
@@ -203,12 +203,15 @@ fn failures(out: &mut impl Write, summary: &RunSummary, paint: Paint) -> io::Res
         return Ok(());
     }
     writeln!(out, "{}", paint.red("Failed:"))?;
-    let speechless = |region: &&RegionSummary| {
+    let without_message = |region: &&RegionSummary| {
         region.result == Some(RegionResult::Failed) && region.errors.is_empty()
     };
-    let speechless: Vec<_> = summary.regions.iter().filter(speechless).collect();
-    if !speechless.is_empty() {
-        let regions: Vec<_> = speechless.iter().map(|region| &region.region).collect();
+    let without_message: Vec<_> = summary.regions.iter().filter(without_message).collect();
+    if !without_message.is_empty() {
+        let regions: Vec<_> = without_message
+            .iter()
+            .map(|region| &region.region)
+            .collect();
         writeln!(out, "  {}see the log", who(&regions, paint))?;
     }
     for group in &groups.0 {

@@ -10,9 +10,9 @@ use super::speed::{Speed, time_left};
 use super::transfers::Transfer;
 use crate::model::RegionName;
 use crate::report::event::{Event, EventKind, RegionResult};
+use crate::report::messages;
 use crate::report::terminal::Terminal;
 use crate::report::text::OneLine;
-use crate::report::wording;
 
 /// All was sent; the server still reads, hashes and answers.
 const FINISHING: &str = "finishing";
@@ -210,7 +210,7 @@ impl Working {
             }
             EventKind::ActionStarted(facts) => {
                 self.bytes_settling = 0;
-                self.doing(wording::doing(facts.action), &facts.image);
+                self.doing(messages::doing(facts.action), &facts.image);
             }
             EventKind::ActionFinished { facts, .. } => {
                 self.bytes_settling = 0;
@@ -245,7 +245,7 @@ impl Working {
         let arrived = sent.as_ref().is_some_and(|sent| sent.bytes == sent.total);
         let (doing, image) = match transfer {
             Some(transfer) if arrived => (FINISHING, &transfer.image),
-            Some(transfer) => (wording::doing(transfer.action), &transfer.image),
+            Some(transfer) => (messages::doing(transfer.action), &transfer.image),
             None => (self.doing.as_str(), &self.image),
         };
         Row {

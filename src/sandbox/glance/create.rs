@@ -13,9 +13,9 @@ use super::fail::Fail;
 use super::image::{Image, Visibility};
 use super::policy::Caller;
 use super::region::Region;
-use super::service::{no_content, reply};
+use super::replies::{no_content, reply};
 use super::{schema, store};
-use crate::sandbox::http::{Tampering, locked};
+use crate::sandbox::http::{ResponseFault, locked};
 
 const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-import-methods");
 const STORE_IDS: HeaderName = HeaderName::from_static("openstack-image-store-ids");
@@ -25,7 +25,7 @@ pub(super) fn create(
     region: &Region,
     caller: &Caller,
     base_url: &str,
-    tampering: Tampering,
+    tampering: ResponseFault,
     body: &Value,
 ) -> Result<Response<Body>, Fail> {
     let fields = body
@@ -62,7 +62,7 @@ pub(super) fn create(
     };
     caller.check_create(owner.as_deref())?;
     let mut image = assemble(region, caller, fields, owner)?;
-    if let Tampering::Unseen(time) = tampering {
+    if let ResponseFault::Unseen(time) = tampering {
         image.unseen_until = Some(Instant::now() + time);
     }
     let view = image.view(caller.is_admin(), region.nullable_properties());

@@ -14,7 +14,7 @@ use super::image::Status;
 use super::policy::Caller;
 use super::region::Region;
 
-use super::upload::damaged;
+use super::limits::damaged;
 use crate::sandbox::http::{Call, locked};
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");

@@ -12,11 +12,11 @@ use tokio::task::spawn_blocking;
 
 use super::fail::Fail;
 use super::image::{Image, Status};
+use super::limits::{check_quota, internal};
 use super::region::Region;
 use super::store::{self, Chunk, Stored};
-use super::upload::{check_quota, internal};
 use crate::sandbox::effect::SaveEnd;
-use crate::sandbox::http::{Tampering, locked};
+use crate::sandbox::http::{ResponseFault, locked};
 use crate::sandbox::keystone::Identity;
 
 /// The writer's side of an upload.
@@ -27,7 +27,7 @@ pub(super) struct Ending {
     pub(super) before: Image,
     pub(super) life: u64,
     pub(super) announced: Option<i128>,
-    pub(super) tampering: Tampering,
+    pub(super) tampering: ResponseFault,
     pub(super) token: Option<(Arc<Identity>, String)>,
 }
 
@@ -67,7 +67,7 @@ impl Ending {
         let stored =
             spawn_blocking(move || store::receive(&path, mode, hashing, &mut chunks)).await;
         let stored = stored.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        if let Tampering::SaveLater { wait, .. } = self.tampering {
+        if let ResponseFault::SaveLater { wait, .. } = self.tampering {
             tokio::time::sleep(wait).await;
         }
         self.conclude(stored)
@@ -120,7 +120,7 @@ impl Ending {
                 stored.size
             ))));
         }
-        if let Tampering::SaveLater {
+        if let ResponseFault::SaveLater {
             end: SaveEnd::Queued,
             ..
         } = self.tampering
@@ -169,7 +169,7 @@ impl Ending {
 
     fn inspect(&self, image: &Image, stored: &Stored) -> Result<Option<u64>, String> {
         let disk_format = image.disk_format.as_deref().unwrap_or_default();
-        if self.tampering == Tampering::WrongFormat {
+        if self.tampering == ResponseFault::WrongFormat {
             return Err(format!(
                 "Image disk_format {disk_format} does not match stream data raw"
             ));

@@ -14,7 +14,7 @@ use super::filter::{Filter, first_of, last_of_each};
 use super::image::{Image, Status};
 use super::policy::Caller;
 use super::region::Region;
-use super::service::{reply, unescaped};
+use super::replies::{reply, unescaped};
 use crate::sandbox::http::locked;
 use crate::sandbox::python::integer;
 

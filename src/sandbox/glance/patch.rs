@@ -10,8 +10,8 @@ use super::fail::Fail;
 use super::image::{Image, Status, Visibility};
 use super::policy::Caller;
 use super::region::Region;
+use super::replies::reply;
 use super::schema;
-use super::service::reply;
 use crate::sandbox::http::locked;
 use crate::sandbox::python::python;
 

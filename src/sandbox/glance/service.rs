@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::fail::Fail;
 use super::policy::Caller;
 use super::region::Region;
+use super::replies::{reply, unescaped};
 use super::{create, data, documents, list, patch, sharing, upload};
-use crate::sandbox::http::{Call, Front, Refusal, Service, Tampering, locked};
+use crate::sandbox::http::{Call, Front, Refusal, ResponseFault, Service, locked};
 use crate::sandbox::keystone::Identity;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
@@ -155,7 +156,7 @@ impl Glance {
             (segments, _) if segments.last().is_some_and(|last| last.is_empty()) => {
                 Err(Fail::bare(StatusCode::NOT_FOUND))
             }
-            (["images"], "GET") if call.tampering == Tampering::EndlessList => {
+            (["images"], "GET") if call.tampering == ResponseFault::EndlessList => {
                 list::endless(region, caller, &call.query)
             }
             (["images"], "GET") => list::list(region, caller, &call.query),
@@ -270,7 +271,7 @@ impl Glance {
 
     fn caller(&self, call: &Call) -> Result<Caller, Fail> {
         let id = call.header("x-auth-token").unwrap_or_default();
-        if call.tampering == Tampering::ExpireToken {
+        if call.tampering == ResponseFault::ExpireToken {
             self.identity.revoke(id);
         }
         let mut confirmed = locked(&self.confirmed);
@@ -321,25 +322,6 @@ async fn document(call: &mut Call) -> Result<Value, Fail> {
     }
 }
 
-/// An answer with a JSON document.
-pub(super) fn reply(status: StatusCode, document: &Value) -> Response<Body> {
-    let mut answer = Response::new(Body::from(document.to_string()));
-    *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
-}
-
-/// 204.
-pub(super) fn no_content() -> Response<Body> {
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    let kind = HeaderValue::from_static("text/html; charset=UTF-8");
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
-    answer
-}
-
 fn stamped(mut answer: Response<Body>, wanted: Option<&str>) -> Response<Body> {
     let id = match wanted {
         Some(id) if id.starts_with("req-") => id.to_owned(),
@@ -355,25 +337,4 @@ fn stamped(mut answer: Response<Body>, wanted: Option<&str>) -> Response<Body> {
 /// A path as Glance reads it: a WSGI server gives its bytes as Latin-1, and Glance leaves them so.
 fn decoded(path: &str) -> String {
     unescaped(path).into_iter().map(char::from).collect()
-}
-
-/// The bytes of a part of a URL.
-pub(super) fn unescaped(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut place = 0;
-    while place < bytes.len() {
-        let hex = (bytes[place] == b'%')
-            .then(|| text.get(place + 1..place + 3))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        if let Some(byte) = hex {
-            plain.push(byte);
-            place += 3;
-        } else {
-            plain.push(bytes[place]);
-            place += 1;
-        }
-    }
-    plain
 }

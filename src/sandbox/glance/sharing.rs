@@ -11,8 +11,8 @@ use super::fail::Fail;
 use super::image::{Image, Member, Status, Visibility};
 use super::policy::Caller;
 use super::region::Region;
+use super::replies::{no_content, reply};
 use super::schema;
-use super::service::{no_content, reply};
 use crate::sandbox::http::locked;
 
 /// `PUT /v2/images/{id}/tags/{tag}`.

@@ -4,20 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
+use axum::http::Response;
 use axum::http::header::HeaderMap;
-use axum::http::{Response, StatusCode};
 use chrono::Utc;
 use tokio::sync::mpsc::{Sender, channel};
 
 use super::ending::Ending;
 use super::fail::Fail;
 use super::image::{Image, Status};
+use super::limits::{check_quota, damaged, internal};
 use super::policy::Caller;
 use super::region::Region;
-use super::service::no_content;
+use super::replies::no_content;
 use super::store::Chunk;
-use crate::sandbox::http::{Call, Tampering, locked};
+use crate::sandbox::http::{Call, ResponseFault, locked};
 use crate::sandbox::keystone::Identity;
 use crate::sandbox::python::integer;
 
@@ -68,18 +69,13 @@ pub(super) async fn upload(
         ended
     });
     let pumped = pump(region, call, announced, room, sender).await;
-    if pumped.is_ok() && matches!(call.tampering, Tampering::SaveLater { .. }) {
+    if pumped.is_ok() && matches!(call.tampering, ResponseFault::SaveLater { .. }) {
         return Ok(no_content());
     }
     // Until the writer is done the image is still `saving`, and its partial file may be there.
     let ended = writer.await.unwrap_or_else(|_| Err(internal()));
     pumped?;
     ended.map(|()| no_content())
-}
-
-/// Why an upload fails when it is Glance's own fault or nobody is listening any more.
-pub(super) fn internal() -> Fail {
-    Fail::bare(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// The size that the request announces, in bytes; zero counts as unknown.
@@ -156,23 +152,6 @@ fn begin(
     Ok((image.clone(), room))
 }
 
-/// Refuses what does not fit into what is left of a project's quota; sizes in bytes.
-pub(super) fn check_quota(quota: Option<u64>, used: u64, size: Option<i128>) -> Result<(), Fail> {
-    let Some(quota) = quota else {
-        return Ok(());
-    };
-    let remaining = quota.saturating_sub(used);
-    let fits = size.map_or(remaining > 0, |size| size <= i128::from(remaining));
-    if fits {
-        return Ok(());
-    }
-    let size = size.map_or_else(|| "None".to_owned(), |size| size.to_string());
-    Err(Fail::too_large(format!(
-        "Image exceeds the storage quota: The size of the data {size} will exceed the limit. \
-         {remaining} bytes remaining."
-    )))
-}
-
 /// Moves the request's body to the writer.
 async fn pump(
     region: &Region,
@@ -224,13 +203,4 @@ async fn pump(
     // The writer tells how it ended, even when it is gone already.
     let _ = sender.send(Chunk::End).await;
     Ok(())
-}
-
-/// The bytes with the first one changed.
-pub(super) fn damaged(bytes: &Bytes) -> Bytes {
-    let mut bytes = bytes.to_vec();
-    if let Some(first) = bytes.first_mut() {
-        *first ^= 0x20;
-    }
-    Bytes::from(bytes)
 }

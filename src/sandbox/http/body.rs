@@ -152,7 +152,7 @@ pub(super) fn endless(start: String, piece: &str) -> Body {
     Body::from_stream(start.chain(rest).map(Ok::<_, io::Error>))
 }
 
-/// An answer whose JSON has these values at those pointers; one that is no JSON stays as it is.
+/// An answer whose JSON has these values at those pointers; one that is not valid JSON stays as it is.
 pub(super) async fn rewritten(
     answer: Response<Body>,
     values: &BTreeMap<String, Value>,

@@ -2,6 +2,7 @@
 //! the rest to Keystone's or Glance's own code.
 
 mod body;
+mod call;
 mod conn;
 mod front;
 mod strike;
@@ -9,8 +10,9 @@ mod strike;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(super) use body::Incoming;
+pub(super) use call::{Call, Front, Refusal, ResponseFault, Service};
 pub(super) use conn::{Gate, Switchboard};
-pub(super) use front::{Call, Front, Refusal, Service, Tampering, serve};
+pub(super) use front::serve;
 
 /// Locks, whether or not another thread panicked meanwhile: every change under these locks is
 /// complete in itself.

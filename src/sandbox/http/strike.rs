@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use super::front::{Call, Refusal, Service, Tampering};
+use super::call::{Call, Refusal, ResponseFault, Service};
 use super::{body, locked};
 use crate::sandbox::effect::{Effect, Reply, When};
 
@@ -96,7 +96,7 @@ pub(super) async fn strike<S: Service>(
             end,
         } => {
             let wait = Duration::from_millis(millis);
-            call.tampering = Tampering::SaveLater { wait, end };
+            call.tampering = ResponseFault::SaveLater { wait, end };
             let usual = service.answer(call).await;
             match answer {
                 Reply::Status(status) if usual.status().is_success() => Some(gateway(status)),
@@ -126,12 +126,12 @@ fn prepare(call: &mut Call, effect: Effect) {
     match effect {
         Effect::DropUpload { bytes } => call.body.set_drop_after(bytes),
         Effect::Crash { bytes } => call.body.set_crash_after(bytes),
-        Effect::WrongContent => call.tampering = Tampering::WrongContent,
-        Effect::WrongFormat => call.tampering = Tampering::WrongFormat,
-        Effect::ExpireToken => call.tampering = Tampering::ExpireToken,
-        Effect::EndlessList => call.tampering = Tampering::EndlessList,
+        Effect::WrongContent => call.tampering = ResponseFault::WrongContent,
+        Effect::WrongFormat => call.tampering = ResponseFault::WrongFormat,
+        Effect::ExpireToken => call.tampering = ResponseFault::ExpireToken,
+        Effect::EndlessList => call.tampering = ResponseFault::EndlessList,
         Effect::Unseen { millis } => {
-            call.tampering = Tampering::Unseen(Duration::from_millis(millis));
+            call.tampering = ResponseFault::Unseen(Duration::from_millis(millis));
         }
         Effect::IgnoreHeader { name } => drop(call.headers.remove(name)),
         _ => {}

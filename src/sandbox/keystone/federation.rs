@@ -10,7 +10,7 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::identity::{Identity, User};
-use super::service::reply;
+use super::replies::reply;
 use crate::sandbox::http::{Call, locked};
 use crate::sandbox::spec::IdentityProviderSpec;
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use url::form_urlencoded::parse;
 
 use super::identity::{Identity, Token};
-use super::service::{error, forbidden, reply};
+use super::kind::Kind;
+use super::replies::{error, forbidden, reply};
 use super::views::{collection, credential_view, projects_of};
 use crate::sandbox::python::python;
 use crate::sandbox::spec::ApplicationCredentialSpec;
@@ -22,60 +23,6 @@ pub(super) enum Listed<'a> {
     Collection(Kind, Option<&'a str>),
     /// What belongs to the user of that id, or one thing of it.
     OfUser(&'a str, Kind, Option<&'a str>),
-}
-
-/// What a collection consists of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Projects,
-    Services,
-    Endpoints,
-    Regions,
-    Users,
-    Groups,
-    ApplicationCredentials,
-}
-
-impl Kind {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "projects" => Self::Projects,
-            "services" => Self::Services,
-            "endpoints" => Self::Endpoints,
-            "regions" => Self::Regions,
-            "users" => Self::Users,
-            _ => return None,
-        })
-    }
-
-    fn plural(self) -> &'static str {
-        match self {
-            Self::Projects => "projects",
-            Self::Services => "services",
-            Self::Endpoints => "endpoints",
-            Self::Regions => "regions",
-            Self::Users => "users",
-            Self::Groups => "groups",
-            Self::ApplicationCredentials => "application_credentials",
-        }
-    }
-
-    fn singular(self) -> &'static str {
-        self.plural().trim_end_matches('s')
-    }
-
-    /// As an error names it.
-    fn title(self) -> &'static str {
-        match self {
-            Self::ApplicationCredentials => "Application Credential",
-            kind => kind.singular(),
-        }
-    }
-
-    /// The only parameters that a list may be asked with; none where any may.
-    fn parameters(self) -> Option<&'static [&'static str]> {
-        (self == Self::Regions).then_some(&["parent_region_id", "limit", "marker"])
-    }
 }
 
 impl<'a> Listed<'a> {

@@ -23,7 +23,7 @@ const METHODS: [&str; 7] = [
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LoginError {
-    /// The request is no login at all (400).
+    /// The request is not a login at all (400).
     Malformed(String),
     /// Wrong credentials, or no role where they were to be used (401).
     Unauthorized,

@@ -4,8 +4,10 @@ mod documents;
 mod federation;
 mod form;
 mod identity;
+mod kind;
 mod lists;
 mod login;
+mod replies;
 mod service;
 mod views;
 

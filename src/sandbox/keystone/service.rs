@@ -15,7 +15,8 @@ use super::form::expecting;
 use super::identity::{Identity, Origin, Token};
 use super::lists::Listed;
 use super::login::{LoginError, login};
-use crate::sandbox::http::{Call, Front, Refusal, Service, Tampering};
+use super::replies::{error, error_document, forbidden, reply};
+use crate::sandbox::http::{Call, Front, Refusal, ResponseFault, Service};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
@@ -37,7 +38,7 @@ impl Service for Keystone {
 
     async fn answer(self: Arc<Self>, mut call: Call) -> Response<Body> {
         let document = call.body.document().await.unwrap_or_default();
-        if call.tampering == Tampering::ExpireToken {
+        if call.tampering == ResponseFault::ExpireToken {
             self.identity.revoke_all();
         }
         let answer = self.route(&call, &document);
@@ -228,32 +229,6 @@ impl Keystone {
         }
         answer
     }
-}
-
-pub(super) fn reply(status: StatusCode, document: &Value) -> Response<Body> {
-    let mut answer = Response::new(Body::from(document.to_string()));
-    *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
-}
-
-pub(super) fn error(status: StatusCode, message: &str) -> Response<Body> {
-    reply(status, &error_document(status, message))
-}
-
-fn error_document(status: StatusCode, message: &str) -> Value {
-    let title = status.canonical_reason().unwrap_or("Unknown");
-    json!({"error": {"code": status.as_u16(), "message": message, "title": title}})
-}
-
-/// 403, with what was tried.
-pub(super) fn forbidden(action: &str) -> Response<Body> {
-    error(
-        StatusCode::FORBIDDEN,
-        &format!("You are not authorized to perform the requested action{action}."),
-    )
 }
 
 fn method_not_allowed(allowed: &'static str) -> Response<Body> {

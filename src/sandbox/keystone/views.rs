@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::identity::{Identity, Project, User, domain_id, role_id, with_implied};
-use super::lists::Kind;
+use super::kind::Kind;
 use crate::sandbox::spec::ApplicationCredentialSpec;
 
 /// All that a collection holds.

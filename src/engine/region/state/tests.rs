@@ -59,7 +59,7 @@ fn disposal(step: Option<Step>) -> Disposal {
 
 #[test]
 fn the_old_kernel_goes_only_after_the_old_machine() {
-    let mut state = RegionState::new(&replaced_pair(), false);
+    let mut state = PlanExecution::new(&replaced_pair(), false);
     let kernel = upload(state.next());
     state.published(&kernel, &id("new k"));
     let machine = upload(state.next());
@@ -76,7 +76,7 @@ fn the_old_kernel_goes_only_after_the_old_machine() {
 fn an_old_machine_that_stays_is_pointed_at_the_new_kernel() {
     // Its own replacement fails, or Glance does not delete it because it is in use.
     for is_published in [false, true] {
-        let mut state = RegionState::new(&replaced_pair(), true);
+        let mut state = PlanExecution::new(&replaced_pair(), true);
         let kernel = upload(state.next());
         state.published(&kernel, &id("new k"));
         let machine = upload(state.next());
@@ -93,7 +93,7 @@ fn an_old_machine_that_stays_is_pointed_at_the_new_kernel() {
         assert_eq!(disposal(state.next()).upload.image, "k");
         state.finished("k");
         assert_eq!(state.next(), None);
-        assert!(state.kept_back().is_empty());
+        assert!(state.withheld_actions().is_empty());
     }
 }
 
@@ -101,7 +101,7 @@ fn an_old_machine_that_stays_is_pointed_at_the_new_kernel() {
 fn what_was_deleted_before_is_not_waited_for() {
     let [kernel, machine] = [image("k").size(2).build(), image("m").size(1).build()];
     let plan = plan(&[kernel, machine], &outdated_pair(), &replace_all());
-    let mut state = RegionState::new(&plan, false);
+    let mut state = PlanExecution::new(&plan, false);
     for name in ["m", "k"] {
         let sent = upload(state.next());
         assert_eq!(sent.image, name);
@@ -116,7 +116,7 @@ fn what_was_deleted_before_is_not_waited_for() {
 #[test]
 fn an_image_that_was_published_fails_nobody_with_it() {
     let plan = replaced_kernel();
-    let mut state = RegionState::new(&plan, true);
+    let mut state = PlanExecution::new(&plan, true);
     let kernel = upload(state.next());
     state.published(&kernel, &id("new"));
     assert!(state.action_failed("k").is_empty());
@@ -137,7 +137,7 @@ fn an_image_that_is_pointed_at_one_of_its_parts_only_is_not_finished() {
         &[image("m").build()],
         &SyncRules::default(),
     );
-    let mut state = RegionState::new(&plan, false);
+    let mut state = PlanExecution::new(&plan, false);
     let kernel = upload(state.next());
     state.published(&kernel, &id("new"));
     assert_eq!(upload(state.next()).image, "r");
@@ -152,7 +152,7 @@ fn an_image_that_is_pointed_at_one_of_its_parts_only_is_not_finished() {
 
 #[test]
 fn an_interrupt_that_leaves_re_pointing_only_leaves_nothing_undone() {
-    let mut state = RegionState::new(&replaced_kernel(), false);
+    let mut state = PlanExecution::new(&replaced_kernel(), false);
     for (name, new_id) in [("k", "new"), ("z", "zz")] {
         let sent = upload(state.next());
         assert_eq!(sent.image, name);
@@ -165,7 +165,7 @@ fn an_interrupt_that_leaves_re_pointing_only_leaves_nothing_undone() {
 #[test]
 fn the_old_kernel_goes_only_after_the_machine_was_re_pointed() {
     let plan = replaced_kernel();
-    let mut state = RegionState::new(&plan, false);
+    let mut state = PlanExecution::new(&plan, false);
     let kernel = upload(state.next());
     assert!(!state.published(&kernel, &id("new")));
     let last = upload(state.next());
@@ -180,7 +180,7 @@ fn the_old_kernel_goes_only_after_the_machine_was_re_pointed() {
     assert_eq!(disposal.upload.image, "k");
     state.finished("k");
     assert_eq!(state.next(), None);
-    assert!(state.kept_back().is_empty());
+    assert!(state.withheld_actions().is_empty());
     assert!(
         state
             .now(&plan.images)
@@ -192,7 +192,7 @@ fn the_old_kernel_goes_only_after_the_machine_was_re_pointed() {
 #[test]
 fn a_stopped_region_still_re_points_what_needs_a_published_part() {
     let plan = replaced_kernel();
-    let mut state = RegionState::new(&plan, false);
+    let mut state = PlanExecution::new(&plan, false);
     let kernel = upload(state.next());
     state.published(&kernel, &id("new"));
     assert_eq!(upload(state.next()).image, "z");
@@ -206,7 +206,7 @@ fn a_stopped_region_still_re_points_what_needs_a_published_part() {
 
 #[test]
 fn a_stopped_region_starts_nothing_else() {
-    let mut state = RegionState::new(&replaced_kernel(), false);
+    let mut state = PlanExecution::new(&replaced_kernel(), false);
     assert_eq!(upload(state.next()).image, "k");
     state.action_failed("k");
     assert_eq!(state.next(), None);
@@ -215,7 +215,7 @@ fn a_stopped_region_starts_nothing_else() {
 
 #[test]
 fn the_old_kernel_stays_where_the_machine_was_not_re_pointed() {
-    let mut state = RegionState::new(&replaced_kernel(), true);
+    let mut state = PlanExecution::new(&replaced_kernel(), true);
     let kernel = upload(state.next());
     state.published(&kernel, &id("new"));
     let last = upload(state.next());
@@ -226,7 +226,7 @@ fn the_old_kernel_stays_where_the_machine_was_not_re_pointed() {
     ));
     state.action_failed("m");
     assert_eq!(state.next(), None);
-    let kept = state.kept_back();
+    let kept = state.withheld_actions();
     assert_eq!(kept.len(), 1);
     assert!(
         kept[0].message.contains("`m` still refers"),
@@ -238,7 +238,7 @@ fn the_old_kernel_stays_where_the_machine_was_not_re_pointed() {
 #[test]
 fn keep_going_passes_over_what_needs_the_failed_image_only() {
     let plan = replaced_kernel();
-    let mut state = RegionState::new(&plan, true);
+    let mut state = PlanExecution::new(&plan, true);
     upload(state.next());
     let dependents = state.action_failed("k");
     assert_eq!(dependents[0].image, "m");
@@ -259,9 +259,9 @@ fn keep_going_passes_over_what_needs_the_failed_image_only() {
 
 #[test]
 fn an_interrupt_says_whether_it_left_something_undone() {
-    let mut state = RegionState::new(&replaced_kernel(), true);
+    let mut state = PlanExecution::new(&replaced_kernel(), true);
     assert!(state.interrupt());
     assert_eq!(state.next(), None);
-    let mut idle = RegionState::default();
+    let mut idle = PlanExecution::default();
     assert!(!idle.interrupt());
 }

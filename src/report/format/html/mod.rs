@@ -20,10 +20,10 @@ use crate::model::{RegionName, Status};
 use crate::plan::Plan;
 use crate::report::event::Mode;
 use crate::report::event::{Failure, RegionResult};
+use crate::report::messages::{counts_text, failure_text, warning_text};
 use crate::report::summary::Standing;
 use crate::report::summary::{RegionSummary, RunSummary};
 use crate::report::text::{count, seconds};
-use crate::report::wording::{counts_text, failure_text, warning_text};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

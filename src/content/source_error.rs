@@ -1,0 +1,100 @@
+//! Why the content of an image is unavailable.
+
+use std::path::PathBuf;
+
+use crate::model::ErrorCode;
+use crate::openstack::OpenStackError;
+
+/// Why an image's content is unavailable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// There is no such file.
+    #[error("there is no file {}", path.display())]
+    Missing {
+        /// The file that was looked for.
+        path: PathBuf,
+    },
+    /// The id of the master's image is not a UUID, so no file is named by it.
+    #[error("the id `{id}` of the master's image is not a UUID, so no file can be named by it")]
+    NoUuid {
+        /// The id.
+        id: String,
+    },
+    /// The file is there and cannot be read.
+    #[error("{} cannot be read: {what}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        what: String,
+    },
+    /// The file has another size than the image.
+    #[error("{} has {actual} bytes, and the master's image has {expected}", path.display())]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// The size of the master's image, in bytes.
+        expected: u64,
+        /// The size of the file, in bytes.
+        actual: u64,
+    },
+    /// The file was written to after it had been found.
+    #[error("{} was changed during the run", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The master's Glance does not give it.
+    #[error("the master's Glance does not give it: {0}")]
+    Glance(#[from] OpenStackError),
+    /// The master's Glance gives more or less than the image has.
+    #[error("the master's Glance gives {actual} bytes, and its image has {expected}")]
+    GlanceSize {
+        /// The size of the master's image, in bytes.
+        expected: u64,
+        /// How many came, in bytes.
+        actual: u64,
+    },
+    /// What the master's Glance gives has not the checksum of the image.
+    #[error(
+        "what the master's Glance gives has the checksum {found}, and its image has {expected}: it was damaged in the master's store or on the way from there"
+    )]
+    Damaged {
+        /// The checksum of what came.
+        found: String,
+        /// The master's.
+        expected: String,
+    },
+    /// It came, and could not be kept or read again.
+    #[error("the spool of what the master's Glance gives cannot be used: {what}")]
+    Spool {
+        /// What the system says.
+        what: String,
+    },
+}
+
+impl SourceError {
+    /// The public code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Missing { .. } | Self::NoUuid { .. } => ErrorCode::SourceMissing,
+            Self::Unreadable { .. } | Self::Spool { .. } => ErrorCode::SourceUnreadable,
+            Self::Size { .. } | Self::GlanceSize { .. } => ErrorCode::SourceSize,
+            Self::Changed { .. } => ErrorCode::SourceChanged,
+            Self::Damaged { .. } => ErrorCode::ChecksumMismatch,
+            Self::Glance(error) => match error.status() {
+                Some(404 | 410) => ErrorCode::SourceMissing,
+                Some(403) => ErrorCode::SourceUnreadable,
+                _ => error.code(),
+            },
+        }
+    }
+
+    /// What to do next, as a whole sentence.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Glance(error) if error.code() == self.code() => error.hint(),
+            _ => self.code().hint(),
+        }
+    }
+}

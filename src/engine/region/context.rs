@@ -1,0 +1,42 @@
+//! What all regions of a run have in common.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::content::ContentResolver;
+use crate::engine::shutdown::StopSignal;
+use crate::model::TargetName;
+use crate::openstack::MasterEndpoints;
+use crate::plan::{ImageFilter, MasterInventory, OwnIncomplete, Selection};
+use crate::report::Events;
+use crate::report::event::Mode;
+use crate::state::FoundHashes;
+
+/// What all regions of a run have in common.
+#[derive(Debug)]
+pub(crate) struct RunContext {
+    /// What the run does.
+    pub mode: Mode,
+    /// `--image`.
+    pub filter: ImageFilter,
+    /// `--keep-going`.
+    pub keep_going: bool,
+    /// What each target wants of the master inventory.
+    pub selections: BTreeMap<TargetName, Arc<Selection>>,
+    /// Where content comes from.
+    pub contents: ContentResolver,
+    /// Every endpoint that leads to the master.
+    pub master: MasterEndpoints,
+    /// The master's images.
+    pub inventory: Arc<MasterInventory>,
+    /// Whose images those on their way are.
+    pub installation: String,
+    /// What those of this installation are.
+    pub own_incomplete: OwnIncomplete,
+    /// The hashes of other kinds that contents of the master were found to have.
+    pub hashes: Arc<FoundHashes>,
+    /// Where everything is reported.
+    pub events: Events,
+    /// Whether the run is to stop.
+    pub stop: StopSignal,
+}

@@ -1,0 +1,303 @@
+//! One region from its list to its last action: lists, decides, looks for content, carries out.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::LocalBoxFuture;
+
+use super::actor::RegionWork;
+use super::context::RunContext;
+use super::executor::Executor;
+use super::failure::{failure_of_image, master_by_image};
+use super::state::PlanExecution;
+use super::task::{RegionJob, RegionTask, failure_of, interrupted, unknown_region};
+use super::totals::RegionTotals;
+use crate::content::RegionLease;
+use crate::delivery::{RateLimiter, UploadLimits};
+use crate::engine::outcome::RegionOutcome;
+use crate::model::{ContentHash, ErrorCode, Image, ImageStatus, RegionName, Status, Warning};
+use crate::openstack::{GlanceReader, GlanceWriter, Listing, Notes, OpenStackError};
+use crate::plan::{self, Plan, PublishedBefore, RegionImages, Selection};
+use crate::report::event::{EventKind, Failure, Mode, RegionResult};
+
+/// Brings a region in step, or says how far it is from it; with all that regions have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipeline(pub Arc<RunContext>);
+
+impl RegionWork for Pipeline {
+    fn run(&self, task: RegionTask) -> LocalBoxFuture<'static, RegionOutcome> {
+        Box::pin(run(task, Arc::clone(&self.0)))
+    }
+}
+
+/// Runs one region and reports everything about it, its end included.
+async fn run(task: RegionTask, context: Arc<RunContext>) -> RegionOutcome {
+    let started = Instant::now();
+    let region = &task.region;
+    context.events.emit(Some(region), EventKind::RegionStarted);
+    let selection = context.selections.get(&region.target);
+    let may_need = selection.into_iter().flat_map(|it| it.master_ids());
+    let mut run = RegionRun {
+        region,
+        context: &context,
+        lease: context.contents.lease(may_need),
+        totals: RegionTotals::default(),
+        plan: None,
+        statuses: Vec::new(),
+    };
+    match &task.job {
+        Ok(job) => run.process(job).await,
+        Err(failure) => run.fail(failure.clone()),
+    }
+    run.finish(started)
+}
+
+pub(super) struct RegionRun<'a> {
+    pub(super) region: &'a RegionName,
+    pub(super) context: &'a Arc<RunContext>,
+    /// What it needs of the master's Glance.
+    pub(super) lease: Arc<RegionLease>,
+    totals: RegionTotals,
+    plan: Option<Arc<Plan>>,
+    statuses: Vec<(String, Status)>,
+}
+
+impl RegionRun<'_> {
+    async fn process(&mut self, job: &RegionJob) {
+        if let Err(error) = self.try_process(job).await {
+            self.fail(failure_of(&error));
+        }
+    }
+
+    async fn try_process(&mut self, job: &RegionJob) -> Result<(), OpenStackError> {
+        let reader = job
+            .target
+            .reader(&self.region.region)?
+            .telling(self.notes());
+        let Some(selection) = self.context.selections.get(&self.region.target) else {
+            self.fail(unknown_region(self.region));
+            return Ok(());
+        };
+        let decided = self.decide(job, selection, &reader);
+        let Some(decided) = self.context.stop.unless_stopping(decided).await else {
+            self.fail(interrupted(self.region, "before its images were listed"));
+            return Ok(());
+        };
+        let Some((mut plan, published_before)) = decided? else {
+            return Ok(());
+        };
+        if self.context.mode != Mode::Status {
+            self.look_for_content(&mut plan).await;
+        }
+        let plan = Arc::new(plan);
+        self.plan = Some(Arc::clone(&plan));
+        self.statuses = plan
+            .images
+            .iter()
+            .map(|state| (state.image.clone(), state.status))
+            .collect();
+        for warning in &plan.warnings {
+            self.warn(warning.clone());
+        }
+        self.context.events.planned(Arc::clone(&plan));
+        if self.context.mode == Mode::Status {
+            return Ok(());
+        }
+        if let Some(failure) = too_many_replaced(&plan, job) {
+            self.fail(failure);
+            return Ok(());
+        }
+        for failure in &plan.failures {
+            self.fail(failure_of_image(failure));
+        }
+        match self.context.mode {
+            Mode::Sync if !(plan.actions.is_empty() && plan.untags.is_empty()) => {
+                self.execute(job, &plan, published_before).await
+            }
+            Mode::DryRun => {
+                self.totals.actions = plan.actions.len();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The plan; none where the region turns out to be the master.
+    async fn decide(
+        &self,
+        job: &RegionJob,
+        selection: &Selection,
+        reader: &GlanceReader,
+    ) -> Result<Option<(Plan, PublishedBefore)>, OpenStackError> {
+        let rules = &job.target.settings.rules;
+        let project_id = job.target.session.project_id();
+        self.context.events.note(self.region, "lists its images");
+        let inventory = &self.context.inventory;
+        let kinds = RefCell::new(HashSet::new());
+        let keep = |image: &Image| {
+            selection.looks_at(image)
+                || (image.status == ImageStatus::Active
+                    && image.is_own(project_id)
+                    && is_new_kind(&kinds, &image.content))
+                || inventory
+                    .find_own([(&image.id, image.created_at)])
+                    .is_some()
+        };
+        let (listed, now) = reader.list_dated(&Listing::Visible, keep).await?;
+        let ids = listed.iter().map(|image| (&image.id, image.created_at));
+        if let Some(image) = inventory.find_own(ids) {
+            self.warn(master_by_image(self.region, image));
+            return Ok(None);
+        }
+        let hidden: Vec<Image>;
+        let mut images = RegionImages {
+            region: self.region,
+            project_id,
+            listed: &listed,
+            hidden: &[],
+            installation: &self.context.installation,
+            own_incomplete: self.context.own_incomplete,
+            now: Some(now),
+        };
+        if plan::needs_hidden_images(selection, rules, &images) {
+            (hidden, _) = reader.list_dated(&Listing::Hidden, keep).await?;
+            images.hidden = &hidden;
+        }
+        self.find_hashes(selection, &images).await;
+        let found = |master: &_| self.context.hashes.of(master);
+        let selection = selection
+            .with_hashes(found)
+            .map_or(Cow::Borrowed(selection), Cow::Owned);
+        let mut plan = plan::build(&selection, rules, &images);
+        self.context.filter.apply(&mut plan, &selection);
+        let published_before = PublishedBefore::new(&plan, &images);
+        Ok(Some((plan, published_before)))
+    }
+
+    async fn execute(
+        &mut self,
+        job: &RegionJob,
+        plan: &Plan,
+        published_before: PublishedBefore,
+    ) -> Result<(), OpenStackError> {
+        let writer = GlanceWriter::new(
+            &job.target.session,
+            &self.region.region,
+            job.target.interface(&self.region.region),
+            job.target.glance_options(),
+            &self.context.master,
+        )?
+        .telling(self.notes());
+        let mut executor = Executor {
+            region: self.region,
+            context: self.context,
+            writer,
+            limits: UploadLimits {
+                stall_timeout: job.target.settings.upload_stall_timeout,
+                save_timeout: job.target.settings.save_timeout,
+                pace: job
+                    .target
+                    .settings
+                    .bwlimit
+                    .and_then(RateLimiter::new)
+                    .map(Arc::new),
+            },
+            lease: &self.lease,
+            state: PlanExecution::new(plan, self.context.keep_going),
+            totals: &mut self.totals,
+            born: std::cell::RefCell::default(),
+            published_before,
+            silent: std::collections::BTreeSet::new(),
+            begun: std::collections::HashMap::new(),
+        };
+        executor.untag(&plan.untags).await;
+        executor.run().await;
+        self.statuses = executor.state.now(&plan.images);
+        Ok(())
+    }
+
+    /// Has each failed try that is followed by another written into the region's log.
+    fn notes(&self) -> Notes {
+        let (events, region) = (self.context.events.clone(), self.region.clone());
+        Notes::new(move |note| events.note(&region, note))
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.totals.failed = true;
+        self.context.events.error(Some(self.region), failure);
+    }
+
+    fn warn(&self, warning: Warning) {
+        self.context.events.warning(Some(self.region), warning);
+    }
+
+    fn finish(self, started: Instant) -> RegionOutcome {
+        let result = if self.totals.failed {
+            RegionResult::Failed
+        } else if self.totals.actions > 0 {
+            RegionResult::Changed
+        } else {
+            RegionResult::Synchronised
+        };
+        self.context.events.emit(
+            Some(self.region),
+            EventKind::RegionFinished {
+                result,
+                uploaded_bytes: self.totals.uploaded_bytes,
+                uploaded_images: self.totals.uploaded_images,
+                updated_images: self.totals.updated_images,
+                left: left(&self.statuses),
+                seconds: started.elapsed().as_secs_f64(),
+            },
+        );
+        RegionOutcome {
+            region: self.region.clone(),
+            result,
+            plan: self.plan,
+            statuses: self.statuses,
+            uploaded_bytes: self.totals.uploaded_bytes,
+            backup: None,
+            restore: None,
+        }
+    }
+}
+
+/// True for the first content of each set of kinds of hashes: how a region hashes is seen by them.
+fn is_new_kind(seen: &RefCell<HashSet<(bool, Option<String>)>>, content: &ContentHash) -> bool {
+    let (has_md5, algorithm) = content.kinds();
+    let kinds = (has_md5, algorithm.map(ToOwned::to_owned));
+    seen.borrow_mut().insert(kinds)
+}
+
+/// How many images are not as they should be, by status.
+fn left(statuses: &[(String, Status)]) -> BTreeMap<Status, usize> {
+    let mut left = BTreeMap::new();
+    for (_, status) in statuses {
+        if status.is_pending() || status.is_error() {
+            *left.entry(*status).or_default() += 1;
+        }
+    }
+    left
+}
+
+fn too_many_replaced(plan: &Plan, job: &RegionJob) -> Option<Failure> {
+    let most = job.target.settings.rules.max_replace?;
+    let planned = plan
+        .images
+        .iter()
+        .filter(|state| matches!(state.status, Status::PendingReplace | Status::PendingRename))
+        .count();
+    (planned > most).then(|| Failure {
+        code: ErrorCode::MaxReplaceExceeded,
+        message: format!(
+            "{}: {planned} images would be replaced or renamed, and `max_replace` of [{}] is {most}: nothing is done",
+            plan.region, plan.region.target
+        ),
+        hint: ErrorCode::MaxReplaceExceeded.hint().to_owned(),
+        image: None,
+        action: None,
+    })
+}
