@@ -1,0 +1,7 @@
+//! The structure that `ARCHITECTURE.md` describes, held by tests: which module may use which, that decisions
+//! are pure, that no files use each other in a circle; and the words of the glossary.
+
+mod boundaries;
+mod circles;
+mod source;
+mod vocabulary;

@@ -1,0 +1,86 @@
+//! Words that `docs/glossary.md` has retired do not come back, in code, messages or documents.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::source::package;
+
+const GLOSSARY: &str = include_str!("../../docs/glossary.md");
+
+/// The words of the glossary's last table: identifiers in backticks, and phrases.
+fn retired() -> Vec<&'static str> {
+    let rows = GLOSSARY
+        .lines()
+        .skip_while(|line| !line.starts_with("| not |"));
+    rows.skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|row| row.trim_matches('|').split('|').next())
+        .map(str::trim)
+        .collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path
+            .extension()
+            .is_some_and(|it| ["rs", "md", "conf"].iter().any(|known| it == *known))
+        {
+            files.push(path);
+        }
+    }
+}
+
+/// Whether the line has the word, and not only as a part of another.
+fn has(line: &str, word: &str) -> bool {
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    line.match_indices(word).any(|(place, _)| {
+        let before = line[..place].chars().next_back();
+        let after = line[place + word.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+#[test]
+fn retired_words_do_not_come_back() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "benches", "docs", "conf", "packaging"] {
+        collect(&package().join(folder), &mut files);
+    }
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+    ] {
+        files.push(package().join(name));
+    }
+    files.retain(|path| {
+        !path.ends_with("docs/glossary.md") && !path.ends_with("structure/vocabulary.rs")
+    });
+    assert!(files.len() > 300, "{}", files.len());
+    let words = retired();
+    assert!(words.len() > 20, "{words:?}");
+    let mut found = BTreeSet::new();
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        for (number, line) in text.lines().enumerate() {
+            for word in &words {
+                let is_found = match word
+                    .strip_prefix('`')
+                    .and_then(|word| word.strip_suffix('`'))
+                {
+                    Some(identifier) => has(line, identifier),
+                    None => has(&line.to_lowercase(), word),
+                };
+                if is_found {
+                    found.insert(format!("{}:{}: {word}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
