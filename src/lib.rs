@@ -9,6 +9,7 @@ pub mod config;
 pub mod content;
 pub mod delivery;
 pub mod engine;
+pub mod event;
 pub mod host;
 pub mod model;
 pub mod openstack;

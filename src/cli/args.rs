@@ -15,8 +15,8 @@ pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArg
 
 use super::lock_wait::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
+use crate::event::Mode;
 use crate::model::{ByteSize, RegionSelector};
-use crate::report::event::Mode;
 use crate::report::{ColorChoice, LogFormat, TerminalOptions, Verbosity};
 
 const EXAMPLES: &str = "\

@@ -9,10 +9,10 @@ use std::time::Instant;
 use chrono::Utc;
 
 use crate::engine::RunOutcome;
+use crate::event::Mode;
 use crate::host::{FILE_BYTES_MAX, Links, check_replaceable, read_regular};
 use crate::model::{RegionName, Status};
 use crate::report::RunSummary;
-use crate::report::event::Mode;
 use crate::report::format::{self, RunMetrics};
 use crate::state::write_atomic;
 

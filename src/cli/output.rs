@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::report::event::Failure;
+use crate::event::Failure;
 use crate::report::{Terminal, format};
 
 /// Whether standard output is to hold a document of JSON that was not begun yet. There is one standard

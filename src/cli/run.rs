@@ -14,9 +14,9 @@ use super::session::{CliError, Session};
 use super::{backup, output, regions, run_lock, session};
 use crate::config::Sources;
 use crate::engine::{self, EXIT_FAILED, RunOptions, RunOutcome, Scope};
+use crate::event::Mode;
 use crate::model::{RegionSelector, Warning, WarningCode};
 use crate::plan::{ImageFilter, OwnIncomplete, Plan};
-use crate::report::event::Mode;
 use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
 use crate::state::{FoundHashes, Keeps, check_records, last_times};
 

@@ -12,11 +12,11 @@ use crate::config::{ConfigErrors, Settings, Sources};
 use crate::engine::{
     EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal,
 };
+use crate::event::{Events, Failure};
 use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
 use crate::model::{ContentSource, ErrorCode, TargetName};
-use crate::report::event::Failure;
 use crate::report::{
-    Events, LogFormat, LoggedRuns, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost,
+    LogFormat, LoggedRuns, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost,
     RunSummary, Terminal, Verbosity, format, init_tracing,
 };
 use crate::state::{FolderError, LockError, StateError, state_errors};

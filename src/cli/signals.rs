@@ -8,9 +8,9 @@ use tokio::signal::unix::{Signal as UnixSignal, SignalKind, signal};
 
 use super::output;
 use crate::engine::{EXIT_INTERRUPTED, Stop, StopSignal, Stopper};
+use crate::event::Failure;
 use crate::host;
 use crate::model::ErrorCode;
-use crate::report::event::Failure;
 use crate::report::{OneLine, Terminal};
 
 /// Of what is under way, no more is named.

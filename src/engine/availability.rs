@@ -11,10 +11,10 @@ use super::prepare::Scope;
 use super::region::failure_of;
 use super::targets::{self, Target};
 use crate::config::Settings;
+use crate::event::Failure;
 use crate::model::{RegionName, TargetName};
 use crate::openstack::{Listing, MasterEndpoints, OpenStackError};
 use crate::plan::{MasterInventory, PassedOver};
-use crate::report::event::Failure;
 
 /// Lists that are read at the same time.
 const AT_ONCE: usize = 8;

@@ -11,8 +11,8 @@ use super::shutdown::StopSignal;
 use super::targets::StartError;
 use super::verdict::Verdict;
 use crate::config::Settings;
-use crate::report::Events;
-use crate::report::event::Mode;
+use crate::event::Events;
+use crate::event::Mode;
 use crate::state::BackupFolder;
 
 /// Writes the metadata of every image into a file for each region, the master region first, unless

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::targets::{Fleet, StartError};
 use crate::config::Settings;
 use crate::content::{ContentResolver, ImagesDir, Spool, SpoolOptions, check_spool_folder};
+use crate::event::Events;
+use crate::event::Mode;
 use crate::model::{ContentSource, ImageId};
 use crate::openstack::RetryPolicy;
-use crate::report::Events;
-use crate::report::event::Mode;
 
 /// The contents of a run, in which so many regions may come to need each image.
 ///

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::event::RegionResult;
 use crate::model::{ImageId, RegionName, Status};
 use crate::plan::{Plan, RestorePlan};
-use crate::report::event::RegionResult;
 use crate::state::BackupFile;
 
 /// How one region ended.

@@ -18,11 +18,11 @@ use super::shutdown::StopSignal;
 use super::targets::{Fleet, StartError};
 use super::verdict::Verdict;
 use crate::config::{Settings, TargetSettings};
+use crate::event::Events;
+use crate::event::{EventKind, Mode};
 use crate::host::regions_at_once;
 use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode};
 use crate::plan::PassedOver;
-use crate::report::Events;
-use crate::report::event::{EventKind, Mode};
 
 /// Which regions, and how many of them at once.
 #[derive(Debug, Clone, Default)]

@@ -13,9 +13,10 @@ use super::shutdown::StopSignal;
 use super::targets::StartError;
 use super::verdict::Verdict;
 use crate::config::Settings;
+use crate::event::Events;
+use crate::event::Mode;
 use crate::model::{ErrorCode, RegionName, RegionSelector};
-use crate::report::event::Mode;
-use crate::report::{Events, file_stem};
+use crate::report::file_stem;
 
 /// What the command line asks for.
 #[derive(Debug)]

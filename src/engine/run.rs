@@ -13,12 +13,12 @@ use super::shutdown::StopSignal;
 use super::targets::{Fleet, StartError, select};
 use super::verdict::Verdict;
 use crate::config::Settings;
+use crate::event::Events;
+use crate::event::{Failure, Mode};
 use crate::model::{ImageId, RegionName, TargetName, Warning, WarningCode, did_you_mean};
 use crate::plan::{
     ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, unmatched,
 };
-use crate::report::Events;
-use crate::report::event::{Failure, Mode};
 use crate::state::FoundHashes;
 
 /// What the command line asks for.

@@ -90,7 +90,7 @@ mod tests {
 
     fn region(name: &str, statuses: &[Status]) -> RegionOutcome {
         RegionOutcome {
-            result: crate::report::event::RegionResult::Synchronised,
+            result: crate::event::RegionResult::Synchronised,
             statuses: statuses
                 .iter()
                 .map(|status| ("a".to_owned(), *status))

@@ -10,11 +10,11 @@ use actix::{
     Actor, Addr, Arbiter, AsyncContext, Context, Handler, MailboxError, Message, MessageResult,
 };
 
-use super::events::{Events, Report};
 use super::options::ReportOptions;
 use super::reporter::ReporterState;
 use super::summary::RunSummary;
 use super::terminal::Terminal;
+use crate::event::{EventSink, Events, Report};
 
 /// Between two looks at the counters of uploads, and two drawings of the bars.
 const TICK: Duration = Duration::from_millis(150);
@@ -48,11 +48,27 @@ impl Actor for Reporter {
     }
 }
 
-impl Handler<Report> for Reporter {
+/// One report, as a message of the actor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Received(Report);
+
+/// The sink that every module sends to.
+#[derive(Debug)]
+struct ReporterSink(Addr<Reporter>);
+
+impl EventSink for ReporterSink {
+    fn send(&self, report: Report) {
+        // The mailbox's bound is for commands; events are small facts that must not be lost.
+        self.0.do_send(Received(report));
+    }
+}
+
+impl Handler<Received> for Reporter {
     type Result = ();
 
-    fn handle(&mut self, report: Report, _: &mut Self::Context) {
-        self.state.report(report, Instant::now());
+    fn handle(&mut self, received: Received, _: &mut Self::Context) {
+        self.state.report(received.0, Instant::now());
     }
 }
 
@@ -93,7 +109,7 @@ impl Drop for ReporterHandle {
 impl ReporterHandle {
     /// The way to it, for every module.
     pub fn events(&self) -> Events {
-        Events::new(self.address.clone().recipient())
+        Events::new(ReporterSink(self.address.clone()))
     }
 
     /// Waits until everything that was sent is written, and stops the reporter.

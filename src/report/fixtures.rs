@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{Event, EventKind, Failure, Mode, RegionResult};
 use super::summary::{RunSummary, SummaryBuilder};
+use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
 use crate::model::{
     ActionKind, ContentHash, ErrorCode, ImageId, RegionName, Status, Visibility, Warning,
     WarningCode,

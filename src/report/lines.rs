@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::event::{Event, EventKind, Mode, RegionResult};
 use super::messages::{self, Label, Line, Weight};
 use super::terminal::{Terminal, Verbosity};
 use super::text::OneLine;
+use crate::event::{Event, EventKind, Mode, RegionResult};
 use crate::model::{ByteSize, RegionName};
 
 /// Between two lines about one upload, where no bar shows how far it is and `-v` asks for it.

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{ActionFacts, EventKind, Failure, Mode, RegionResult};
 use super::text::{OneLine, count, rate, seconds};
+use crate::event::{ActionFacts, EventKind, Failure, Mode, RegionResult};
 use crate::model::{ActionKind, ByteSize, RegionName, Status, Warning};
 use crate::plan::passed_over_text;
 

@@ -6,8 +6,6 @@
 //! line calls once the run is over.
 
 mod actor;
-pub mod event;
-mod events;
 #[cfg(test)]
 mod events_page;
 #[cfg(test)]
@@ -32,7 +30,6 @@ mod tests;
 mod text;
 
 pub use actor::{Finish, Reporter, ReporterHandle, ReporterLost};
-pub use events::{Collected, Events, Report, TransferGuard};
 pub use logging::{TerminalWriter, init_tracing};
 pub use options::{LoggedRuns, ReportOptions};
 pub use past_log::{LogLevel, LogLine, LogReader, LoggedRegion, log_files, logged_regions};

@@ -1,9 +1,9 @@
 //! Events for machines: one JSON object a line on standard error, complete whatever `-v` and `-q`
 //! say.
 
-use super::event::Event;
 use super::terminal::Terminal;
 use super::text::visible_json;
+use crate::event::Event;
 
 /// Writes events as NDJSON to a terminal.
 pub(super) struct Ndjson {

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::event::EventKind;
 use super::messages::{Line, Weight};
 use super::text::OneLine;
+use crate::event::EventKind;
 use crate::model::{ActionKind, RegionName};
 use crate::plan::Plan;
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::event::Mode;
 use super::terminal::Terminal;
+use crate::event::Mode;
 
 /// Which runs leave region logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct ReportOptions {
     /// Standard error.
     pub terminal: Terminal,
     /// Where the folder of region logs is made. It is made when
-    /// [`RunStarted`](super::event::EventKind::RunStarted) comes.
+    /// [`RunStarted`](crate::event::EventKind::RunStarted) comes.
     pub log_dir: PathBuf,
     /// Which runs leave region logs there.
     pub logged_runs: LoggedRuns,

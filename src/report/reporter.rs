@@ -5,8 +5,6 @@ use std::time::Instant;
 
 use chrono::{DateTime, Local, Utc};
 
-use super::event::{ActionFacts, Event, EventKind, Mode};
-use super::events::Report;
 use super::format::{PlanLine, region_lines};
 use super::lines::Lines;
 use super::messages::{self, Line, Weight};
@@ -19,6 +17,8 @@ use super::run_record::RunRecord;
 use super::summary::{RunSummary, SummaryBuilder};
 use super::terminal::{LogFormat, Terminal};
 use super::text::OneLine;
+use crate::event::Report;
+use crate::event::{ActionFacts, Event, EventKind, Mode};
 use crate::model::{RegionName, Warning, WarningCode};
 use crate::plan::{Plan, Reason};
 use crate::state::{FolderError, record_path};

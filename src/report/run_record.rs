@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::event::{Event, EventKind};
 use super::text::visible_json;
+use crate::event::{Event, EventKind};
 use crate::state::{FolderError, prepare_records, record_path};
 
 /// The record that is being written, locked for as long as this lives.
@@ -56,8 +56,8 @@ mod tests {
 
     use super::super::fixtures;
     use super::*;
+    use crate::event::{Mode, RegionResult};
     use crate::model::{Warning, WarningCode};
-    use crate::report::event::{Mode, RegionResult};
     use crate::state::{RunState, run_folders};
 
     #[test]

@@ -1,10 +1,10 @@
 //! What is said outside a run's events: why it does not begin, and what a signal does to it.
 
-use super::event::{Event, EventKind, Failure};
 use super::messages::warning_text;
 use super::ndjson::Ndjson;
 use super::terminal::{LogFormat, Terminal, Verbosity};
 use super::text::visible_lines;
+use crate::event::{Event, EventKind, Failure};
 use crate::model::{Warning, redact_urls};
 
 impl Terminal {

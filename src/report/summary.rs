@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::event::{Event, EventKind, Failure, Mode, RegionResult};
+use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
 use crate::model::{RegionName, Status, TargetName, WarningCode};
 
 /// What one region came to.

@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
-use super::event::{ActionFacts, EventKind, Mode, RegionResult};
-use super::events::Report;
 use super::fixtures::{
     NASTY, at, failure, full_plan, quiet_plan, region, region_finished, run_finished, run_started,
 };
@@ -17,6 +15,8 @@ use super::reporter::ReporterState;
 use super::summary::RunSummary;
 use super::terminal::tests::Kept;
 use super::terminal::{LogFormat, TerminalOptions, Verbosity};
+use crate::event::Report;
+use crate::event::{ActionFacts, EventKind, Mode, RegionResult};
 use crate::model::{ActionKind, Warning, WarningCode};
 
 /// Everything that can be reported, about three regions.

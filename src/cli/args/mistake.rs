@@ -7,8 +7,8 @@ use clap::error::ErrorKind;
 
 use crate::cli::output;
 use crate::engine::EXIT_USAGE;
+use crate::event::Failure;
 use crate::model::ErrorCode;
-use crate::report::event::Failure;
 use crate::report::{LogFormat, OneLine, Terminal, TerminalOptions};
 
 /// What to do about it.

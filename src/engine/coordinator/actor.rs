@@ -13,10 +13,10 @@ use super::state::{Exclusive, Queue};
 use crate::engine::outcome::RegionOutcome;
 use crate::engine::region::{RegionActor, RegionTask, RegionWork, RunRegion, interrupted};
 use crate::engine::shutdown::StopSignal;
+use crate::event::Events;
+use crate::event::{EventKind, Failure, RegionResult};
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::EndpointUrl;
-use crate::report::Events;
-use crate::report::event::{EventKind, Failure, RegionResult};
 
 impl Exclusive for RegionTask {
     type Key = EndpointUrl;
@@ -215,7 +215,7 @@ mod tests {
             most: AtomicUsize::new(0),
             stopper,
         });
-        let (events, collected) = Events::collecting();
+        let (events, collected) = crate::event::collected();
         let tasks = regions
             .iter()
             .map(|region| RegionTask {

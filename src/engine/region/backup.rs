@@ -10,10 +10,11 @@ use super::actor::RegionWork;
 use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
 use crate::engine::outcome::RegionOutcome;
 use crate::engine::shutdown::StopSignal;
+use crate::event::Events;
+use crate::event::{EventKind, Failure, RegionResult};
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::Listing;
-use crate::report::event::{EventKind, Failure, RegionResult};
-use crate::report::{Events, file_stem};
+use crate::report::file_stem;
 use crate::state::{BackupFile, BackupFolder};
 
 /// Writes the metadata of a region's images; what all regions of a backup have in common.

@@ -10,11 +10,11 @@ use super::executor::Executor;
 use super::failure::StepError;
 use super::sync::RegionRun;
 use crate::content::{Content, Item, SourceError};
+use crate::event::Mode;
 use crate::model::{
     ContentHash, ContentOrigin, Image, ImageId, MultiHash, RegionName, Warning, WarningCode,
 };
 use crate::plan::{self, Action, Plan, PlannedFailure, RegionImages, Selection, Upload};
-use crate::report::event::Mode;
 
 /// So many contents are looked for at once.
 const LOOKS: usize = 8;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::content::ContentResolver;
 use crate::engine::shutdown::StopSignal;
+use crate::event::Events;
+use crate::event::Mode;
 use crate::model::TargetName;
 use crate::openstack::MasterEndpoints;
 use crate::plan::{ImageFilter, MasterInventory, OwnIncomplete, Selection};
-use crate::report::Events;
-use crate::report::event::Mode;
 use crate::state::FoundHashes;
 
 /// What all regions of a run have in common.

@@ -15,13 +15,13 @@ use super::totals::RegionTotals;
 use crate::content::RegionLease;
 use crate::delivery::UploadLimits;
 use crate::engine::shutdown::ActivityGuard;
+use crate::event::{ActionFacts, EventKind, Failure};
 use crate::model::{ActionKind, ImageId, RegionName, Visibility, Warning, WarningCode};
 use crate::openstack::{GlanceWriter, PatchOp};
 use crate::plan::{
     Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, PublishedBefore, Stage, Untag,
     Upload,
 };
-use crate::report::event::{ActionFacts, EventKind, Failure};
 
 /// A region that gave no answer at all for so many images in a row is not asked for others.
 const SILENT_IMAGES: usize = 3;

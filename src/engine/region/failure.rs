@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::content::SourceError;
 use crate::delivery::TransferError;
+use crate::event::Failure;
 use crate::model::{
     ActionKind, ContentHash, ErrorCode, ImageId, ImageStatus, RegionName, Warning, WarningCode,
 };
 use crate::openstack::{CallRecord, OpenStackError};
 use crate::plan::PlannedFailure;
-use crate::report::event::Failure;
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]

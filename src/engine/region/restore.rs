@@ -16,11 +16,11 @@ use super::failure::master_by_image;
 use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
 use crate::engine::outcome::{RegionOutcome, RegionRestore};
 use crate::engine::shutdown::StopSignal;
+use crate::event::Events;
+use crate::event::{ActionFacts, EventKind, Failure, RegionResult};
 use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, remove_url_users};
 use crate::openstack::{GlanceWriter, Listing, MasterEndpoints, OpenStackError, PatchOp};
 use crate::plan::{Attributes, ImageRestore, MasterInventory, RestorePlan, is_attribute};
-use crate::report::Events;
-use crate::report::event::{ActionFacts, EventKind, Failure, RegionResult};
 use crate::state;
 
 /// When it was interrupted.

@@ -18,10 +18,10 @@ use super::totals::RegionTotals;
 use crate::content::RegionLease;
 use crate::delivery::{RateLimiter, UploadLimits};
 use crate::engine::outcome::RegionOutcome;
+use crate::event::{EventKind, Failure, Mode, RegionResult};
 use crate::model::{ContentHash, ErrorCode, Image, ImageStatus, RegionName, Status, Warning};
 use crate::openstack::{GlanceReader, GlanceWriter, Listing, Notes, OpenStackError};
 use crate::plan::{self, Plan, PublishedBefore, RegionImages, Selection};
-use crate::report::event::{EventKind, Failure, Mode, RegionResult};
 
 /// Brings a region in step, or says how far it is from it; with all that regions have in common.
 #[derive(Debug, Clone)]

@@ -2,9 +2,9 @@
 //! the works of `sync` and `backup` carry them out.
 
 use crate::engine::targets::Target;
+use crate::event::Failure;
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::{EndpointUrl, OpenStackError};
-use crate::report::event::Failure;
 
 /// A region whose turn comes.
 #[derive(Debug, Clone)]

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
 
+use crate::event::{Mode, RegionResult};
 use crate::model::{ErrorCode, RegionName, Status};
-use crate::report::event::{Mode, RegionResult};
 use crate::report::summary::{RegionSummary, RunSummary};
 use crate::report::text::is_hidden;
 

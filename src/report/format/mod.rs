@@ -19,9 +19,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::event::Failure;
 use super::summary::RunSummary;
 use super::text::{OneLine, visible_json};
+use crate::event::Failure;
 use crate::model::RegionName;
 
 pub use backup::{backup_json, backup_text};

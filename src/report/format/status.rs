@@ -7,9 +7,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json;
+use crate::event::Failure;
 use crate::model::{RegionName, Status};
 use crate::plan::{ImageState, Plan};
-use crate::report::event::Failure;
 use crate::report::summary::RunSummary;
 use crate::report::text::OneLine;
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use super::json;
+use crate::event::{Failure, Mode, RegionResult};
 use crate::model::{ByteSize, ErrorCode, RegionName, Status};
-use crate::report::event::{Failure, Mode, RegionResult};
 use crate::report::messages::{counts_text, failure_text};
 use crate::report::summary::{RegionSummary, RunSummary, Standing};
 use crate::report::text::{OneLine, Paint, count, rate, seconds};

@@ -7,9 +7,9 @@ use insta::assert_snapshot;
 use sha2::Digest as _;
 
 use super::*;
+use crate::event::{Mode, RegionResult};
 use crate::model::{ErrorCode, Status};
 use crate::plan::{Plan, Reason};
-use crate::report::event::{Mode, RegionResult};
 use crate::report::fixtures::{full_plan, quiet_plan, region, summary};
 use crate::report::summary::RunSummary;
 use crate::report::text::Paint;

@@ -16,10 +16,10 @@ use sha2::{Digest, Sha256};
 
 use self::text::Text;
 use super::matrix::{Cell, Matrix, UNREAD, sign};
+use crate::event::Mode;
+use crate::event::{Failure, RegionResult};
 use crate::model::{RegionName, Status};
 use crate::plan::Plan;
-use crate::report::event::Mode;
-use crate::report::event::{Failure, RegionResult};
 use crate::report::messages::{counts_text, failure_text, warning_text};
 use crate::report::summary::Standing;
 use crate::report::summary::{RegionSummary, RunSummary};

@@ -1,17 +1,16 @@
-//! The way to the reporter: the messages, and the handle through which every module sends them.
+//! How events are sent: the trait of whoever receives them, and the handle through which every module
+//! sends.
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use actix::{Message, Recipient};
-
-use super::event::{Event, EventKind, Failure};
+use super::schema::{Event, EventKind, Failure};
 use crate::model::{ActionKind, RegionName, Warning};
 use crate::plan::Plan;
 
-/// What is told to the reporter.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
+/// What a sink is told.
+#[derive(Debug, Clone)]
 pub enum Report {
     /// A public event.
     Event(Event),
@@ -49,46 +48,30 @@ pub enum Report {
     },
 }
 
-/// Sends to the reporter; cheap to clone. Sending never blocks and never fails: where the reporter
-/// is gone, nobody is left to be told.
-#[derive(Debug, Clone)]
-pub struct Events {
-    receiver: Receiver,
+/// Receives all that is reported, and may be called from any thread. It neither blocks nor fails: where
+/// nobody receives any more, nobody is left to be told.
+pub trait EventSink: fmt::Debug + Send + Sync {
+    /// Takes one report.
+    fn send(&self, report: Report);
 }
 
+/// Sends to a sink; cheap to clone.
 #[derive(Debug, Clone)]
-enum Receiver {
-    Actor(Recipient<Report>),
-    Memory(Arc<Mutex<Vec<Report>>>),
+pub struct Events {
+    sink: Arc<dyn EventSink>,
 }
 
 impl Events {
-    /// Sends to that actor.
-    pub fn new(recipient: Recipient<Report>) -> Self {
+    /// Sends to that sink.
+    pub fn new(sink: impl EventSink + 'static) -> Self {
         Self {
-            receiver: Receiver::Actor(recipient),
+            sink: Arc::new(sink),
         }
-    }
-
-    /// Sends into memory, for the tests of other modules; needs no runtime.
-    pub fn collecting() -> (Self, Collected) {
-        let reports = Arc::new(Mutex::new(Vec::new()));
-        let events = Self {
-            receiver: Receiver::Memory(Arc::clone(&reports)),
-        };
-        (events, Collected { reports })
     }
 
     /// Sends any report.
     pub fn send(&self, report: Report) {
-        match &self.receiver {
-            // The mailbox's bound is for commands; events are small facts that must not be lost.
-            Receiver::Actor(recipient) => recipient.do_send(report),
-            Receiver::Memory(reports) => reports
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(report),
-        }
+        self.sink.send(report);
     }
 
     /// Reports that something happens now, in `region` or in the run as a whole.
@@ -162,73 +145,14 @@ impl Drop for TransferGuard {
     }
 }
 
-/// What was sent through [`Events::collecting`].
-#[derive(Debug, Clone)]
-pub struct Collected {
-    reports: Arc<Mutex<Vec<Report>>>,
-}
-
-impl Collected {
-    /// Everything so far, in order.
-    pub fn reports(&self) -> Vec<Report> {
-        self.reports
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// The public events so far, in order.
-    pub fn events(&self) -> Vec<Event> {
-        self.reports()
-            .into_iter()
-            .filter_map(|report| match report {
-                Report::Event(event) => Some(event),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The plans so far, in order.
-    pub fn plans(&self) -> Vec<Arc<Plan>> {
-        self.reports()
-            .into_iter()
-            .filter_map(|report| match report {
-                Report::Planned(plan) => Some(plan),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The errors so far, in order.
-    pub fn failures(&self) -> Vec<Failure> {
-        self.events()
-            .into_iter()
-            .filter_map(|event| match event.kind {
-                EventKind::Error(failure) => Some(failure),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The warnings so far, in order.
-    pub fn warnings(&self) -> Vec<Warning> {
-        self.events()
-            .into_iter()
-            .filter_map(|event| match event.kind {
-                EventKind::Warning(warning) => Some(warning),
-                _ => None,
-            })
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::collected;
 
     #[test]
     fn a_dropped_guard_ends_its_transfer() {
-        let (events, collected) = Events::collecting();
+        let (events, collected) = collected();
         let region = "Trento".parse().unwrap();
         let sent = Arc::new(AtomicU64::new(0));
         drop(events.transfer(&region, "img", ActionKind::Upload, 10, sent));
