@@ -31,6 +31,3 @@ pub use restore::{RestoreOptions, restore};
 pub use run::{FleetRegions, RunOptions, regions, run};
 pub use shutdown::{Stop, StopSignal, Stopper};
 pub use targets::StartError;
-
-#[cfg(test)]
-pub(crate) use region::{Disposal, PlanExecution, Step};

@@ -11,6 +11,7 @@ mod action;
 mod actions;
 mod build;
 mod checksum_conflict;
+mod execution;
 mod failure;
 mod filter;
 mod image_glob;
@@ -41,6 +42,7 @@ pub use action::{
     Untag, Upload,
 };
 pub use build::build;
+pub(crate) use execution::{PlanExecution, Retirement, Step, is_upload};
 pub use failure::{PlannedFailure, drop_dependents};
 pub use filter::ImageFilter;
 pub use image_glob::ImageFilterError;

@@ -6,7 +6,7 @@ use super::error::SandboxError;
 use super::fault::{Fault, FaultBook};
 use super::handle::Sandbox;
 use super::http::locked;
-use super::record::{PlanExecution, RecordedRequest};
+use super::record::{RecordedRequest, RegionState};
 use super::seed::ImageSeed;
 
 impl Sandbox {
@@ -124,7 +124,7 @@ impl Sandbox {
     /// # Errors
     ///
     /// [`SandboxError::UnknownRegion`].
-    pub fn history(&self, region: &str) -> Result<Vec<PlanExecution>, SandboxError> {
+    pub fn history(&self, region: &str) -> Result<Vec<RegionState>, SandboxError> {
         Ok(self.region(region)?.service.region.history())
     }
 

@@ -29,7 +29,7 @@ pub use effect::{Effect, Reply, SaveEnd, When};
 pub use error::SandboxError;
 pub use fault::{Calls, Fault};
 pub use handle::Sandbox;
-pub use record::{MAX_REQUESTS, PlanExecution, RecordedRequest};
+pub use record::{MAX_REQUESTS, RecordedRequest, RegionState};
 pub use seed::{Content, Generated, ImageSeed};
 pub use spec::{
     ApplicationCredentialSpec, ContentMode, DateHeader, HashAlgorithm, HashSpec,

@@ -49,7 +49,7 @@ impl RecordedRequest {
 /// All images of a region at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct PlanExecution {
+pub struct RegionState {
     /// The number of the request that had just ended; 0 at the beginning and for the present.
     pub request: u64,
     /// Every image as an admin reads it, by UUID.

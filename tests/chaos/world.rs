@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use glancesync::sandbox::{
-    Content, DateHeader, HashAlgorithm, HashSpec, ImageSeed, Letters, PlanExecution, SandboxSpec,
+    Content, DateHeader, HashAlgorithm, HashSpec, ImageSeed, Letters, RegionState, SandboxSpec,
 };
 use serde_json::Value;
 
@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    pub(crate) fn states(&self, region: &str) -> Vec<PlanExecution> {
+    pub(crate) fn states(&self, region: &str) -> Vec<RegionState> {
         self.fleet.sandbox().history(region).unwrap()
     }
 

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::context::RunContext;
 use super::failure::{StepError, failure_of_image};
 use super::sent::Sent;
-use super::state::{Disposal, PlanExecution, Step, is_upload};
 use super::task::interrupted;
 use super::totals::RegionTotals;
 use crate::content::RegionLease;
@@ -19,8 +18,8 @@ use crate::event::{ActionFacts, EventKind, Failure};
 use crate::model::{ActionKind, ImageId, RegionName, Visibility, Warning, WarningCode};
 use crate::openstack::{GlanceWriter, PatchOp};
 use crate::plan::{
-    Action, MetadataChange, OLD_SUFFIX, PartChange, PlannedFailure, PublishedBefore, Stage, Untag,
-    Upload,
+    Action, MetadataChange, OLD_SUFFIX, PartChange, PlanExecution, PlannedFailure, PublishedBefore,
+    Retirement, Stage, Step, Untag, Upload, is_upload,
 };
 
 /// A region that gave no answer at all for so many images in a row is not asked for others.
@@ -59,9 +58,9 @@ impl Executor<'_> {
                 self.error(interrupted(self.region, "before everything was done"));
             }
             match self.state.next() {
-                Some(Step::Act(Action::Upload(upload))) => self.upload(&upload).await,
-                Some(Step::Act(action)) => self.update(&action).await,
-                Some(Step::Dispose(disposal)) => self.dispose(&disposal).await,
+                Some(Step::Apply(Action::Upload(upload))) => self.upload(&upload).await,
+                Some(Step::Apply(action)) => self.update(&action).await,
+                Some(Step::RetireOld(retirement)) => self.retire_old(&retirement).await,
                 None => break,
             }
         }
@@ -113,14 +112,14 @@ impl Executor<'_> {
         self.lease.done(&upload.master_id);
     }
 
-    async fn dispose(&mut self, disposal: &Disposal) {
-        let upload = &disposal.upload;
+    async fn retire_old(&mut self, retirement: &Retirement) {
+        let upload = &retirement.upload;
         let _busy = self.busy(upload.kind(), &upload.image);
-        let dealt_with = self.retire_old_image(disposal);
+        let dealt_with = self.retire_old_image(retirement);
         let result = self.context.stop.unless_overdue(dealt_with).await;
         let result = result.unwrap_or(Err(StepError::Interrupted));
         if let Ok(RetireOutcome::Deleted) = result {
-            self.state.deleted(&disposal.old.image_id);
+            self.state.deleted(&retirement.old.image_id);
         }
         match result {
             Ok(_) => {
@@ -133,27 +132,27 @@ impl Executor<'_> {
         }
     }
 
-    async fn retire_old_image(&self, disposal: &Disposal) -> Result<RetireOutcome, StepError> {
-        let old = &disposal.old.image_id;
-        let name = &disposal.upload.image;
+    async fn retire_old_image(&self, retirement: &Retirement) -> Result<RetireOutcome, StepError> {
+        let old = &retirement.old.image_id;
+        let name = &retirement.upload.image;
         let fate = match self.writer.show(old).await {
             Err(error) if error.is_gone() => RetireOutcome::Deleted,
             Err(error) => return Err(error.into()),
             // To send content takes its time: whoever gave the old image another name meanwhile
             // keeps it, and whoever protected it too.
             Ok(found) if found.name != *name => RetireOutcome::Kept,
-            Ok(found) if found.protected && !disposal.old.is_kept() => {
+            Ok(found) if found.protected && !retirement.old.is_kept() => {
                 self.warn_kept(WarningCode::ProtectedImage, "is protected now", old, name);
                 self.rename_old(old, name).await?
             }
-            Ok(_) if disposal.old.is_kept() => self.rename_old(old, name).await?,
+            Ok(_) if retirement.old.is_kept() => self.rename_old(old, name).await?,
             Ok(_) => self.delete_old(old, name).await?,
         };
-        let leftover = disposal.upload.leftover.as_ref();
+        let leftover = retirement.upload.leftover.as_ref();
         let published = leftover.filter(|leftover| leftover.stage == Stage::Published);
         let tags = published.map_or_else(Vec::new, |it| it.tags.iter().cloned().collect());
         let untag = [PatchOp::add("tags", tags)];
-        let new = &disposal.new_id;
+        let new = &retirement.new_id;
         self.once_known(new, async || self.writer.patch(new, &untag).await)
             .await?;
         Ok(fate)

@@ -1,7 +1,7 @@
 //! One region of a run, from its list to its last action.
 //!
 //! `actor` is told by the coordinator to start on a `task` and answers with the outcome. Its work is
-//! one of three: `sync` lists and decides, `state` says what comes next, `executor` does it, and an upload
+//! one of three: `sync` lists and decides, `PlanExecution` says what comes next, `executor` does it, and an upload
 //! by `send`, `bring` (with `settle`, which looks at what became of it) and `publish`; `backup` lists and writes a file; `restore` lists, compares with a file, and puts metadata back.
 
 mod actor;
@@ -16,7 +16,6 @@ mod restore;
 mod send;
 mod sent;
 mod settle;
-mod state;
 mod sync;
 mod task;
 mod totals;
@@ -27,6 +26,3 @@ pub(super) use context::RunContext;
 pub(super) use restore::Restore;
 pub(super) use sync::Pipeline;
 pub(super) use task::{RegionTask, failure, failure_of, interrupted, unknown_region};
-
-#[cfg(test)]
-pub(crate) use state::{Disposal, PlanExecution, Step};

@@ -12,7 +12,6 @@ use super::actor::RegionWork;
 use super::context::RunContext;
 use super::executor::Executor;
 use super::failure::{failure_of_image, master_by_image};
-use super::state::PlanExecution;
 use super::task::{RegionJob, RegionTask, failure_of, interrupted, unknown_region};
 use super::totals::RegionTotals;
 use crate::content::RegionLease;
@@ -21,7 +20,7 @@ use crate::engine::outcome::RegionOutcome;
 use crate::event::{EventKind, Failure, Mode, RegionResult};
 use crate::model::{ContentHash, ErrorCode, Image, ImageStatus, RegionName, Status, Warning};
 use crate::openstack::{GlanceReader, GlanceWriter, Listing, Notes, OpenStackError};
-use crate::plan::{self, Plan, PublishedBefore, RegionImages, Selection};
+use crate::plan::{self, Plan, PlanExecution, PublishedBefore, RegionImages, Selection};
 
 /// Brings a region in step, or says how far it is from it; with all that regions have in common.
 #[derive(Debug, Clone)]

@@ -1,9 +1,9 @@
 //! Carries a plan out as the executor does: step by step through the region's state, request by
 //! request at the region's Glance.
 
-use crate::engine::{Disposal, PlanExecution, Step};
 use crate::model::{Image, ImageId, Status, Visibility};
 use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, Plan, Stage, Upload, tags};
+use crate::plan::{PlanExecution, Retirement, Step};
 
 use super::glance::{Glance, Refusal, Trouble};
 use crate::plan::fixture::INSTALLATION;
@@ -42,9 +42,9 @@ pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_go
         steps += 1;
         assert!(steps < 1000, "a region's run ends");
         let done = match conductor.state.next() {
-            Some(Step::Act(Action::Upload(upload))) => conductor.upload(&upload),
-            Some(Step::Act(action)) => conductor.update(&action),
-            Some(Step::Dispose(disposal)) => conductor.dispose(&disposal),
+            Some(Step::Apply(Action::Upload(upload))) => conductor.upload(&upload),
+            Some(Step::Apply(action)) => conductor.update(&action),
+            Some(Step::RetireOld(retirement)) => conductor.dispose(&retirement),
             None => break Ok(()),
         };
         if done.is_err() {
@@ -144,26 +144,26 @@ impl Conductor {
         })
     }
 
-    fn dispose(&mut self, disposal: &Disposal) -> Result<(), Dead> {
-        self.disposed.push(disposal.old.image_id.clone());
-        match self.retire_old_image(disposal) {
+    fn dispose(&mut self, retirement: &Retirement) -> Result<(), Dead> {
+        self.disposed.push(retirement.old.image_id.clone());
+        match self.retire_old_image(retirement) {
             Ok(()) => {
-                self.state.finished(&disposal.upload.image);
+                self.state.finished(&retirement.upload.image);
                 Ok(())
             }
-            Err(refusal) => self.refused(&disposal.upload.image, refusal),
+            Err(refusal) => self.refused(&retirement.upload.image, refusal),
         }
     }
 
-    fn retire_old_image(&mut self, disposal: &Disposal) -> Result<(), Refusal> {
-        let old = &disposal.old.image_id;
+    fn retire_old_image(&mut self, retirement: &Retirement) -> Result<(), Refusal> {
+        let old = &retirement.old.image_id;
         let rename = |glance: &mut Glance| {
             glance.patch(old, |image| {
-                image.name = format!("{}{OLD_SUFFIX}", disposal.upload.image);
+                image.name = format!("{}{OLD_SUFFIX}", retirement.upload.image);
                 image.visibility = Visibility::Private;
             })
         };
-        if disposal.old.is_kept() {
+        if retirement.old.is_kept() {
             rename(&mut self.glance)?;
         } else {
             match self.glance.delete(old) {
@@ -174,9 +174,9 @@ impl Conductor {
                 Ok(()) => self.state.deleted(old),
             }
         }
-        let leftover = disposal.upload.leftover.as_ref();
+        let leftover = retirement.upload.leftover.as_ref();
         let kept = leftover.map(|leftover| leftover.tags.clone());
-        self.glance.patch(&disposal.new_id, |image| {
+        self.glance.patch(&retirement.new_id, |image| {
             image.tags = kept.unwrap_or_default();
         })
     }

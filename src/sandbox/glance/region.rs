@@ -14,7 +14,7 @@ use super::image::{Image, Status};
 use super::policy::Caller;
 use super::schema;
 use crate::sandbox::http::locked;
-use crate::sandbox::record::PlanExecution;
+use crate::sandbox::record::RegionState;
 use crate::sandbox::spec::{Letters, RegionSpec};
 
 /// One region's images, store and settings.
@@ -30,7 +30,7 @@ pub(in crate::sandbox) struct Region {
     /// checksums up.
     pub(super) siblings: OnceLock<Vec<Weak<Region>>>,
     /// What the region was like after each change, once somebody wants to know.
-    history: Mutex<Option<Vec<PlanExecution>>>,
+    history: Mutex<Option<Vec<RegionState>>>,
 }
 
 /// The table of images.
@@ -208,14 +208,14 @@ impl Region {
     }
 
     /// The states since [`Self::keep_history`], the present one last.
-    pub(in crate::sandbox) fn history(&self) -> Vec<PlanExecution> {
+    pub(in crate::sandbox) fn history(&self) -> Vec<RegionState> {
         let mut states = locked(&self.history).clone().unwrap_or_default();
         states.push(self.state(0));
         states
     }
 
-    fn state(&self, request: u64) -> PlanExecution {
-        PlanExecution {
+    fn state(&self, request: u64) -> RegionState {
+        RegionState {
             request,
             images: self.snapshot(),
         }

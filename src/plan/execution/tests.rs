@@ -20,14 +20,14 @@ fn replaced_kernel() -> Plan {
 
 fn upload(step: Option<Step>) -> Upload {
     match step {
-        Some(Step::Act(Action::Upload(upload))) => *upload,
+        Some(Step::Apply(Action::Upload(upload))) => *upload,
         other => panic!("{other:?}"),
     }
 }
 
 fn act(step: Option<Step>) -> Action {
     match step {
-        Some(Step::Act(action)) => action,
+        Some(Step::Apply(action)) => action,
         other => panic!("{other:?}"),
     }
 }
@@ -50,9 +50,9 @@ fn replaced_pair() -> Plan {
     plan(&[kernel, machine], &outdated_pair(), &replace_all())
 }
 
-fn disposal(step: Option<Step>) -> Disposal {
+fn retirement(step: Option<Step>) -> Retirement {
     match step {
-        Some(Step::Dispose(disposal)) => *disposal,
+        Some(Step::RetireOld(retirement)) => *retirement,
         other => panic!("{other:?}"),
     }
 }
@@ -65,11 +65,11 @@ fn the_old_kernel_goes_only_after_the_old_machine() {
     let machine = upload(state.next());
     assert_eq!(machine.parts[0].image_id, Some(id("new k")));
     state.published(&machine, &id("new m"));
-    let first = disposal(state.next());
+    let first = retirement(state.next());
     assert_eq!(first.upload.image, "m");
     state.deleted(&first.old.image_id);
     state.finished("m");
-    assert_eq!(disposal(state.next()).upload.image, "k");
+    assert_eq!(retirement(state.next()).upload.image, "k");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn an_old_machine_that_stays_is_pointed_at_the_new_kernel() {
         let machine = upload(state.next());
         if is_published {
             state.published(&machine, &id("new m"));
-            assert_eq!(disposal(state.next()).upload.image, "m");
+            assert_eq!(retirement(state.next()).upload.image, "m");
             state.finished("m");
         } else {
             state.action_failed("m");
@@ -90,7 +90,7 @@ fn an_old_machine_that_stays_is_pointed_at_the_new_kernel() {
         let old_machine = act(state.next());
         assert_eq!(re_pointed(&old_machine), [("m", "new k")]);
         state.updated(&old_machine);
-        assert_eq!(disposal(state.next()).upload.image, "k");
+        assert_eq!(retirement(state.next()).upload.image, "k");
         state.finished("k");
         assert_eq!(state.next(), None);
         assert!(state.withheld_actions().is_empty());
@@ -106,7 +106,7 @@ fn what_was_deleted_before_is_not_waited_for() {
         let sent = upload(state.next());
         assert_eq!(sent.image, name);
         state.published(&sent, &id(name));
-        let due = disposal(state.next());
+        let due = retirement(state.next());
         state.deleted(&due.old.image_id);
         state.finished(name);
     }
@@ -174,10 +174,10 @@ fn the_old_kernel_goes_only_after_the_machine_was_re_pointed() {
     let machine = act(state.next());
     assert_eq!(re_pointed(&machine), [("m", "new")]);
     state.updated(&machine);
-    let Some(Step::Dispose(disposal)) = state.next() else {
+    let Some(Step::RetireOld(retirement)) = state.next() else {
         panic!()
     };
-    assert_eq!(disposal.upload.image, "k");
+    assert_eq!(retirement.upload.image, "k");
     state.finished("k");
     assert_eq!(state.next(), None);
     assert!(state.withheld_actions().is_empty());
@@ -200,7 +200,7 @@ fn a_stopped_region_still_re_points_what_needs_a_published_part() {
     let machine = act(state.next());
     assert_eq!(re_pointed(&machine), [("m", "new")]);
     state.updated(&machine);
-    assert!(matches!(state.next(), Some(Step::Dispose(_))));
+    assert!(matches!(state.next(), Some(Step::RetireOld(_))));
     assert_eq!(state.next(), None);
 }
 
@@ -222,7 +222,7 @@ fn the_old_kernel_stays_where_the_machine_was_not_re_pointed() {
     state.published(&last, &id("zz"));
     assert!(matches!(
         state.next(),
-        Some(Step::Act(Action::UpdateAmi { .. }))
+        Some(Step::Apply(Action::UpdateAmi { .. }))
     ));
     state.action_failed("m");
     assert_eq!(state.next(), None);

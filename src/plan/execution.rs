@@ -3,24 +3,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use crate::model::{ActionKind, ErrorCode, ImageId, KERNEL_ID, RAMDISK_ID, Status};
-use crate::plan::{
-    Action, ImageState, Leftover, PartChange, PartReference, Plan, PlannedFailure, Referrer,
-    Replaced, Stage, Upload, drop_dependents,
+use super::action::{
+    Action, Leftover, PartChange, PartReference, Referrer, Replaced, Stage, Upload,
 };
+use super::failure::{PlannedFailure, drop_dependents};
+use super::region_plan::{ImageState, Plan};
+use crate::model::{ActionKind, ErrorCode, ImageId, KERNEL_ID, RAMDISK_ID, Status};
 
 /// What is done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// An action of the plan. Every reference to a part has its id.
-    Act(Action),
+    Apply(Action),
     /// The old image of a published one is deleted or renamed, and the tag that says so taken off.
-    Dispose(Box<Disposal>),
+    RetireOld(Box<Retirement>),
 }
 
 /// An image that was published, and whose old one is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Disposal {
+pub(crate) struct Retirement {
     /// What was uploaded.
     pub upload: Upload,
     /// The new image.
@@ -35,7 +36,7 @@ pub(crate) struct Disposal {
 #[derive(Debug, Default)]
 pub(crate) struct PlanExecution {
     actions: VecDeque<Action>,
-    disposals: Vec<Disposal>,
+    retirements: Vec<Retirement>,
     uploaded: HashMap<String, ImageId>,
     /// How many actions of each image are not finished.
     open: BTreeMap<String, usize>,
@@ -99,11 +100,11 @@ impl PlanExecution {
     /// refers to any more are dealt with: that belongs to actions that were begun.
     pub(crate) fn next(&mut self) -> Option<Step> {
         if let Some(due) = self
-            .disposals
+            .retirements
             .iter()
-            .position(|disposal| disposal.waiting_for.is_empty())
+            .position(|retirement| retirement.waiting_for.is_empty())
         {
-            return Some(Step::Dispose(Box::new(self.disposals.remove(due))));
+            return Some(Step::RetireOld(Box::new(self.retirements.remove(due))));
         }
         while let Some(mut action) = self.actions.pop_front() {
             match &mut action {
@@ -136,9 +137,9 @@ impl PlanExecution {
                 }
                 _ => {}
             }
-            return Some(Step::Act(action));
+            return Some(Step::Apply(action));
         }
-        self.repoint_references().map(Step::Act)
+        self.repoint_references().map(Step::Apply)
     }
 
     fn resolve(&self, part: &mut PartReference) -> bool {
@@ -151,22 +152,22 @@ impl PlanExecution {
     /// Where an image was to be pointed elsewhere or replaced itself, and was not, it is pointed at
     /// the new image of the part to whose old one it refers. Each is tried once.
     fn repoint_references(&mut self) -> Option<Action> {
-        let (disposal, first) = self.disposals.iter().find_map(|disposal| {
+        let (retirement, first) = self.retirements.iter().find_map(|retirement| {
             let untried = |referrer: &&Referrer| !self.tried.contains(&place(referrer));
-            Some((disposal, disposal.waiting_for.iter().find(untried)?))
+            Some((retirement, retirement.waiting_for.iter().find(untried)?))
         })?;
         let image_id = first.image_id.clone();
         let image = first.image.clone();
-        let parts: Vec<PartChange> = disposal
+        let parts: Vec<PartChange> = retirement
             .waiting_for
             .iter()
             .filter(|referrer| referrer.image_id == image_id)
             .map(|referrer| PartChange {
-                from: Some(disposal.old.image_id.to_string()),
+                from: Some(retirement.old.image_id.to_string()),
                 to: PartReference {
                     property: referrer.property,
-                    part: disposal.upload.image.clone(),
-                    image_id: Some(disposal.new_id.clone()),
+                    part: retirement.upload.image.clone(),
+                    image_id: Some(retirement.new_id.clone()),
                 },
             })
             .collect();
@@ -180,11 +181,11 @@ impl PlanExecution {
     }
 
     /// An upload was published under that id. Gives true where the action is over: where an old
-    /// image is left, it is over with its disposal.
+    /// image is left, it is over with its retirement.
     pub(crate) fn published(&mut self, upload: &Upload, new_id: &ImageId) -> bool {
         self.uploaded.insert(upload.image.clone(), new_id.clone());
         if let Some(old) = &upload.replaces {
-            self.disposals.push(Disposal {
+            self.retirements.push(Retirement {
                 upload: upload.clone(),
                 new_id: new_id.clone(),
                 old: old.clone(),
@@ -209,8 +210,8 @@ impl PlanExecution {
     }
 
     fn stop_waiting(&mut self) {
-        for disposal in &mut self.disposals {
-            disposal
+        for retirement in &mut self.retirements {
+            retirement
                 .waiting_for
                 .retain(|referrer| !self.changed.contains(&place(referrer)));
         }
@@ -236,7 +237,7 @@ impl PlanExecution {
         self.finished(action.image());
     }
 
-    /// An action of that image succeeded, its disposal included.
+    /// An action of that image succeeded, its retirement included.
     pub(crate) fn finished(&mut self, image: &str) {
         if let Some(open) = self.open.get_mut(image) {
             *open -= 1;
@@ -323,10 +324,10 @@ impl PlanExecution {
 
     /// Published images whose old one has to stay, because an image that refers to it failed.
     pub(crate) fn withheld_actions(&mut self) -> Vec<PlannedFailure> {
-        self.disposals
+        self.retirements
             .drain(..)
-            .map(|disposal| {
-                let waiting: BTreeSet<&str> = disposal
+            .map(|retirement| {
+                let waiting: BTreeSet<&str> = retirement
                     .waiting_for
                     .iter()
                     .map(|referrer| referrer.image.as_str())
@@ -335,12 +336,12 @@ impl PlanExecution {
                 PlannedFailure {
                     message: format!(
                         "the old image `{}` ({}) stays, because `{}` still refers to it",
-                        disposal.upload.image,
-                        disposal.old.image_id,
+                        retirement.upload.image,
+                        retirement.old.image_id,
                         waiting.join("`, `")
                     ),
-                    action: disposal.upload.kind(),
-                    image: disposal.upload.image,
+                    action: retirement.upload.kind(),
+                    image: retirement.upload.image,
                     code: ErrorCode::PartFailed,
                 }
             })
