@@ -49,11 +49,6 @@ impl Mode {
             Self::Restore => "restore",
         }
     }
-
-    /// True for the modes that change nothing.
-    pub fn is_read_only(self) -> bool {
-        !matches!(self, Self::Sync | Self::Restore)
-    }
 }
 
 /// How a region ended.

@@ -42,11 +42,6 @@ impl Catalogue {
         self.0.iter().map(|e| e.region.as_str()).collect()
     }
 
-    /// True where the region has an image endpoint, of whatever interface.
-    pub fn has_region(&self, region: &str) -> bool {
-        self.0.iter().any(|e| e.region == region)
-    }
-
     /// The endpoint of that interface, as the catalogue has it. Of several the first counts.
     pub fn find(&self, region: &str, interface: Interface) -> Option<&ImageEndpoint> {
         self.0
@@ -130,7 +125,6 @@ mod tests {
         assert_eq!(catalogue.endpoints("D").count(), 0);
         assert!(catalogue.find("B", Interface::Public).is_some());
         assert!(catalogue.find("B", Interface::Internal).is_none());
-        assert!(catalogue.has_region("D") && !catalogue.has_region("X"));
         assert_eq!(Catalogue::read(&Value::Null), Catalogue::default());
         let both = [Interface::Admin, Interface::Internal, Interface::Public];
         assert_eq!(catalogue.choose("A", &both), Interface::Internal);

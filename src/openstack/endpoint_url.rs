@@ -79,11 +79,6 @@ impl EndpointUrl {
         url
     }
 
-    /// The URL without version; its path ends in no slash, unless it is the root.
-    pub fn base(&self) -> &Url {
-        &self.url
-    }
-
     /// What it leads to.
     pub(super) fn location(&self) -> &Location {
         &self.location

@@ -152,8 +152,9 @@ impl Terminal {
         Self::new(options, is_terminal, with_bars, Box::new(io::stderr()))
     }
 
+    #[cfg(test)]
     /// Another writer in place of standard error, without bars: for tests and embedders.
-    pub fn to_writer(options: TerminalOptions, out: Box<dyn Write + Send>) -> Self {
+    pub(crate) fn to_writer(options: TerminalOptions, out: Box<dyn Write + Send>) -> Self {
         Self::new(options, false, false, out)
     }
 
