@@ -1,25 +1,22 @@
 //! Carries out a region's plan: asks the state for the next step, takes it, tells how it ended.
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::context::RunContext;
+use super::delivery::{
+    Delivered, ImageDelivery, RetireOutcome, deliver, has_content_of, retire_old_image,
+};
 use super::failure::{StepError, failure_of_image};
-use super::sent::Sent;
 use super::task::interrupted;
 use super::totals::RegionTotals;
-use crate::content::RegionLease;
-use crate::delivery::UploadLimits;
 use crate::engine::shutdown::ActivityGuard;
 use crate::event::{ActionFacts, EventKind, Failure};
-use crate::model::{ActionKind, ImageId, RegionName, Visibility, Warning, WarningCode};
-use crate::openstack::{GlanceWriter, PatchOp};
+use crate::model::{ActionKind, Image, ImageId, ImageStatus};
+use crate::openstack::PatchOp;
 use crate::plan::{
-    Action, MetadataChange, OLD_SUFFIX, PartChange, PlanExecution, PlannedFailure, PublishedBefore,
-    Retirement, Stage, Step, Untag, Upload, is_upload,
+    Action, MetadataChange, PartChange, PlanExecution, PlannedFailure, Retirement, Step, Untag,
+    Upload, is_upload,
 };
 
 /// A region that gave no answer at all for so many images in a row is not asked for others.
@@ -27,35 +24,23 @@ const SILENT_IMAGES: usize = 3;
 
 /// One region's work.
 pub(super) struct Executor<'a> {
-    pub(super) region: &'a RegionName,
-    pub(super) context: &'a Arc<RunContext>,
-    pub(super) writer: GlanceWriter,
-    pub(super) limits: UploadLimits,
-    /// What it needs of the master's Glance.
-    pub(super) lease: &'a Arc<RegionLease>,
+    pub(super) delivery: ImageDelivery<'a>,
     pub(super) state: PlanExecution,
     pub(super) totals: &'a mut RegionTotals,
-    /// When the images were created that this run created.
-    pub(super) born: RefCell<HashMap<ImageId, Instant>>,
-    /// What was published when the plan was made.
-    pub(super) published_before: PublishedBefore,
     /// The images in a row for which the region gave no answer at all.
     pub(super) silent: BTreeSet<String>,
     /// When the uploads began that wait for their old image to be dealt with, and what was sent.
-    pub(super) begun: HashMap<String, (Instant, Sent)>,
-}
-
-/// What became of an old image.
-enum RetireOutcome {
-    Deleted,
-    Kept,
+    pub(super) begun: HashMap<String, (Instant, Delivered)>,
 }
 
 impl Executor<'_> {
     pub(super) async fn run(&mut self) {
         loop {
-            if self.context.stop.is_stopping() && self.state.interrupt() {
-                self.error(interrupted(self.region, "before everything was done"));
+            if self.delivery.context.stop.is_stopping() && self.state.interrupt() {
+                self.error(interrupted(
+                    self.delivery.region,
+                    "before everything was done",
+                ));
             }
             match self.state.next() {
                 Some(Step::Apply(Action::Upload(upload))) => self.upload(&upload).await,
@@ -75,12 +60,12 @@ impl Executor<'_> {
         for untag in untags {
             let tags: Vec<String> = untag.tags.iter().cloned().collect();
             let ops = [PatchOp::add("tags", tags)];
-            let untagged = self.writer.patch(&untag.image_id, &ops);
-            let untagged = self.context.stop.unless_stopping(untagged).await;
+            let untagged = self.delivery.writer.patch(&untag.image_id, &ops);
+            let untagged = self.delivery.context.stop.unless_stopping(untagged).await;
             if let Some(Err(error)) = untagged {
                 let id = &untag.image_id;
                 let what = format!("leaves a tag of `{}` ({id}) for the next run", untag.image);
-                self.note(format!("{what}: {error}"));
+                self.delivery.note(format!("{what}: {error}"));
             }
         }
     }
@@ -95,7 +80,7 @@ impl Executor<'_> {
             bytes: upload.bytes,
             source: upload.source,
         });
-        match self.send(upload).await {
+        match deliver(&self.delivery, upload).await {
             Ok(sent) => {
                 let mut done = upload.clone();
                 if sent.elsewhere.is_some() {
@@ -109,14 +94,14 @@ impl Executor<'_> {
             }
             Err(error) => self.failed(&upload.image, upload.kind(), error),
         }
-        self.lease.done(&upload.master_id);
+        self.delivery.lease.done(&upload.master_id);
     }
 
     async fn retire_old(&mut self, retirement: &Retirement) {
         let upload = &retirement.upload;
         let _busy = self.busy(upload.kind(), &upload.image);
-        let dealt_with = self.retire_old_image(retirement);
-        let result = self.context.stop.unless_overdue(dealt_with).await;
+        let dealt_with = retire_old_image(&self.delivery, retirement);
+        let result = self.delivery.context.stop.unless_overdue(dealt_with).await;
         let result = result.unwrap_or(Err(StepError::Interrupted));
         if let Ok(RetireOutcome::Deleted) = result {
             self.state.deleted(&retirement.old.image_id);
@@ -132,68 +117,6 @@ impl Executor<'_> {
         }
     }
 
-    async fn retire_old_image(&self, retirement: &Retirement) -> Result<RetireOutcome, StepError> {
-        let old = &retirement.old.image_id;
-        let name = &retirement.upload.image;
-        let fate = match self.writer.show(old).await {
-            Err(error) if error.is_gone() => RetireOutcome::Deleted,
-            Err(error) => return Err(error.into()),
-            // To send content takes its time: whoever gave the old image another name meanwhile
-            // keeps it, and whoever protected it too.
-            Ok(found) if found.name != *name => RetireOutcome::Kept,
-            Ok(found) if found.protected && !retirement.old.is_kept() => {
-                self.warn_kept(WarningCode::ProtectedImage, "is protected now", old, name);
-                self.rename_old(old, name).await?
-            }
-            Ok(_) if retirement.old.is_kept() => self.rename_old(old, name).await?,
-            Ok(_) => self.delete_old(old, name).await?,
-        };
-        let leftover = retirement.upload.leftover.as_ref();
-        let published = leftover.filter(|leftover| leftover.stage == Stage::Published);
-        let tags = published.map_or_else(Vec::new, |it| it.tags.iter().cloned().collect());
-        let untag = [PatchOp::add("tags", tags)];
-        let new = &retirement.new_id;
-        self.once_known(new, async || self.writer.patch(new, &untag).await)
-            .await?;
-        Ok(fate)
-    }
-
-    async fn delete_old(&self, old: &ImageId, name: &str) -> Result<RetireOutcome, StepError> {
-        match self.writer.delete(old).await {
-            Err(error) if error.is_in_use() => {
-                let why = "is in use and cannot be deleted";
-                self.warn_kept(WarningCode::ImageInUse, why, old, name);
-                self.rename_old(old, name).await
-            }
-            Err(error) if !error.is_gone() => Err(error.into()),
-            _ => Ok(RetireOutcome::Deleted),
-        }
-    }
-
-    async fn rename_old(&self, old: &ImageId, name: &str) -> Result<RetireOutcome, StepError> {
-        let ops = [
-            PatchOp::replace("name", format!("{name}{OLD_SUFFIX}")),
-            PatchOp::replace("visibility", Visibility::Private.as_str()),
-        ];
-        match self.writer.patch(old, &ops).await {
-            Err(error) if !error.is_gone() => Err(StepError::from(error).of_rename()),
-            _ => Ok(RetireOutcome::Kept),
-        }
-    }
-
-    fn warn_kept(&self, code: WarningCode, why: &str, old: &ImageId, name: &str) {
-        let warning = Warning::new(
-            code,
-            format!(
-                "the old image `{name}` ({old}) of {} {why}: it is kept, private, as `{name}{OLD_SUFFIX}`",
-                self.region
-            ),
-        )
-        .image(name)
-        .image_id(old);
-        self.context.events.warning(Some(self.region), warning);
-    }
-
     async fn update(&mut self, action: &Action) {
         let started = Instant::now();
         let Some(id) = action.image_id().cloned() else {
@@ -207,7 +130,7 @@ impl Executor<'_> {
             source: None,
         };
         let _busy = self.started(&facts);
-        let stop = self.context.stop.clone();
+        let stop = self.delivery.context.stop.clone();
         let changed = stop.unless_overdue(self.change(action, &id)).await;
         match changed {
             Some(Ok(())) => {
@@ -232,28 +155,45 @@ impl Executor<'_> {
         if ops.is_empty() {
             return Ok(());
         }
-        self.writer.patch(id, &ops).await?;
+        self.delivery.writer.patch(id, &ops).await?;
         Ok(())
     }
 
+    /// Deletes a leftover, unless it has become complete since it was listed and an upload can do with
+    /// it.
+    async fn delete_leftover(&mut self, image: &str, id: &ImageId) -> Result<(), StepError> {
+        if let Some(wanted) = self.state.upload_without_leftover(image) {
+            match self.delivery.writer.show(id).await {
+                Err(error) if error.is_gone() => return Ok(()),
+                Ok(found) if is_complete(&found, wanted) => {
+                    self.state.resume(image, id);
+                    return Ok(());
+                }
+                Ok(_) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match self.delivery.writer.delete(id).await {
+            Err(error) if !error.is_gone() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn started(&self, facts: &ActionFacts) -> ActivityGuard {
-        self.context
-            .events
-            .emit(Some(self.region), EventKind::ActionStarted(facts.clone()));
+        self.delivery.context.events.emit(
+            Some(self.delivery.region),
+            EventKind::ActionStarted(facts.clone()),
+        );
         self.busy(facts.action, &facts.image)
     }
 
     /// Says what is waited for should the run be stopped now.
     fn busy(&self, action: ActionKind, image: &str) -> ActivityGuard {
-        let what = format!("{action} `{image}` in {}", self.region);
-        self.context.stop.busy(what)
+        let what = format!("{action} `{image}` in {}", self.delivery.region);
+        self.delivery.context.stop.busy(what)
     }
 
-    pub(super) fn note(&self, message: String) {
-        self.context.events.note(self.region, message);
-    }
-
-    fn upload_finished(&mut self, upload: &Upload, sent: Sent, started: Instant) {
+    fn upload_finished(&mut self, upload: &Upload, sent: Delivered, started: Instant) {
         let facts = ActionFacts {
             action: upload.kind(),
             image: upload.image.clone(),
@@ -277,8 +217,8 @@ impl Executor<'_> {
             image_id: Some(id),
             ..facts.clone()
         };
-        self.context.events.emit(
-            Some(self.region),
+        self.delivery.context.events.emit(
+            Some(self.delivery.region),
             EventKind::ActionFinished {
                 facts,
                 seconds: started.elapsed().as_secs_f64(),
@@ -304,7 +244,7 @@ impl Executor<'_> {
         self.error(error.into_failure(image, action));
         self.dependents_failed(&dependents);
         if self.silent.len() == SILENT_IMAGES && self.state.stop() {
-            self.note(format!(
+            self.delivery.note(format!(
                 "begins nothing more, for it gave no answer for {SILENT_IMAGES} images in a row"
             ));
         }
@@ -318,7 +258,10 @@ impl Executor<'_> {
 
     fn error(&mut self, failure: Failure) {
         self.totals.failed = true;
-        self.context.events.error(Some(self.region), failure);
+        self.delivery
+            .context
+            .events
+            .error(Some(self.delivery.region), failure);
     }
 }
 
@@ -351,4 +294,12 @@ fn part_ops(parts: &[PartChange]) -> Vec<PatchOp> {
             (!is_right).then(|| PatchOp::add(part.to.property, id.as_str()))
         })
         .collect()
+}
+
+/// True for an image that only has to be published to be the wanted one.
+fn is_complete(image: &Image, wanted: &Upload) -> bool {
+    image.status == ImageStatus::Active
+        && has_content_of(image, wanted)
+        && image.disk_format == wanted.disk_format
+        && image.container_format == wanted.container_format
 }

@@ -1,21 +1,18 @@
 //! One region of a run, from its list to its last action.
 //!
 //! `actor` is told by the coordinator to start on a `task` and answers with the outcome. Its work is
-//! one of three: `sync` lists and decides, `PlanExecution` says what comes next, `executor` does it, and an upload
-//! by `send`, `bring` (with `settle`, which looks at what became of it) and `publish`; `backup` lists and writes a file; `restore` lists, compares with a file, and puts metadata back.
+//! one of three: `sync` lists and decides, `PlanExecution` says what comes next, `executor` does it, and
+//! `delivery` brings one image into the region; `backup` lists and writes a file; `restore` lists, compares with a file, and puts metadata back.
 
 mod actor;
 mod backup;
-mod bring;
-mod content;
+mod content_lookup;
 mod context;
+mod delivery;
 mod executor;
 mod failure;
-mod publish;
+mod known_hashes;
 mod restore;
-mod send;
-mod sent;
-mod settle;
 mod sync;
 mod task;
 mod totals;

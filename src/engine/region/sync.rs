@@ -9,7 +9,9 @@ use std::time::Instant;
 use futures_util::future::LocalBoxFuture;
 
 use super::actor::RegionWork;
+use super::content_lookup::ContentLookup;
 use super::context::RunContext;
+use super::delivery::ImageDelivery;
 use super::executor::Executor;
 use super::failure::{failure_of_image, master_by_image};
 use super::task::{RegionJob, RegionTask, failure_of, interrupted, unknown_region};
@@ -89,7 +91,7 @@ impl RegionRun<'_> {
             return Ok(());
         };
         if self.context.mode != Mode::Status {
-            self.look_for_content(&mut plan).await;
+            self.lookup().look_for_content(&mut plan).await;
         }
         let plan = Arc::new(plan);
         self.plan = Some(Arc::clone(&plan));
@@ -165,7 +167,7 @@ impl RegionRun<'_> {
             (hidden, _) = reader.list_dated(&Listing::Hidden, keep).await?;
             images.hidden = &hidden;
         }
-        self.find_hashes(selection, &images).await;
+        self.lookup().find_hashes(selection, &images).await;
         let found = |master: &_| self.context.hashes.of(master);
         let selection = selection
             .with_hashes(found)
@@ -174,6 +176,14 @@ impl RegionRun<'_> {
         self.context.filter.apply(&mut plan, &selection);
         let published_before = PublishedBefore::new(&plan, &images);
         Ok(Some((plan, published_before)))
+    }
+
+    fn lookup(&self) -> ContentLookup<'_> {
+        ContentLookup {
+            region: self.region,
+            context: self.context,
+            lease: &self.lease,
+        }
     }
 
     async fn execute(
@@ -190,7 +200,7 @@ impl RegionRun<'_> {
             &self.context.master,
         )?
         .telling(self.notes());
-        let mut executor = Executor {
+        let delivery = ImageDelivery {
             region: self.region,
             context: self.context,
             writer,
@@ -205,10 +215,13 @@ impl RegionRun<'_> {
                     .map(Arc::new),
             },
             lease: &self.lease,
-            state: PlanExecution::new(plan, self.context.keep_going),
-            totals: &mut self.totals,
             born: std::cell::RefCell::default(),
             published_before,
+        };
+        let mut executor = Executor {
+            delivery,
+            state: PlanExecution::new(plan, self.context.keep_going),
+            totals: &mut self.totals,
             silent: std::collections::BTreeSet::new(),
             begun: std::collections::HashMap::new(),
         };

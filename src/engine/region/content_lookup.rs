@@ -1,0 +1,143 @@
+//! The content of a region's uploads, looked for before the first action; and the hashes that a region
+//! needs to be compared with.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::context::RunContext;
+use super::known_hashes::keep_hash;
+use crate::content::{Item, RegionLease, SourceError};
+use crate::event::Mode;
+use crate::model::{ContentOrigin, Image, MultiHash, RegionName};
+use crate::plan::{self, Action, Plan, PlannedFailure, RegionImages, Selection, Upload};
+
+/// So many contents are looked for at once.
+const LOOKS: usize = 8;
+
+/// What the content of a region is looked for with.
+pub(super) struct ContentLookup<'a> {
+    pub(super) region: &'a RegionName,
+    pub(super) context: &'a Arc<RunContext>,
+    pub(super) lease: &'a Arc<RegionLease>,
+}
+
+impl ContentLookup<'_> {
+    /// Content is looked for before the first action: an image without any fails alone, and so do
+    /// those that need it as a part. From then on it is known what the region needs of the spool.
+    pub(super) async fn look_for_content(&self, plan: &mut Plan) {
+        let mut from_glance = Vec::new();
+        let mut failures = Vec::new();
+        let mut uploads: Vec<&mut Upload> = plan
+            .actions
+            .iter_mut()
+            .filter_map(|action| match action {
+                // What is there already needs none.
+                Action::Upload(upload) if !upload.is_there() => Some(&mut **upload),
+                _ => None,
+            })
+            .collect();
+        for some in uploads.chunks_mut(LOOKS) {
+            let looks = join_all(some.iter().map(|upload| self.look(item_of(upload))));
+            for (upload, look) in some.iter_mut().zip(looks.await) {
+                match look {
+                    Ok(source) => {
+                        let is_glance = source == ContentOrigin::Glance;
+                        upload.source = Some(source);
+                        upload.streamed =
+                            is_glance && self.context.contents.is_streamed(upload.size);
+                        from_glance.extend(is_glance.then(|| upload.master_id.clone()));
+                    }
+                    Err(error) => failures.push(failure_of(upload, &error)),
+                }
+            }
+        }
+        for failure in failures {
+            let dependents = plan::drop_dependents(&mut plan.actions, &failure.image);
+            plan.failures.push(failure);
+            plan.failures.extend(dependents);
+        }
+        self.lease.decide(from_glance);
+    }
+
+    /// A run that sends something finds out by its one download whether Glance gives a content.
+    async fn look(&self, item: Item) -> Result<ContentOrigin, SourceError> {
+        let contents = &self.context.contents;
+        let source = contents.look(&item).await?;
+        if source == ContentOrigin::Glance && self.context.mode == Mode::DryRun {
+            contents.ask(&item).await?;
+        }
+        Ok(source)
+    }
+
+    /// Finds out which hash of the region's kind the master's contents have, where the region has an
+    /// image of a wanted name that nothing else can be compared by. Each content is read once; what
+    /// only looks reads files, and downloads nothing.
+    pub(super) async fn find_hashes(&self, selection: &Selection, images: &RegionImages<'_>) {
+        if self.context.mode == Mode::Status {
+            return;
+        }
+        for (master, algorithm) in plan::unknown_hashes(selection, images, |master| {
+            self.context.hashes.complete(master)
+        }) {
+            let found = self.find_hash(&master, algorithm);
+            match self.context.stop.unless_stopping(found).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => self.context.events.note(
+                    self.region,
+                    format!("the content of `{}` cannot be hashed: {error}", master.name),
+                ),
+                None => return,
+            }
+        }
+    }
+
+    async fn find_hash(&self, master: &Image, algorithm: String) -> Result<(), SourceError> {
+        let item = Item {
+            id: master.id.clone(),
+            size: master.bytes(),
+            content: master.content.clone(),
+        };
+        let contents = &self.context.contents;
+        let Some(own) = master.content.hashes().find(MultiHash::is_computable) else {
+            return Ok(());
+        };
+        if self.context.mode == Mode::DryRun && contents.look(&item).await? == ContentOrigin::Glance
+        {
+            return Ok(());
+        }
+        let name = &master.name;
+        let what = format!("reads the content of `{name}` once, for its {algorithm}");
+        self.context.events.note(self.region, what);
+        let content = contents.find(&item, self.lease).await?;
+        let hashes = content
+            .hashes([own.algorithm.clone(), algorithm.clone()])
+            .await?;
+        // A content that is not the master's says nothing about it.
+        if hashes.contains(&own) {
+            let found = hashes.into_iter().find(|hash| hash.algorithm == algorithm);
+            if let Some(found) = found {
+                keep_hash(self.context, self.region, &master.content, found).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failure_of(upload: &Upload, error: &SourceError) -> PlannedFailure {
+    PlannedFailure {
+        image: upload.image.clone(),
+        action: upload.kind(),
+        code: error.code(),
+        message: format!("the content of `{}` is unavailable: {error}", upload.image),
+    }
+}
+
+/// What is asked for of the content of an upload.
+pub(super) fn item_of(upload: &Upload) -> Item {
+    Item {
+        id: upload.master_id.clone(),
+        size: upload.size,
+        content: upload.content.clone(),
+    }
+}

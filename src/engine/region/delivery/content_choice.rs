@@ -1,0 +1,80 @@
+//! Where the content of one image is read from, and from where else when that turns out to be wrong.
+
+use super::attempt::upload_with_retry;
+use super::image_delivery::ImageDelivery;
+use crate::content::Content;
+use crate::engine::region::content_lookup::item_of;
+use crate::engine::region::failure::StepError;
+use crate::model::{ContentOrigin, Image, ImageId, MultiHash, Warning, WarningCode};
+use crate::plan::Upload;
+
+/// Fills an image from where its content is. Where that is a file which turns out to be wrong, and
+/// Glance may be asked, it is filled anew from there.
+pub(super) async fn upload_from_anywhere(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    begun: Option<ImageId>,
+) -> Result<(Image, ContentOrigin), StepError> {
+    let contents = &delivery.context.contents;
+    let item = item_of(wanted);
+    let content = contents.find(&item, delivery.lease).await?;
+    let content = hashed_as_the_region_does(delivery, wanted, content);
+    match upload_from(delivery, wanted, begun, &content).await {
+        Err(error) if error.is_alone() => {
+            let Some(other) = contents.instead_of(&content, &item, delivery.lease) else {
+                return Err(error);
+            };
+            warn_wrong_file(delivery, wanted, &error);
+            let other = hashed_as_the_region_does(delivery, wanted, other);
+            // What had been begun was deleted with the wrong content.
+            let image = upload_from(delivery, wanted, None, &other).await?;
+            Ok((image, other.origin()))
+        }
+        brought => Ok((brought?, content.origin())),
+    }
+}
+
+pub(super) async fn upload_from(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    begun: Option<ImageId>,
+    content: &Content,
+) -> Result<Image, StepError> {
+    // Nothing is created for a content that does not come.
+    match delivery.context.stop.unless_dropped(content.begin()).await {
+        Some(has_begun) => has_begun?,
+        None => return Err(StepError::Interrupted),
+    }
+    upload_with_retry(delivery, wanted, begun, content).await
+}
+
+/// Where the region's hashes are of another kind than the master's, what is sent is hashed on the
+/// way by both kinds.
+pub(super) fn hashed_as_the_region_does(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    content: Content,
+) -> Content {
+    let Some(region) = &wanted.hashed_as else {
+        return content;
+    };
+    let expected = delivery.context.hashes.complete(&wanted.content);
+    let is_known = expected.found.iter().any(|hash| hash.algorithm == *region);
+    let master = expected.hashes().find(MultiHash::is_computable);
+    match master {
+        Some(master) if !is_known => content.hashed_by([master.algorithm, region.clone()]),
+        _ => content,
+    }
+}
+
+pub(super) fn warn_wrong_file(delivery: &ImageDelivery<'_>, wanted: &Upload, error: &StepError) {
+    let name = &wanted.image;
+    let message = format!(
+        "the file in `images_dir` does not give the content of `{name}`, and the master's Glance is asked for it: {error}"
+    );
+    let warning = Warning::new(WarningCode::WrongFile, message).image(name);
+    delivery
+        .context
+        .events
+        .warning(Some(delivery.region), warning);
+}

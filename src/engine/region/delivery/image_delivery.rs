@@ -1,0 +1,35 @@
+//! What the deliveries into one region share.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::content::RegionLease;
+use crate::delivery::UploadLimits;
+use crate::engine::region::context::RunContext;
+use crate::model::{ImageId, RegionName};
+use crate::openstack::GlanceWriter;
+use crate::plan::PublishedBefore;
+
+/// The deliveries into one region: where to, under which limits, and what is known meanwhile.
+pub(in crate::engine::region) struct ImageDelivery<'a> {
+    pub(in crate::engine::region) region: &'a RegionName,
+    pub(in crate::engine::region) context: &'a Arc<RunContext>,
+    pub(in crate::engine::region) writer: GlanceWriter,
+    pub(in crate::engine::region) limits: UploadLimits,
+    /// What the region needs of the master's Glance.
+    pub(in crate::engine::region) lease: &'a Arc<RegionLease>,
+    /// When the images were created that this run created.
+    pub(in crate::engine::region) born: RefCell<HashMap<ImageId, Instant>>,
+    /// What was published when the plan was made.
+    pub(in crate::engine::region) published_before: PublishedBefore,
+}
+
+impl ImageDelivery<'_> {
+    /// Says what the region does right now.
+    pub(in crate::engine::region) fn note(&self, message: String) {
+        self.context.events.note(self.region, message);
+    }
+}

@@ -1,0 +1,109 @@
+//! The publishing of a new image whose content was verified: the one change that gives it to those that
+//! may see it, unless another installation was faster.
+
+use super::create::{properties, replaces_tag};
+use super::image_delivery::ImageDelivery;
+use super::settle::{clean_up, once_known};
+use crate::engine::region::failure::StepError;
+use crate::model::{Image, Status, Warning, WarningCode};
+use crate::openstack::{Listing, PatchOp};
+use crate::plan::{Leftover, Stage, Upload, tags};
+
+/// Publishes an image, with all its metadata brought up to date where an earlier run created it. Where
+/// another installation has published the same image since the list was read, that one wins: this
+/// one is deleted, and the winner is given.
+pub(super) async fn publish(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    image: &Image,
+) -> Result<Option<Leftover>, StepError> {
+    let published = async {
+        if let Some(winner) = published_elsewhere(delivery, wanted, image).await? {
+            clean_up(delivery, &image.id).await;
+            return Ok(Some(winner));
+        }
+        let ops = publishing_ops(wanted, image);
+        once_known(delivery, &image.id, async || {
+            delivery.writer.patch(&image.id, &ops).await
+        })
+        .await?;
+        Ok(None)
+    };
+    let published = delivery.context.stop.unless_overdue(published).await;
+    published.unwrap_or(Err(StepError::Interrupted))
+}
+
+/// Asks the region once more for images of that name.
+pub(super) async fn published_elsewhere(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    ours: &Image,
+) -> Result<Option<Leftover>, StepError> {
+    let named = Listing::Named(wanted.image.clone());
+    let found = delivery.writer.list(&named).await?;
+    let project_id = delivery.writer.session().project_id();
+    let Some(winner) = delivery
+        .published_before
+        .winner(wanted, ours, &found, project_id)
+    else {
+        return Ok(None);
+    };
+    let (name, id) = (&wanted.image, &winner.id);
+    let message = format!(
+        "another installation published `{name}` ({id}) in {} meanwhile: that image is used, and the one of this run is deleted",
+        delivery.region
+    );
+    let warning = Warning::new(WarningCode::PublishedElsewhere, message);
+    let warning = warning.image(name).image_id(id);
+    delivery
+        .context
+        .events
+        .warning(Some(delivery.region), warning);
+    let old: Vec<_> = wanted
+        .replaces
+        .iter()
+        .map(|it| it.image_id.clone())
+        .collect();
+    Ok(Some(Leftover {
+        image_id: winner.id.clone(),
+        stage: Stage::Published,
+        tags: tags::without_replaced(winner, &old),
+        then: Status::Ok,
+    }))
+}
+
+fn publishing_ops(wanted: &Upload, image: &Image) -> Vec<PatchOp> {
+    let tags: Vec<String> = replaces_tag(wanted).into_iter().collect();
+    let mut ops = vec![
+        PatchOp::replace("visibility", wanted.visibility.as_str()),
+        PatchOp::replace("protected", wanted.protected),
+        PatchOp::add("tags", tags),
+    ];
+    if wanted.leftover.is_some() {
+        ops.extend(update_ops(wanted, image));
+    }
+    ops
+}
+
+/// What makes an image that was created under other circumstances as it would be created now.
+fn update_ops(wanted: &Upload, image: &Image) -> Vec<PatchOp> {
+    let properties = properties(wanted);
+    let mut ops = Vec::new();
+    for (name, from, to) in [
+        ("min_disk", image.min_disk, wanted.min_disk),
+        ("min_ram", image.min_ram, wanted.min_ram),
+    ] {
+        if from != to {
+            ops.push(PatchOp::replace(name, to));
+        }
+    }
+    for (name, value) in &properties {
+        if image.properties.get(name) != Some(value) {
+            ops.push(PatchOp::add(name, value.as_str()));
+        }
+    }
+    let surplus = image.properties.keys();
+    let surplus = surplus.filter(|name| !properties.contains_key(*name));
+    ops.extend(surplus.map(PatchOp::remove));
+    ops
+}

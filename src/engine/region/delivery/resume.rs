@@ -1,0 +1,71 @@
+//! What an earlier run left, as it is now.
+
+use super::create::{own_tag, replaces_tag, tags};
+use super::delivered::Delivered;
+use super::image_delivery::ImageDelivery;
+use super::settle::clean_up;
+use super::verify::has_content_of;
+use crate::engine::region::failure::StepError;
+use crate::model::{Image, ImageStatus};
+use crate::openstack::PatchOp;
+use crate::plan::{Leftover, Upload, tags as image_tags};
+
+/// Makes sure that nobody has touched a published image before its old one is dealt with.
+pub(super) async fn check_published(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    leftover: &Leftover,
+) -> Result<Delivered, StepError> {
+    let image = delivery.writer.show(&leftover.image_id).await?;
+    let is_as_listed = image.status == ImageStatus::Active
+        && image.name == wanted.image
+        && !image_tags::is_incomplete(&image)
+        && replaces_tag(wanted).is_some_and(|tag| image.tags.contains(&tag));
+    if is_as_listed {
+        Ok(Delivered {
+            id: image.id,
+            elsewhere: None,
+            bytes: 0,
+            source: None,
+        })
+    } else {
+        Err(StepError::Changed(image.id))
+    }
+}
+
+/// The leftover as it is now, if it can still be taken up: the list may be old by now. What
+/// cannot is deleted.
+pub(super) async fn resume(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    leftover: &Leftover,
+) -> Result<Option<Image>, StepError> {
+    let id = &leftover.image_id;
+    let image = match delivery.writer.show(id).await {
+        Err(error) if error.is_gone() => return Ok(None),
+        image => image?,
+    };
+    if !image_tags::is_incomplete(&image) {
+        return Err(StepError::Changed(image.id));
+    }
+    let is_usable = match image.status {
+        ImageStatus::Queued => true,
+        ImageStatus::Active => has_content_of(&image, wanted),
+        _ => false,
+    };
+    if !is_usable {
+        clean_up(delivery, id).await;
+        return Ok(None);
+    }
+    if image.status == ImageStatus::Active || image.tags.contains(&own_tag(delivery)) {
+        return Ok(Some(image));
+    }
+    // Another installation gave it up. From now on it is told by its tags that this one has it.
+    let tags: Vec<String> = tags(delivery, wanted).into_iter().collect();
+    let claimed = delivery
+        .writer
+        .patch(id, &[PatchOp::add("tags", tags)])
+        .await?;
+    // Should its owner send to it at this moment, it stays the owner's.
+    Ok((claimed.status == ImageStatus::Queued).then_some(claimed))
+}
