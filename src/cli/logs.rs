@@ -17,7 +17,7 @@ use crate::model::{RegionName, did_you_mean};
 use crate::report::format::{self, LogDocument, LoggedErrors};
 use crate::report::{
     ColorChoice, LogLevel, LogLine, LogReader, LoggedRegion, OneLine, Paint, Terminal, log_files,
-    logged_regions,
+    logged_regions, open_log,
 };
 use crate::state::{PastError, PastRun, RunFolder, run_folders};
 
@@ -166,7 +166,7 @@ fn errors(
 fn errors_of_logs(run: &PastRun) -> io::Result<Vec<PastError>> {
     let mut found = LoggedErrors::default();
     for logged in logged_regions(run)? {
-        let mut lines = LogReader::open(&logged.path)?;
+        let mut lines = open_log(&logged.path)?;
         while let Some(line) = lines.next_line()? {
             found.line(&logged.region, &line);
         }
@@ -183,7 +183,7 @@ fn region_log(
     logged: &LoggedRegion,
     paint: Paint,
 ) -> Result<(), CliError> {
-    let mut lines = LogReader::open(&logged.path).map_err(unreadable(&logged.path))?;
+    let mut lines = open_log(&logged.path).map_err(unreadable(&logged.path))?;
     print(|mut out| match args.format {
         DocumentFormat::Json => {
             let mut document = LogDocument::begin(&mut out, &folder.name, &logged.region)?;
@@ -267,7 +267,7 @@ impl Followed {
         }
         let run = folder.read_run();
         for path in new {
-            let lines = LogReader::open(&path)?;
+            let lines = open_log(&path)?;
             self.known.insert(path.clone());
             let logged = LoggedRegion::read(path, &run);
             if region.is_none_or(|region| logged.region == region) {

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::event::Failure;
-use crate::report::{Terminal, format};
+use crate::report::{Terminal, format, tell_errors};
 
 /// Whether standard output is to hold a document of JSON that was not begun yet. There is one standard
 /// output, and a run may end in many places.
@@ -47,7 +47,7 @@ pub(super) fn print_errors(failures: &[Failure], exit_code: u8) {
 
 /// Says why the program ends, where it was asked to be said too, and gives the exit code.
 pub(super) fn end_with(terminal: &Terminal, failures: &[Failure], exit_code: u8) -> u8 {
-    terminal.errors(failures);
+    tell_errors(terminal, failures);
     print_errors(failures, exit_code);
     exit_code
 }

@@ -17,7 +17,7 @@ use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
 use crate::model::{ContentSource, ErrorCode, TargetName};
 use crate::report::{
     LogFormat, LoggedRuns, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost,
-    RunSummary, Terminal, Verbosity, format, init_tracing,
+    RunSummary, Terminal, Verbosity, format, init_tracing, tell_errors, tell_warnings,
 };
 use crate::state::{FolderError, LockError, StateError, state_errors};
 
@@ -184,7 +184,7 @@ where
         };
         result.unwrap_or_else(|(error, doubts)| {
             if let CliError::Config(errors) | CliError::Start(StartError::Config(errors)) = &error {
-                terminal.warnings(&errors.1);
+                tell_warnings(&terminal, &errors.1);
             }
             let mut failures = error.failures();
             if matches!(error, CliError::Start(StartError::Master(_))) {
@@ -224,7 +224,7 @@ pub(super) fn output_lost(
     error: OutputError,
     exit_code: u8,
 ) -> u8 {
-    terminal.errors(&CliError::from(error).failures());
+    tell_errors(terminal, &CliError::from(error).failures());
     say_summary(terminal, summary);
     exit_code.max(EXIT_FAILED)
 }
@@ -251,11 +251,14 @@ pub(super) fn say_summary(terminal: &Terminal, summary: &RunSummary) {
 
 /// Says that what the run came to could not be written for the monitoring system.
 pub(super) fn metrics_lost(terminal: &Terminal, error: &std::io::Error) {
-    terminal.errors(&[Failure::new(
-        ErrorCode::Internal,
-        format!("the file of --metrics-file could not be written: {error}"),
-        "The rest of the run is as it was said; make room on the disk, or the folder writable.",
-    )]);
+    tell_errors(
+        terminal,
+        &[Failure::new(
+            ErrorCode::Internal,
+            format!("the file of --metrics-file could not be written: {error}"),
+            "The rest of the run is as it was said; make room on the disk, or the folder writable.",
+        )],
+    );
 }
 
 /// What the command line and the environment say about the configuration.

@@ -32,7 +32,7 @@ pub fn init_tracing(terminal: &Terminal) -> Result<(), TryInitError> {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(directives))
-        .with_writer(terminal.clone())
+        .with_writer(TerminalWriter(terminal.clone()))
         .with_ansi(terminal.paint().enabled);
     match terminal.log_format() {
         LogFormat::Text => builder.finish().try_init(),
@@ -40,16 +40,17 @@ pub fn init_tracing(terminal: &Terminal) -> Result<(), TryInitError> {
     }
 }
 
-impl<'a> MakeWriter<'a> for Terminal {
-    type Writer = TerminalWriter;
+/// Writes to a [`Terminal`] what comes in one piece, as one message of tracing does.
+#[derive(Clone)]
+struct TerminalWriter(Terminal);
 
-    fn make_writer(&'a self) -> Self::Writer {
-        TerminalWriter(self.clone())
+impl MakeWriter<'_> for TerminalWriter {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
     }
 }
-
-/// Writes to a [`Terminal`] what comes in one piece, as one message of tracing does.
-pub struct TerminalWriter(Terminal);
 
 impl Write for TerminalWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -175,7 +176,7 @@ mod tests {
             ..TerminalOptions::default()
         });
         let subscriber = tracing_subscriber::fmt()
-            .with_writer(terminal)
+            .with_writer(TerminalWriter(terminal))
             .event_format(JsonLine)
             .finish();
         tracing::subscriber::with_default(subscriber, || {

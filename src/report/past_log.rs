@@ -70,7 +70,7 @@ impl<'a> LogLine<'a> {
 impl LoggedRegion {
     /// Whose log that file is, by its first line, else by its name.
     pub fn read(path: PathBuf, run: &PastRun) -> Self {
-        let first = LogReader::open(&path)
+        let first = open_log(&path)
             .and_then(|mut lines| Ok(lines.next_line()?.or_else(|| lines.half_line())))
             .unwrap_or_default();
         let title = first
@@ -99,16 +99,14 @@ impl LoggedRegion {
 /// The lines of a log file.
 pub type LogReader = LogLines<BufReader<std::fs::File>>;
 
-impl LogReader {
-    /// Opens a log file; a link or a pipe is none.
-    ///
-    /// # Errors
-    ///
-    /// It is not there, or cannot be read.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let file = open_regular(path, Links::Refuse)?;
-        Ok(Self::new(BufReader::with_capacity(1 << 16, file)))
-    }
+/// Opens a log file; a link or a pipe is refused.
+///
+/// # Errors
+///
+/// It is not there, or cannot be read.
+pub fn open_log(path: &Path) -> io::Result<LogReader> {
+    let file = open_regular(path, Links::Refuse)?;
+    Ok(LogReader::new(BufReader::with_capacity(1 << 16, file)))
 }
 
 /// The log files in the folder of a run; what else is in there is passed over.

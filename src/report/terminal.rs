@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::progress::Bars;
 use super::text::Paint;
+use crate::model::redact_urls;
 
 /// What messages and events look like on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -223,6 +224,13 @@ impl Terminal {
         let mut out = locked(&self.inner.out);
         let bytes = out.bars.above(text.as_ref(), width);
         out.put(&bytes);
+    }
+
+    /// Says something to the person at the terminal; nothing where the messages are for machines.
+    pub fn say(&self, text: &str) {
+        if self.log_format() == LogFormat::Text && self.verbosity() > Verbosity::Quiet {
+            self.write(format!("{}\n", redact_urls(text.trim_end_matches('\n'))));
+        }
     }
 
     /// Replaces the bars by these lines, each of which must fit the width.

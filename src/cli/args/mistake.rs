@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::engine::EXIT_USAGE;
 use crate::event::Failure;
 use crate::model::ErrorCode;
-use crate::report::{LogFormat, OneLine, Terminal, TerminalOptions};
+use crate::report::{LogFormat, OneLine, Terminal, TerminalOptions, tell_errors};
 
 /// What to do about it.
 const HINT: &str = "See `glancesync --help`, or that of a command.";
@@ -43,7 +43,7 @@ pub(super) fn tell(error: &clap::Error, words: &[OsString]) -> u8 {
         let _ = error.print();
     } else {
         // What was typed would move the cursor, or hide itself.
-        Terminal::stderr(TerminalOptions::default()).errors(&failures);
+        tell_errors(&Terminal::stderr(TerminalOptions::default()), &failures);
     }
     output::print_errors(&failures, EXIT_USAGE);
     EXIT_USAGE
