@@ -11,14 +11,22 @@ use crate::model::{
 /// What keystoneauth asks for where nothing else is said.
 const USUAL_SCOPE: &str = "openid profile";
 
-impl Parts {
-    /// The credential, of parts of which none is missing; or what is wrong, and the part.
-    pub(super) fn credential(&self) -> Result<Credential, (&'static str, String)> {
+/// The credential, of parts of which none is missing; or the part that is wrong, and what is wrong with it.
+pub(super) fn credential(parts: &Parts) -> Result<Credential, (&'static str, String)> {
+    Assembly { parts }.credential()
+}
+
+struct Assembly<'a> {
+    parts: &'a Parts,
+}
+
+impl Assembly<'_> {
+    fn credential(&self) -> Result<Credential, (&'static str, String)> {
         let keystone_url: KeystoneUrl = self
             .text("keystone_url")
             .parse()
             .map_err(|error| ("keystone_url", format!("`keystone_url` is wrong: {error}")))?;
-        let auth = match self.kind() {
+        let auth = match self.parts.kind() {
             AuthType::Password => Auth::Password {
                 user: self.user(),
                 password: self.secret("password"),
@@ -46,7 +54,8 @@ impl Parts {
     }
 
     fn text(&self, key: &str) -> String {
-        self.get(key)
+        self.parts
+            .get(key)
             .map_or_else(String::new, |given| given.text.clone())
     }
 
@@ -66,7 +75,7 @@ impl Parts {
     }
 
     fn domain(&self, key: &str) -> DomainRef {
-        match self.get(key) {
+        match self.parts.get(key) {
             Some(Given {
                 text, by_id: true, ..
             }) => DomainRef::Id(text.clone()),
@@ -76,7 +85,7 @@ impl Parts {
     }
 
     fn is_id(&self, key: &str) -> bool {
-        self.get(key).is_some_and(|given| given.by_id)
+        self.parts.get(key).is_some_and(|given| given.by_id)
     }
 
     fn user(&self) -> UserRef {
@@ -131,7 +140,7 @@ impl Parts {
                 Err(("auth_methods", problem))
             }
         };
-        self.methods().into_iter().map(factor).collect()
+        self.parts.methods().into_iter().map(factor).collect()
     }
 
     fn federation(&self, kind: AuthType) -> Result<Federation, (&'static str, String)> {
@@ -162,7 +171,7 @@ impl Parts {
 
     fn client(&self) -> Result<Client, (&'static str, String)> {
         // Where both are set, what is written down goes before what is discovered.
-        let endpoint = if self.get("access_token_endpoint").is_some() {
+        let endpoint = if self.parts.get("access_token_endpoint").is_some() {
             TokenEndpoint::Known(self.url("access_token_endpoint")?)
         } else {
             TokenEndpoint::Discovered(self.url("discovery_endpoint")?)
@@ -175,10 +184,14 @@ impl Parts {
                 return Err(("access_token_type", problem.to_owned()));
             }
         };
-        let scope = self.get("openid_scope").map(|given| given.text.clone());
+        let scope = self
+            .parts
+            .get("openid_scope")
+            .map(|given| given.text.clone());
         Ok(Client {
             id: self.text("client_id"),
             secret: self
+                .parts
                 .get("client_secret")
                 .map(|given| Secret::new(given.text.clone())),
             endpoint,

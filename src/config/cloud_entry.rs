@@ -1,162 +1,75 @@
-//! What an entry of `clouds.yaml` says about a log-in, key by key, with the precedence of
-//! openstacksdk; and which of its keys are not used. `credential` asks.
+//! An entry of `clouds.yaml`: what it says about a log-in, key by key, with the precedence of
+//! openstacksdk; and which of its keys are not used. `clouds` finds it, `credential` asks it.
 
 use std::sync::Arc;
 
-use super::clouds::Cloud;
+use super::cloud_keys::{
+    BOTH_DOMAINS, ENTRY_FIRST, KNOWN, KNOWN_TOO, Known, is_irrelevant, is_known, is_used, not_used,
+};
+use super::error::Origin;
 use super::parts::{Given, OVERRIDE_REGION, Parts, REGION};
-use super::tree::Node;
+use super::tree::{Node, set};
 use super::value;
-use crate::model::{Warning, WarningCode, did_you_mean};
+use crate::model::{Warning, WarningCode};
 
-/// Keys of `auth`, or of the entry itself, that say who logs in and where.
-struct Known {
-    key: &'static str,
-    /// Names that hold an id, the first that is there counts.
-    ids: &'static [&'static str],
-    /// Names that hold a name or anything else.
-    names: &'static [&'static str],
+type Entries = Vec<(String, Arc<Node>)>;
+
+/// An entry of `clouds.yaml`: `secure.yaml` laid over it, a vendor's profile below it, and the
+/// values of one region on top.
+#[derive(Debug)]
+pub(super) struct Cloud {
+    pub(super) entry: Entries,
+    pub(super) auth: Entries,
+    /// The region whose values hold.
+    pub(super) region: Option<String>,
+    pub(super) origin: Origin,
+    /// What is wrong with the `profile`.
+    pub(super) unknown_profile: Option<String>,
+    /// Files with a secret that everybody can read, and what is not used.
+    pub(super) warnings: Vec<Warning>,
 }
-
-const fn plain(key: &'static str, names: &'static [&'static str]) -> Known {
-    Known {
-        key,
-        ids: &[],
-        names,
-    }
-}
-
-const KNOWN: [Known; 18] = [
-    plain("keystone_url", &["auth_url"]),
-    Known {
-        key: "user",
-        ids: &["user_id"],
-        names: &["username", "user_name"],
-    },
-    plain("password", &["password"]),
-    Known {
-        key: "tenant",
-        ids: &["project_id", "tenant_id"],
-        names: &["project_name", "tenant_name"],
-    },
-    Known {
-        key: "user_domain",
-        ids: &["user_domain_id"],
-        names: &["user_domain_name"],
-    },
-    Known {
-        key: "project_domain",
-        ids: &["project_domain_id"],
-        names: &["project_domain_name"],
-    },
-    Known {
-        key: "application_credential_id",
-        ids: &["application_credential_id"],
-        names: &["application_credential_name"],
-    },
-    plain(
-        "application_credential_secret",
-        &["application_credential_secret"],
-    ),
-    plain("token", &["token", "auth_token"]),
-    plain("passcode", &["passcode"]),
-    plain("auth_methods", &["auth_methods"]),
-    plain("identity_provider", &["identity_provider"]),
-    plain("protocol", &["protocol"]),
-    plain("discovery_endpoint", &["discovery_endpoint"]),
-    plain("access_token_endpoint", &["access_token_endpoint"]),
-    plain("client_id", &["client_id"]),
-    plain("client_secret", &["client_secret"]),
-    plain("access_token", &["access_token"]),
-];
-
-/// More of them, which are no more than that.
-const KNOWN_TOO: [&str; 2] = ["access_token_type", "openid_scope"];
-
-/// Both domains at once, for whichever is not given on its own: ids, then names, then either.
-const BOTH_DOMAINS: [(&str, Option<bool>); 5] = [
-    ("domain_id", Some(true)),
-    ("domain_name", Some(false)),
-    ("default_domain_id", Some(true)),
-    ("default_domain_name", Some(false)),
-    ("default_domain", None),
-];
-
-/// Keys that count in the entry itself before they count in `auth`.
-const ENTRY_FIRST: [&str; 12] = [
-    "token",
-    "auth_token",
-    "passcode",
-    "project_id",
-    "project_name",
-    "tenant_id",
-    "tenant_name",
-    "user_domain_id",
-    "user_domain_name",
-    "project_domain_id",
-    "project_domain_name",
-    "domain_id",
-];
-
-/// Keys of the entry that this program uses, beside those above.
-const ENTRY: [&str; 17] = [
-    "auth_type",
-    "auth_plugin",
-    "profile",
-    "cloud",
-    "regions",
-    "region_name",
-    "image_region_name",
-    "interface",
-    "endpoint_type",
-    "image_interface",
-    "image_endpoint_type",
-    "image_endpoint_override",
-    "image_endpoint",
-    "cacert",
-    "cert",
-    "key",
-    "verify",
-];
-
-/// Keys that say nothing about where or as whom one logs in.
-const IRRELEVANT: [&str; 18] = [
-    "networks",
-    "external_network",
-    "internal_network",
-    "floating_ip_source",
-    "nat_source",
-    "nat_destination",
-    "default_network",
-    "secgroup_source",
-    "disable_vendor_agent",
-    "message",
-    "status",
-    "vendor_hook",
-    "image_format",
-    "image_api_use_tasks",
-    "image_status_code_retries",
-    "cache",
-    "metrics",
-    "requires_floating_ip",
-];
-
-/// Endings of keys about one service, which are irrelevant unless it is the image service.
-const OF_ONE_SERVICE: [&str; 11] = [
-    "_endpoint_override",
-    "_endpoint",
-    "_endpoint_type",
-    "_interface",
-    "_region_name",
-    "_service_type",
-    "_service_name",
-    "_default_microversion",
-    "_min_version",
-    "_max_version",
-    "_retries",
-];
 
 impl Cloud {
+    /// Takes over every key, and of `auth` key by key. Nothing (`null`) changes nothing.
+    pub(super) fn lay_over(&mut self, upper: &Node) {
+        for (key, value) in upper.entries() {
+            let key = key.replace('-', "_");
+            if **value == Node::Null {
+                continue;
+            }
+            if key == "auth" {
+                for (key, value) in value.entries() {
+                    set(&mut self.auth, &key.replace('-', "_"), Arc::clone(value));
+                }
+            } else {
+                set(&mut self.entry, &key, Arc::clone(value));
+            }
+        }
+    }
+
+    pub(super) fn choose_region(&mut self, regions: &[Region], wanted: Option<&str>) {
+        let chosen = wanted
+            .and_then(|wanted| regions.iter().find(|region| region.name == wanted))
+            .or_else(|| regions.first());
+        let Some(chosen) = chosen else { return };
+        self.region = Some(chosen.name.clone());
+        if let Some(values) = &chosen.values {
+            self.lay_over(values);
+        }
+        for other in regions.iter().filter(|other| other.name != chosen.name) {
+            let differs = other.values.as_ref().is_some_and(|values| {
+                values.entries().iter().any(|(key, _)| is_used(key))
+                    && chosen.values.as_ref() != Some(values)
+            });
+            if differs {
+                self.warn(&format!(
+                    "the values of region `{}` are not used, for a target logs in once, with those of `{}`; make a cloud and a target of it",
+                    other.name, chosen.name
+                ));
+            }
+        }
+    }
+
     /// A scalar of `auth`, else of the entry; the other way round for what openstacksdk takes so.
     pub(super) fn get(&self, key: &str) -> Option<String> {
         let find = |entries: &[(String, Arc<Node>)]| {
@@ -305,12 +218,6 @@ impl Cloud {
         }
     }
 
-    /// True for a key of an entry that this program uses.
-    pub(super) fn is_used(key: &str) -> bool {
-        let key = key.replace('-', "_");
-        key == "auth" || ENTRY.contains(&key.as_str()) || key == "insecure" || is_known(&key)
-    }
-
     pub(super) fn warn(&mut self, what: &str) {
         let stop = if what.ends_with('?') { "" } else { "." };
         let message = format!("{}: {what}{stop}", self.origin);
@@ -326,7 +233,7 @@ impl Cloud {
             if is_old_keystone {
                 problems
                     .push("`identity_api_version` is ignored: Keystone v3 is always used".into());
-            } else if !Self::is_used(key) && !is_irrelevant(key) {
+            } else if !is_used(key) && !is_irrelevant(key) {
                 problems.push(not_used(key));
             }
         }
@@ -346,35 +253,44 @@ impl Cloud {
     }
 }
 
-fn known_names() -> impl Iterator<Item = &'static str> {
-    KNOWN
-        .iter()
-        .flat_map(|known| known.ids.iter().chain(known.names))
-        .chain(&KNOWN_TOO)
-        .copied()
-        .chain(BOTH_DOMAINS.iter().map(|(name, _)| *name))
+/// A region of an entry, and the values that hold for it alone.
+pub(super) struct Region {
+    pub(super) name: String,
+    pub(super) values: Option<Arc<Node>>,
 }
 
-fn is_known(key: &str) -> bool {
-    known_names().any(|known| known == key)
-}
-
-fn is_irrelevant(key: &str) -> bool {
-    IRRELEVANT.contains(&key)
-        || key.ends_with("_api_version")
-        || !key.starts_with("image_")
-            && !key.starts_with("identity_")
-            && OF_ONE_SERVICE.iter().any(|ending| key.ends_with(ending))
-}
-
-fn not_used(key: &str) -> String {
-    let (place, word) = match key.strip_prefix("auth.") {
-        Some(word) => ("auth.", word),
-        None => ("", key),
+/// `regions`, else the names in `region_name`.
+pub(super) fn regions(entry: &Node) -> Vec<Region> {
+    let named = |name: &str| Region {
+        name: name.to_owned(),
+        values: None,
     };
-    match did_you_mean(word, known_names().chain(ENTRY)) {
-        Some(near) => format!("`{place}{word}` is not used; did you mean `{near}`?"),
-        None => format!("`{place}{word}` is not used by glancesync"),
+    if let Some(Node::List(regions)) = entry.get("regions").map(|node| &**node) {
+        let region = |node: &Arc<Node>| match node.text() {
+            Some(name) => Some(named(name)),
+            None => Some(Region {
+                name: node.get("name")?.text()?.to_owned(),
+                values: node.get("values").cloned(),
+            }),
+        };
+        return regions.iter().filter_map(region).collect();
+    }
+    match entry
+        .get("region_name")
+        .or_else(|| entry.get("region-name"))
+        .map(|node| &**node)
+    {
+        Some(Node::List(list)) => list
+            .iter()
+            .filter_map(|name| name.text().map(named))
+            .collect(),
+        Some(Node::Text(text)) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(named)
+            .collect(),
+        _ => Vec::new(),
     }
 }
 

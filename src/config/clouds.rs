@@ -1,16 +1,14 @@
 //! `clouds.yaml`, `secure.yaml` and `clouds-public.yaml`: where openstacksdk looks for them, and how
-//! it lays them over each other. `cloud_entry` reads what came of it.
+//! it lays them over each other.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::cloud_entry::{Cloud, regions};
 use super::error::Origin;
 use super::files::{NOT_UTF8, ReadError, permission_warning, read_text};
 use super::sources::{Environment, Sources};
 use super::tree::{Broken, Node, read_json, read_yaml, set};
-use crate::model::Warning;
-
-type Entries = Vec<(String, Arc<Node>)>;
 
 /// Mappings that lie deeper are taken as a whole.
 const DEEPEST_MERGE: usize = 8;
@@ -26,203 +24,106 @@ const SECRETS: [&str; 7] = [
     "access_token",
 ];
 
-/// An entry of `clouds.yaml`: `secure.yaml` laid over it, a vendor's profile below it, and the
-/// values of one region on top.
-#[derive(Debug)]
-pub(super) struct Cloud {
-    pub(super) entry: Entries,
-    pub(super) auth: Entries,
-    /// The region whose values hold.
-    pub(super) region: Option<String>,
-    pub(super) origin: Origin,
-    /// What is wrong with the `profile`.
-    pub(super) unknown_profile: Option<String>,
-    /// Files with a secret that everybody can read, and what is not used.
-    pub(super) warnings: Vec<Warning>,
-}
-
 /// A file and what is in it.
 struct Read {
     path: PathBuf,
     root: Node,
 }
 
-impl Cloud {
-    /// Finds the entry of that name, or says what is missing. Of its regions the wanted one counts,
-    /// else the first.
-    pub(super) fn find(
-        name: &str,
-        region: Option<&str>,
-        sources: &Sources,
-    ) -> Result<Self, String> {
-        let files = find_file("clouds", "OS_CLIENT_CONFIG_FILE", None, sources)?;
-        let beside = files.as_ref().map(|file| file.path.as_path());
-        let secure = find_file("secure", "OS_CLIENT_SECURE_FILE", beside, sources)?;
-        let found: Vec<Read> = files.into_iter().chain(secure).collect();
-        let Some(first) = found.first() else {
-            let folders = folders(&sources.environment);
-            let shown = |folder: &PathBuf| match folder.to_string_lossy() {
-                current if current.is_empty() => "the current folder".to_owned(),
-                other => other.into_owned(),
-            };
-            let folders: Vec<String> = folders.iter().map(shown).collect();
-            return Err(format!(
-                "cloud `{name}`: there is no clouds.yaml, clouds.yml or clouds.json (looked in {})",
-                folders.join(", ")
-            ));
+/// Finds the entry of that name, or says what is missing. Of its regions the wanted one counts,
+/// else the first.
+pub(super) fn find(name: &str, region: Option<&str>, sources: &Sources) -> Result<Cloud, String> {
+    let files = find_file("clouds", "OS_CLIENT_CONFIG_FILE", None, sources)?;
+    let beside = files.as_ref().map(|file| file.path.as_path());
+    let secure = find_file("secure", "OS_CLIENT_SECURE_FILE", beside, sources)?;
+    let found: Vec<Read> = files.into_iter().chain(secure).collect();
+    let Some(first) = found.first() else {
+        let folders = folders(&sources.environment);
+        let shown = |folder: &PathBuf| match folder.to_string_lossy() {
+            current if current.is_empty() => "the current folder".to_owned(),
+            other => other.into_owned(),
         };
-        let path = first.path.clone();
-        let root = found.iter().fold(Arc::new(Node::Null), |base, file| {
-            merged(&base, &Arc::new(file.root.clone()), 0)
-        });
-        let clouds = root.get("clouds").cloned();
-        let entry = clouds
-            .as_ref()
-            .and_then(|clouds| clouds.get(name))
-            .filter(|entry| matches!(***entry, Node::Map(_)));
-        let Some(entry) = entry else {
-            let known = known_clouds(clouds.as_deref());
-            return Err(format!("{} has no cloud `{name}`{known}", path.display()));
-        };
-        let origin = Origin::Cloud {
-            path,
-            cloud: name.to_owned(),
-        };
-        let mut warnings = Vec::new();
-        for file in &found {
-            let known = file.root.get("clouds").and_then(|clouds| clouds.get(name));
-            if known.is_some_and(|entry| holds_secret(entry)) {
-                let full = sources.working_dir.join(&file.path);
-                warnings.extend(permission_warning(&full, &file.path));
-            }
-        }
-        let mut cloud = Self {
-            entry: Vec::new(),
-            auth: Vec::new(),
-            region: None,
-            origin,
-            unknown_profile: None,
-            warnings,
-        };
-        let profile = ["profile", "cloud"]
-            .iter()
-            .find_map(|key| entry.get(key)?.text());
-        let profile = match profile {
-            Some(profile) => cloud.profile(profile, sources)?,
-            None => None,
-        };
-        if let Some(profile) = &profile {
-            cloud.lay_over(profile);
-        }
-        cloud.lay_over(entry);
-        let own = regions(entry);
-        let regions = match (own.is_empty(), &profile) {
-            (true, Some(profile)) => regions(profile),
-            _ => own,
-        };
-        cloud.choose_region(&regions, region);
-        cloud.warn_of_unused_keys();
-        Ok(cloud)
-    }
-
-    /// The vendor's profile, where a file has it.
-    fn profile(&mut self, name: &str, sources: &Sources) -> Result<Option<Arc<Node>>, String> {
-        let file = find_file("clouds-public", "OS_CLIENT_VENDOR_FILE", None, sources)?;
-        let found = file
-            .as_ref()
-            .and_then(|file| file.root.get("public-clouds")?.get(name).cloned());
-        if found.is_none() {
-            let place = match &file {
-                Some(file) => format!("{} does not have it", file.path.display()),
-                None => "there is no clouds-public.yaml".to_owned(),
-            };
-            self.unknown_profile = Some(format!(
-                "the profile `{name}` is unknown: {place}, and those built into openstacksdk are not \
-                 known here; write its `auth_url` and regions into the entry"
-            ));
-        }
-        Ok(found)
-    }
-
-    /// Takes over every key, and of `auth` key by key. Nothing (`null`) changes nothing.
-    fn lay_over(&mut self, upper: &Node) {
-        for (key, value) in upper.entries() {
-            let key = key.replace('-', "_");
-            if **value == Node::Null {
-                continue;
-            }
-            if key == "auth" {
-                for (key, value) in value.entries() {
-                    set(&mut self.auth, &key.replace('-', "_"), Arc::clone(value));
-                }
-            } else {
-                set(&mut self.entry, &key, Arc::clone(value));
-            }
-        }
-    }
-
-    fn choose_region(&mut self, regions: &[Region], wanted: Option<&str>) {
-        let chosen = wanted
-            .and_then(|wanted| regions.iter().find(|region| region.name == wanted))
-            .or_else(|| regions.first());
-        let Some(chosen) = chosen else { return };
-        self.region = Some(chosen.name.clone());
-        if let Some(values) = &chosen.values {
-            self.lay_over(values);
-        }
-        for other in regions.iter().filter(|other| other.name != chosen.name) {
-            let differs = other.values.as_ref().is_some_and(|values| {
-                values.entries().iter().any(|(key, _)| Self::is_used(key))
-                    && chosen.values.as_ref() != Some(values)
-            });
-            if differs {
-                self.warn(&format!(
-                    "the values of region `{}` are not used, for a target logs in once, with those of `{}`; make a cloud and a target of it",
-                    other.name, chosen.name
-                ));
-            }
-        }
-    }
-}
-
-struct Region {
-    name: String,
-    values: Option<Arc<Node>>,
-}
-
-/// `regions`, else the names in `region_name`.
-fn regions(entry: &Node) -> Vec<Region> {
-    let named = |name: &str| Region {
-        name: name.to_owned(),
-        values: None,
+        let folders: Vec<String> = folders.iter().map(shown).collect();
+        return Err(format!(
+            "cloud `{name}`: there is no clouds.yaml, clouds.yml or clouds.json (looked in {})",
+            folders.join(", ")
+        ));
     };
-    if let Some(Node::List(regions)) = entry.get("regions").map(|node| &**node) {
-        let region = |node: &Arc<Node>| match node.text() {
-            Some(name) => Some(named(name)),
-            None => Some(Region {
-                name: node.get("name")?.text()?.to_owned(),
-                values: node.get("values").cloned(),
-            }),
+    let path = first.path.clone();
+    let root = found.iter().fold(Arc::new(Node::Null), |base, file| {
+        merged(&base, &Arc::new(file.root.clone()), 0)
+    });
+    let clouds = root.get("clouds").cloned();
+    let entry = clouds
+        .as_ref()
+        .and_then(|clouds| clouds.get(name))
+        .filter(|entry| matches!(***entry, Node::Map(_)));
+    let Some(entry) = entry else {
+        let known = known_clouds(clouds.as_deref());
+        return Err(format!("{} has no cloud `{name}`{known}", path.display()));
+    };
+    let origin = Origin::Cloud {
+        path,
+        cloud: name.to_owned(),
+    };
+    let mut warnings = Vec::new();
+    for file in &found {
+        let known = file.root.get("clouds").and_then(|clouds| clouds.get(name));
+        if known.is_some_and(|entry| holds_secret(entry)) {
+            let full = sources.working_dir.join(&file.path);
+            warnings.extend(permission_warning(&full, &file.path));
+        }
+    }
+    let mut cloud = Cloud {
+        entry: Vec::new(),
+        auth: Vec::new(),
+        region: None,
+        origin,
+        unknown_profile: None,
+        warnings,
+    };
+    let profile = ["profile", "cloud"]
+        .iter()
+        .find_map(|key| entry.get(key)?.text());
+    let profile = match profile {
+        Some(profile) => profile_of(&mut cloud, profile, sources)?,
+        None => None,
+    };
+    if let Some(profile) = &profile {
+        cloud.lay_over(profile);
+    }
+    cloud.lay_over(entry);
+    let own = regions(entry);
+    let regions = match (own.is_empty(), &profile) {
+        (true, Some(profile)) => regions(profile),
+        _ => own,
+    };
+    cloud.choose_region(&regions, region);
+    cloud.warn_of_unused_keys();
+    Ok(cloud)
+}
+
+/// The vendor's profile, where a file has it.
+fn profile_of(
+    cloud: &mut Cloud,
+    name: &str,
+    sources: &Sources,
+) -> Result<Option<Arc<Node>>, String> {
+    let file = find_file("clouds-public", "OS_CLIENT_VENDOR_FILE", None, sources)?;
+    let found = file
+        .as_ref()
+        .and_then(|file| file.root.get("public-clouds")?.get(name).cloned());
+    if found.is_none() {
+        let place = match &file {
+            Some(file) => format!("{} does not have it", file.path.display()),
+            None => "there is no clouds-public.yaml".to_owned(),
         };
-        return regions.iter().filter_map(region).collect();
+        cloud.unknown_profile = Some(format!(
+            "the profile `{name}` is unknown: {place}, and those built into openstacksdk are not \
+             known here; write its `auth_url` and regions into the entry"
+        ));
     }
-    match entry
-        .get("region_name")
-        .or_else(|| entry.get("region-name"))
-        .map(|node| &**node)
-    {
-        Some(Node::List(list)) => list
-            .iter()
-            .filter_map(|name| name.text().map(named))
-            .collect(),
-        Some(Node::Text(text)) => text
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(named)
-            .collect(),
-        _ => Vec::new(),
-    }
+    Ok(found)
 }
 
 /// The folders in which openstacksdk looks, first to last.

@@ -9,13 +9,13 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::clouds::Cloud;
 use super::error::{ConfigError, Origin};
 use super::keys::{MAIN, MASTER};
 use super::layers::{Layers, Level, Value};
 use super::parts::{CONNECTION, Given, OVERRIDE_REGION, Parts, Place, REGION};
 use super::sources::Sources;
 use super::variables::{SINGLE, VARIABLES, Variable, variable_of};
+use super::{assemble, clouds};
 use crate::model::{AuthType, AuthTypeError, Credential, Warning};
 
 /// All that was found out about the log-in to a target.
@@ -57,7 +57,7 @@ pub(super) fn resolve(target: &str, layers: &Layers, sources: &Sources) -> Login
     let credential = if let Some((origin, problem)) = problem {
         Err(error(Some(origin), problem))
     } else if missing.is_empty() {
-        parts.credential().map_err(|(key, problem)| {
+        assemble::credential(&parts).map_err(|(key, problem)| {
             error(parts.get(key).map(|given| given.origin.clone()), problem)
         })
     } else {
@@ -223,7 +223,7 @@ impl Search<'_> {
         let region = region
             .filter(|_| self.target == MASTER)
             .map(|value| value.text.trim_start_matches("master:").trim());
-        let cloud = match Cloud::find(&name.text, region, self.sources) {
+        let cloud = match clouds::find(&name.text, region, self.sources) {
             Ok(cloud) => cloud,
             Err(problem) => return self.note(name.origin.clone(), problem),
         };

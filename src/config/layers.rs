@@ -1,17 +1,17 @@
 //! Where values come from, and which of them counts: command line before file, a section of its
 //! own before `[DEFAULT]`. The environment is looked up by whoever knows the variable's name.
 //!
-//! `raw` reads the file; `settings` and `credential` ask for one key after another.
+//! `ini` reads the file; `settings` and `credential` ask for one key after another.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::dialect::{Piece, is_space};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::files::{NOT_UTF8, ReadError, choose_file, file_origin, permission_warning, read_text};
+use super::ini;
+use super::ini::{Piece, is_space};
 use super::keys::{self, DEFAULT, Room};
-use super::raw;
 use super::sources::Sources;
 use crate::model::{Warning, WarningCode, redact_urls};
 
@@ -152,13 +152,13 @@ impl Layers {
                 return Err(vec![ConfigError::new(file_origin(&path, line), NOT_UTF8)]);
             }
         };
-        let raw = raw::parse(&text).map_err(|errors| {
+        let file = ini::parse(&text).map_err(|errors| {
             errors
                 .into_iter()
                 .map(|error| ConfigError::new(file_origin(&path, error.line), error.problem))
                 .collect::<Vec<_>>()
         })?;
-        for section in raw.sections {
+        for section in file.sections {
             self.add_section(&path, section);
         }
         let holds_secret = self
@@ -175,7 +175,7 @@ impl Layers {
         Ok(())
     }
 
-    fn add_section(&mut self, path: &Path, section: raw::RawSection) {
+    fn add_section(&mut self, path: &Path, section: ini::IniSection) {
         let mut values = Section::new();
         for entry in section.entries {
             let origin = file_origin(path, entry.line);

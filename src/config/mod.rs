@@ -1,24 +1,24 @@
 //! Configuration: files, command line and environment in, checked settings out.
 //!
-//! `dialect` and `raw` read a file, `layers` (with `files`) says which place goes before which,
-//! `credential` (with `clouds`, `parts` and `assemble`) puts log-ins together, and `settings` (with `check` and `value`) types and checks it
+//! `ini` reads a file, `layers` (with `files`) says which place goes before which,
+//! `credential` (with `clouds`, `cloud_entry`, `parts` and `assemble`) puts log-ins together, and `settings` (with `check` and `value`) types and checks it
 //! all. `cli` calls [`Settings::load`]; everybody else takes its parts. Nothing here needs a
 //! runtime, and the environment is given as a value.
 
 mod assemble;
 mod check;
 mod cloud_entry;
+mod cloud_keys;
 mod clouds;
 mod condition_error;
 mod credential;
-mod dialect;
 mod effective;
 mod error;
 mod files;
+pub mod ini;
 pub mod keys;
 mod layers;
 mod parts;
-pub mod raw;
 mod settings;
 mod slips;
 mod sources;
@@ -26,9 +26,9 @@ mod tree;
 mod value;
 mod variables;
 
-pub use dialect::Piece;
 pub use effective::EffectiveValue;
 pub use error::{ConfigError, ConfigErrors, Origin};
+pub use ini::Piece;
 pub use settings::{ImageEndpointOverride, Settings, TargetSettings, log_dir};
 pub use sources::{Environment, Sources};
 

@@ -258,7 +258,7 @@ fn the_file_that_is_read() {
     fixture.file("latin1.conf", b"[main]\nmaster_region = Espa\xf1a\n");
     insta::assert_snapshot!(fixture.errors(), @"latin1.conf:2: the line is not UTF-8; convert the file, for example with `iconv -t UTF-8`");
     fixture.file("latin1.conf", "master_region = Spain\npassword hunter2\n");
-    insta::assert_snapshot!(fixture.errors(), @"latin1.conf:1: the line stands before the first section; put a line such as `[main]` above it");
+    insta::assert_snapshot!(fixture.errors(), @"latin1.conf:1: the line is before the first section; put a line such as `[main]` above it");
 }
 
 #[test]

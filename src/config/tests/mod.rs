@@ -3,7 +3,7 @@
 mod auth_types;
 mod clouds;
 mod credential;
-mod dialect;
+mod ini;
 mod messages;
 mod sample;
 mod settings;

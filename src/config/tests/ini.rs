@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 
-use crate::config::raw::{self, RawFile};
+use crate::config::ini::{self, IniFile};
 
 /// Sections with their keys; the last of a repeated key, as `configparser` has it.
 type Plain = Vec<(String, BTreeMap<String, String>)>;
 
-fn plain(file: RawFile) -> Plain {
-    let section = |section: raw::RawSection| {
+fn plain(file: IniFile) -> Plain {
+    let section = |section: ini::IniSection| {
         let entries = section.entries.into_iter();
         let values = entries.map(|entry| (entry.key, entry.value)).collect();
         (section.name, values)
@@ -23,7 +23,7 @@ fn plain(file: RawFile) -> Plain {
 
 /// One line for a whole file, or the lines that are wrong.
 fn shown(text: &str) -> String {
-    match raw::parse(text) {
+    match ini::parse(text) {
         Err(errors) => {
             let lines: Vec<String> = errors.iter().map(|error| error.line.to_string()).collect();
             format!("wrong: {}", lines.join(","))
@@ -117,7 +117,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
 
 #[test]
 fn lines_of_the_file_are_kept() {
-    let file = raw::parse("# c\n[a]\nk = one \\\n\n  two\n\n[b]\n[a]\nk = x").unwrap();
+    let file = ini::parse("# c\n[a]\nk = one \\\n\n  two\n\n[b]\n[a]\nk = x").unwrap();
     let [a, b] = &file.sections[..] else {
         panic!("two sections");
     };
@@ -140,36 +140,36 @@ fn lines_of_the_file_are_kept() {
 
 #[test]
 fn what_is_wrong_is_said_without_the_line_itself() {
-    let errors = raw::parse("[a]\npassword hunter2\n= x\n").unwrap_err();
+    let errors = ini::parse("[a]\npassword hunter2\n= x\n").unwrap_err();
     let said: Vec<String> = errors
         .iter()
-        .chain(&raw::parse("hunter2").unwrap_err())
+        .chain(&ini::parse("hunter2").unwrap_err())
         .map(|error| format!("{}: {error}", error.line))
         .collect();
     insta::assert_snapshot!(said.join("\n"), @r"
     2: the line is neither a section nor `key = value` nor the indented rest of a value
     3: there is no key before the delimiter; write `key = value`
-    1: the line stands before the first section; put a line such as `[main]` above it
+    1: the line is before the first section; put a line such as `[main]` above it
     ");
 }
 
 proptest! {
     #[test]
     fn no_text_upsets_the_reader(text in "[a-c=:#; \t\n\r\\[\\]\\\\%|'\"\u{a0}]{0,60}") {
-        let _ = raw::parse(&text);
+        let _ = ini::parse(&text);
     }
 
     #[test]
     fn every_value_of_one_line_comes_out_as_it_went_in(value in "[^\\s\\pC]|[^\\s\\pC][^\\pC\n\r]{0,30}[^\\s\\pC]") {
         let text = format!("[a]\npassword = {value}\nnext = 1\n");
-        let file = raw::parse(&text).unwrap();
+        let file = ini::parse(&text).unwrap();
         prop_assert_eq!(&file.sections[0].entries[0].value, &value);
         prop_assert_eq!(file.sections[0].entries.len(), 2);
     }
 
     #[test]
     fn every_name_of_a_section_comes_out_as_it_went_in(name in "[^\\pC\n\r]{1,20}") {
-        let file = raw::parse(&format!("[{name}]\nk = v\n")).unwrap();
+        let file = ini::parse(&format!("[{name}]\nk = v\n")).unwrap();
         prop_assert_eq!(&file.sections[0].name, &name);
     }
 
@@ -177,9 +177,9 @@ proptest! {
     fn where_a_value_was_cut_does_not_matter(words in prop::collection::vec("[a-z=:#%\\]]{1,8}", 1..6)) {
         // A line that begins with `#` would be a comment.
         let words: Vec<String> = words.iter().map(|word| format!("w{word}")).collect();
-        let one = raw::parse(&format!("[a]\nk = {}\n", words.join(" "))).unwrap();
+        let one = ini::parse(&format!("[a]\nk = {}\n", words.join(" "))).unwrap();
         for joint in ["\n ", "\\\n\t", " \\\n\n  ", "\n# comment\n  "] {
-            let cut = raw::parse(&format!("[a]\nk = {}\n", words.join(joint))).unwrap();
+            let cut = ini::parse(&format!("[a]\nk = {}\n", words.join(joint))).unwrap();
             prop_assert_eq!(&cut.sections[0].entries[0].value, &one.sections[0].entries[0].value);
         }
     }
@@ -297,7 +297,7 @@ fn generated_files_read_as_configparser_reads_them() {
     let whole = results.iter().flatten().count();
     assert!(whole > 500, "only {whole} files are no errors");
     for (text, expected) in texts.iter().zip(results) {
-        let ours = raw::parse(text)
+        let ours = ini::parse(text)
             .ok()
             .map(|file| plain(file).into_iter().collect());
         assert_eq!(ours, expected, "{text:?}");

@@ -1,9 +1,8 @@
-//! The first step of reading a file: from its lines to logical lines, as Python 3's
+//! From the lines of a file to logical lines, as Python 3's
 //! `configparser.ConfigParser(interpolation=None)` sees them.
 //!
 //! Comments and blank lines are dropped, continued lines are joined, and what cannot be a logical
-//! line is reported. `raw` takes the result to rust-ini, which then sees one section or one key on
-//! every line and nothing that it would read in another way.
+//! line is reported.
 
 /// A line of the file that holds, or continues, a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub(super) enum Logical {
 /// A line that the dialect does not allow. The line itself is not repeated: it may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum DialectError {
-    #[error("the line stands before the first section; put a line such as `[main]` above it")]
+    #[error("the line is before the first section; put a line such as `[main]` above it")]
     BeforeSections,
     #[error("the line is neither a section nor `key = value` nor the indented rest of a value")]
     WithoutDelimiter,
@@ -43,7 +42,7 @@ pub(super) enum DialectError {
 }
 
 /// White space as Python's `str.strip` has it.
-pub(super) fn is_space(c: char) -> bool {
+pub(in crate::config) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 

@@ -1,36 +1,41 @@
-//! The second step of reading a file: from logical lines to sections with keys.
+//! The INI dialect: from the text of a file to sections with keys.
 //!
-//! rust-ini splits the lines; around it stands what it has no notion of: the line numbers, keys
-//! without regard to case, sections that occur again, keys that occur again. It knows nothing of
-//! what a key means; `layers` takes the result.
+//! `logical_lines` makes one line of every section and every key, as Python's `configparser` sees them;
+//! rust-ini splits those; around it is what it does not know: line numbers, keys without regard to
+//! case, sections and keys that occur again. Nothing here knows what a key means; `layers` takes
+//! the result.
+
+mod logical_lines;
 
 use std::fmt::Write;
 
 use ini::{Ini, ParseOption};
 
-use super::dialect::{DialectError, Logical, Piece, is_space, logical_lines};
+pub use logical_lines::Piece;
+pub(super) use logical_lines::is_space;
+use logical_lines::{DialectError, Logical, logical_lines};
 
 /// A file, in its own order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RawFile {
+pub struct IniFile {
     /// Each section once, in the order of their first headers.
-    pub sections: Vec<RawSection>,
+    pub sections: Vec<IniSection>,
 }
 
 /// A section, with the keys of all its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawSection {
+pub struct IniSection {
     /// The name, as it is written.
     pub name: String,
     /// The line of its first header.
     pub line: usize,
     /// Every entry in the order of the file; keys may repeat.
-    pub entries: Vec<RawEntry>,
+    pub entries: Vec<IniEntry>,
 }
 
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawEntry {
+pub struct IniEntry {
     /// The key, in lower case.
     pub key: String,
     /// The value, joined to one line; empty where the key is set to nothing.
@@ -44,7 +49,7 @@ pub struct RawEntry {
 /// Why a text is not a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
-pub struct RawError {
+pub struct IniError {
     /// The line that is wrong, from 1.
     pub line: usize,
     /// What is wrong, and what to write.
@@ -56,11 +61,11 @@ pub struct RawError {
 /// # Errors
 ///
 /// All lines that are neither comment, section, key nor the rest of a value.
-pub fn parse(text: &str) -> Result<RawFile, Vec<RawError>> {
+pub fn parse(text: &str) -> Result<IniFile, Vec<IniError>> {
     let logical = logical_lines(text).map_err(|errors| {
         errors
             .into_iter()
-            .map(|(line, error): (usize, DialectError)| RawError {
+            .map(|(line, error): (usize, DialectError)| IniError {
                 line,
                 problem: error.to_string(),
             })
@@ -72,7 +77,7 @@ pub fn parse(text: &str) -> Result<RawFile, Vec<RawError>> {
         ..ParseOption::default()
     };
     let ini = Ini::load_from_str_opt(&canonical(&logical), options).map_err(|error| {
-        vec![RawError {
+        vec![IniError {
             line: error.line,
             problem: error.msg.into_owned(),
         }]
@@ -81,24 +86,24 @@ pub fn parse(text: &str) -> Result<RawFile, Vec<RawError>> {
         Logical::Entry { pieces, .. } => Some(pieces),
         Logical::Section { .. } => None,
     });
-    let mut file = RawFile::default();
+    let mut file = IniFile::default();
     for (header, properties) in &ini {
         let Some((line, name)) = header.and_then(read_back) else {
             continue;
         };
         let entries = properties.iter().filter_map(|(key, value)| {
             let (line, key) = read_back(key)?;
-            Some(RawEntry {
+            Some(IniEntry {
                 key: key.trim_matches(is_space).to_lowercase(),
                 value: unescape(value),
                 line,
                 pieces: pieces.next()?,
             })
         });
-        let entries: Vec<RawEntry> = entries.collect();
+        let entries: Vec<IniEntry> = entries.collect();
         match file.sections.iter_mut().find(|known| known.name == name) {
             Some(known) => known.entries.extend(entries),
-            None => file.sections.push(RawSection {
+            None => file.sections.push(IniSection {
                 name,
                 line,
                 entries,
