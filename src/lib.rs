@@ -10,6 +10,7 @@ pub mod content;
 pub mod delivery;
 pub mod engine;
 pub mod event;
+pub mod exit_codes;
 pub mod host;
 pub mod model;
 pub mod openstack;

@@ -36,8 +36,10 @@ pub(super) async fn run(
     if let Some(metrics) = metrics {
         metrics.ended(&summary, &outcome);
     }
-    let regions = outcome.regions.into_iter();
-    let files: Vec<BackupFile> = regions.filter_map(|region| region.backup).collect();
+    let regions = outcome.regions.iter();
+    let files: Vec<BackupFile> = regions
+        .filter_map(|region| region.backup().cloned())
+        .collect();
     let printed = output::print(|out| match wanted {
         Format::Json => format::backup_json(out, folder.path(), &files, &summary),
         _ => format::backup_text(out, &files),

@@ -10,7 +10,8 @@ use super::args::{CheckConfigArgs, DocumentFormat};
 use super::output;
 use super::session::{self, CliError, Session};
 use crate::config::EffectiveValue;
-use crate::engine::{self, EXIT_FAILED, EXIT_OK, RegionSurvey, TargetSurvey};
+use crate::engine::{self, RegionSurvey, TargetSurvey};
+use crate::exit_codes;
 use crate::model::RegionName;
 use crate::plan::passed_over_text;
 use crate::report::{ColorChoice, OneLine, Paint, format};
@@ -49,7 +50,11 @@ async fn check(args: &CheckConfigArgs, session: Session) -> Result<u8, CliError>
         DocumentFormat::Json => format::json(out, &document),
         DocumentFormat::Text => document.write(out, paint),
     })?;
-    Ok(if is_failed { EXIT_FAILED } else { EXIT_OK })
+    Ok(if is_failed {
+        exit_codes::FAILED
+    } else {
+        exit_codes::OK
+    })
 }
 
 /// Reports every failure, and says whether there was one.

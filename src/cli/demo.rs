@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::args::RunArgs;
 use super::output;
 use super::run::{self, Embedded};
-use crate::engine::EXIT_FAILED;
 use crate::event::Failure;
+use crate::exit_codes;
 use crate::model::{ErrorCode, RegionSelector, TargetName};
 use crate::report::{Terminal, TerminalOptions};
 use crate::sandbox::SandboxError;
@@ -72,7 +72,7 @@ pub(super) fn run(mut args: Box<RunArgs>) -> u8 {
             let code = ErrorCode::Internal;
             let hint = "Nothing was begun: make room in the temporary folder, or set TMPDIR.";
             let failure = Failure::new(code, error.to_string(), hint);
-            return output::end_with(&terminal, &[failure], EXIT_FAILED);
+            return output::end_with(&terminal, &[failure], exit_codes::FAILED);
         }
     };
     terminal.say(

@@ -12,7 +12,7 @@ use super::args::{DocumentFormat, LogsArgs};
 use super::output;
 use super::session::{self, CliError};
 use crate::config;
-use crate::engine::EXIT_OK;
+use crate::exit_codes;
 use crate::model::{RegionName, did_you_mean};
 use crate::report::format::{self, LogDocument, LoggedErrors};
 use crate::report::{
@@ -37,7 +37,7 @@ enum Wanted {
 pub(super) fn run(args: &LogsArgs) -> u8 {
     let terminal = Terminal::stderr(args.messages.terminal_options());
     match show(args, &terminal) {
-        Ok(()) => EXIT_OK,
+        Ok(()) => exit_codes::OK,
         Err(error) => output::end_with(&terminal, &error.failures(), error.exit_code()),
     }
 }

@@ -101,14 +101,14 @@ impl MetricsFile {
             }
             counts
         };
-        let planned = outcome
-            .regions
-            .iter()
-            .filter(|region| region.plan.is_some());
         let _ = self.ended.set(Ended {
             summary: summary.clone(),
-            images: planned
-                .map(|region| (region.region.clone(), counted(&region.statuses)))
+            images: outcome
+                .regions
+                .iter()
+                .filter_map(|region| {
+                    Some((region.region.clone(), counted(&region.sync()?.statuses)))
+                })
                 .collect(),
         });
     }

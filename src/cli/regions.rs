@@ -3,15 +3,16 @@
 use super::args::Format;
 use super::output;
 use super::session::{CliError, Session};
-use crate::engine::{self, EXIT_FAILED, EXIT_OK, Scope};
+use crate::engine::{self, Scope};
+use crate::exit_codes;
 use crate::report::format;
 
 pub(super) async fn print(scope: Scope, session: Session, wanted: Format) -> Result<u8, CliError> {
     let fleet = engine::regions(&session.settings, scope).await?;
     let exit_code = if fleet.failures.is_empty() {
-        EXIT_OK
+        exit_codes::OK
     } else {
-        EXIT_FAILED
+        exit_codes::FAILED
     };
     for warning in fleet.warnings {
         session.events.warning(None, warning);

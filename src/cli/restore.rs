@@ -6,10 +6,10 @@ use super::args::{DocumentFormat, RestoreArgs};
 use super::output;
 use super::run_lock;
 use super::session::{self, CliError, Session};
-use crate::engine::{self, RestoreOptions};
+use crate::engine::{self, RegionOutcome, RestoreOptions};
 use crate::model::{RegionName, did_you_mean};
-use crate::report::{ColorChoice, OneLine, file_stem, format};
-use crate::state::backup_files;
+use crate::report::{ColorChoice, OneLine, format};
+use crate::state::{backup_files, file_stem};
 
 pub(super) fn run(args: &RestoreArgs) -> u8 {
     let sources = session::sources(&args.config, args.config.overrides.clone());
@@ -47,7 +47,7 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
     let regions: Vec<_> = outcome
         .regions
         .iter()
-        .filter_map(|region| region.restore.as_ref())
+        .filter_map(RegionOutcome::restore)
         .map(|done| format::RestoreView {
             plan: &done.plan,
             restored: &done.restored,

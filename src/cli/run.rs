@@ -13,8 +13,9 @@ use super::output::OutputError;
 use super::session::{CliError, Session};
 use super::{backup, output, regions, run_lock, session};
 use crate::config::Sources;
-use crate::engine::{self, EXIT_FAILED, RunOptions, RunOutcome, Scope};
+use crate::engine::{self, RunOptions, RunOutcome, Scope};
 use crate::event::Mode;
+use crate::exit_codes;
 use crate::model::{RegionSelector, Warning, WarningCode};
 use crate::plan::{ImageFilter, OwnIncomplete, Plan};
 use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
@@ -65,7 +66,7 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
         Some(Err(error)) => {
             let terminal = Terminal::stderr(args.messages.terminal_options());
             session::metrics_lost(&terminal, &error);
-            code.max(EXIT_FAILED)
+            code.max(exit_codes::FAILED)
         }
         _ => code,
     }
@@ -178,7 +179,7 @@ fn print(
     let plans: Vec<&Plan> = outcome
         .regions
         .iter()
-        .filter_map(|region| region.plan.as_deref())
+        .filter_map(|region| Some(&*region.sync()?.plan))
         .collect();
     let reader = if std::io::stdout().is_terminal() {
         format::Reader::Terminal

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args::SandboxArgs;
 use super::demo::Demo;
 use super::output;
-use crate::engine::{EXIT_FAILED, EXIT_OK};
+use crate::exit_codes;
 use crate::report::{Terminal, TerminalOptions};
 use crate::sandbox::demo::{MASTER_PASSWORD, MASTER_REGION, PROJECT, USER};
 use crate::state::write_atomic;
@@ -22,10 +22,10 @@ const PERMISSIONS: u32 = 0o600;
 pub(super) fn run(args: &SandboxArgs) -> u8 {
     let terminal = Terminal::stderr(TerminalOptions::default());
     match serve(args.env_file.as_deref(), &terminal) {
-        Ok(()) => EXIT_OK,
+        Ok(()) => exit_codes::OK,
         Err(error) => {
             terminal.write(format!("error: {error}\n"));
-            EXIT_FAILED
+            exit_codes::FAILED
         }
     }
 }

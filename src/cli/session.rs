@@ -9,10 +9,9 @@ use super::args::{ConfigArgs, MessageArgs};
 use super::output::{self, OutputError};
 use super::signals::Signals;
 use crate::config::{ConfigErrors, Settings, Sources};
-use crate::engine::{
-    EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_USAGE, StartError, StopSignal,
-};
+use crate::engine::{StartError, StopSignal};
 use crate::event::{Events, Failure};
+use crate::exit_codes;
 use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
 use crate::model::{ContentSource, ErrorCode, TargetName};
 use crate::report::{
@@ -123,13 +122,15 @@ impl CliError {
 
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Locked(_) => EXIT_LOCKED,
-            Self::Start(StartError::Interrupted) => EXIT_INTERRUPTED,
+            Self::Locked(_) => exit_codes::LOCKED,
+            Self::Start(StartError::Interrupted) => exit_codes::INTERRUPTED,
             Self::Machine(_)
             | Self::Output(_)
             | Self::Reporter(_)
-            | Self::Start(StartError::SelectionLost | StartError::CoordinatorLost) => EXIT_FAILED,
-            _ => EXIT_USAGE,
+            | Self::Start(StartError::SelectionLost | StartError::CoordinatorLost) => {
+                exit_codes::FAILED
+            }
+            _ => exit_codes::USAGE,
         }
     }
 }
@@ -226,7 +227,7 @@ pub(super) fn output_lost(
 ) -> u8 {
     tell_errors(terminal, &CliError::from(error).failures());
     say_summary(terminal, summary);
-    exit_code.max(EXIT_FAILED)
+    exit_code.max(exit_codes::FAILED)
 }
 
 /// Puts the summary on standard error, where standard output does not hold it.

@@ -7,8 +7,9 @@ use rustix::process::Signal;
 use tokio::signal::unix::{Signal as UnixSignal, SignalKind, signal};
 
 use super::output;
-use crate::engine::{EXIT_INTERRUPTED, Stop, StopSignal, Stopper};
+use crate::engine::{Stop, StopSignal, Stopper};
 use crate::event::Failure;
+use crate::exit_codes;
 use crate::host;
 use crate::model::ErrorCode;
 use crate::report::{OneLine, Terminal};
@@ -58,8 +59,8 @@ impl Signals {
                     let code = ErrorCode::Interrupted;
                     let message = "the program was interrupted".to_owned();
                     let failure = Failure::new(code, message, code.hint());
-                    output::print_errors(&[failure], EXIT_INTERRUPTED);
-                    std::process::exit(i32::from(EXIT_INTERRUPTED));
+                    output::print_errors(&[failure], exit_codes::INTERRUPTED);
+                    std::process::exit(i32::from(exit_codes::INTERRUPTED));
                 };
                 terminal.say(&words(reached, &stopper.waits_for()));
             }

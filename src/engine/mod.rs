@@ -22,10 +22,7 @@ mod verdict;
 
 pub use availability::{RegionSurvey, TargetSurvey, survey};
 pub use backup::backup;
-pub use outcome::{
-    EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_OK, EXIT_USAGE, FailOn, RegionOutcome,
-    RegionRestore, RunOutcome,
-};
+pub use outcome::{FailOn, RegionOutcome, RegionRestore, RegionSync, RegionWorkResult, RunOutcome};
 pub use prepare::Scope;
 pub use restore::{RestoreOptions, restore};
 pub use run::{FleetRegions, RunOptions, regions, run};

@@ -17,17 +17,30 @@ pub struct RegionOutcome {
     pub region: RegionName,
     /// How it ended.
     pub result: RegionResult,
-    /// The decision; none where it failed before.
-    pub plan: Option<Arc<Plan>>,
+    /// What its work gave; none where it failed before there was anything.
+    pub work: Option<RegionWorkResult>,
+}
+
+/// What the work in a region gave, by the kind of the run.
+#[derive(Debug, Clone)]
+pub enum RegionWorkResult {
+    /// Of a sync, a dry run or a status.
+    Sync(RegionSync),
+    /// The file that was written.
+    Backup(BackupFile),
+    /// What differs from the backup, and what was put back.
+    Restore(RegionRestore),
+}
+
+/// What a region needed, and what it is at the end.
+#[derive(Debug, Clone)]
+pub struct RegionSync {
+    /// The decision.
+    pub plan: Arc<Plan>,
     /// What every image of the plan is at the end.
     pub statuses: Vec<(String, Status)>,
     /// Bytes of content that were sent and published.
     pub uploaded_bytes: u64,
-    /// The file that was written of it; none unless that was asked for and succeeded.
-    pub backup: Option<BackupFile>,
-    /// What differs from its backup, and what was put back; none unless that was asked for and it
-    /// was compared.
-    pub restore: Option<RegionRestore>,
 }
 
 /// What came of a region's restore.
@@ -49,22 +62,42 @@ impl RegionRestore {
 }
 
 impl RegionOutcome {
-    /// A region that failed before there was a decision.
+    /// A region that failed before its work gave anything.
     pub fn failed(region: RegionName) -> Self {
         Self {
             region,
             result: RegionResult::Failed,
-            plan: None,
-            statuses: Vec::new(),
-            uploaded_bytes: 0,
-            backup: None,
-            restore: None,
+            work: None,
         }
     }
 
     /// True where something failed.
     pub fn is_failed(&self) -> bool {
         self.result == RegionResult::Failed
+    }
+
+    /// What a sync, a dry run or a status gave.
+    pub fn sync(&self) -> Option<&RegionSync> {
+        match &self.work {
+            Some(RegionWorkResult::Sync(sync)) => Some(sync),
+            _ => None,
+        }
+    }
+
+    /// The file that a backup wrote.
+    pub fn backup(&self) -> Option<&BackupFile> {
+        match &self.work {
+            Some(RegionWorkResult::Backup(file)) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// What a restore found and did.
+    pub fn restore(&self) -> Option<&RegionRestore> {
+        match &self.work {
+            Some(RegionWorkResult::Restore(restore)) => Some(restore),
+            _ => None,
+        }
     }
 }
 
@@ -92,14 +125,3 @@ pub struct RunOutcome {
     /// The exit code of the program.
     pub exit_code: u8,
 }
-
-/// Every region was processed and nothing failed.
-pub const EXIT_OK: u8 = 0;
-/// At least one region, image or condition failed, or `--fail-on` found what it looks for.
-pub const EXIT_FAILED: u8 = 1;
-/// The command line or the configuration is wrong, or the master region cannot be read.
-pub const EXIT_USAGE: u8 = 2;
-/// Another run for the same master holds the lock.
-pub const EXIT_LOCKED: u8 = 3;
-/// The run was interrupted.
-pub const EXIT_INTERRUPTED: u8 = 130;

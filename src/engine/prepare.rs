@@ -9,7 +9,7 @@ use actix::Actor;
 
 use super::coordinator::{Coordinator, RunRegions};
 use super::names::KnownNames;
-use super::outcome::{EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, RegionOutcome, RunOutcome};
+use super::outcome::{RegionOutcome, RunOutcome};
 use super::region::{RegionTask, RegionWork, failure_of, unknown_region};
 use super::region_selection::{
     ChoiceKind, RegionCriteria, SelectedRegions, TargetRegions, excludes,
@@ -20,6 +20,7 @@ use super::verdict::Verdict;
 use crate::config::{Settings, TargetSettings};
 use crate::event::Events;
 use crate::event::{EventKind, Mode};
+use crate::exit_codes;
 use crate::host::regions_at_once;
 use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode};
 use crate::plan::PassedOver;
@@ -274,11 +275,11 @@ impl<'a> Prepared<'a> {
         let mut reasons = verdict.reasons(&regions);
         let exit_code = if self.stop.is_stopping() {
             reasons.insert(0, "a signal ended the run".to_owned());
-            EXIT_INTERRUPTED
+            exit_codes::INTERRUPTED
         } else if reasons.is_empty() {
-            EXIT_OK
+            exit_codes::OK
         } else {
-            EXIT_FAILED
+            exit_codes::FAILED
         };
         self.events.emit(
             None,
@@ -286,7 +287,11 @@ impl<'a> Prepared<'a> {
                 regions_ok: regions.len() - regions_failed,
                 regions_failed,
                 regions_not_begun: planned.saturating_sub(regions.len()),
-                uploaded_bytes: regions.iter().map(|region| region.uploaded_bytes).sum(),
+                uploaded_bytes: regions
+                    .iter()
+                    .filter_map(RegionOutcome::sync)
+                    .map(|sync| sync.uploaded_bytes)
+                    .sum(),
                 seconds: self.started.elapsed().as_secs_f64(),
                 exit_code,
                 reason: (!reasons.is_empty()).then(|| reasons.join("; ")),

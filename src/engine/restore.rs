@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::event::Events;
 use crate::event::Mode;
 use crate::model::{ErrorCode, RegionName, RegionSelector};
-use crate::report::file_stem;
+use crate::state::file_stem;
 
 /// What the command line asks for.
 #[derive(Debug)]

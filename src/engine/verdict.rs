@@ -48,7 +48,7 @@ impl Verdict {
 fn found(fail_on: FailOn, regions: &[RegionOutcome]) -> Option<String> {
     let mut found: BTreeMap<Status, BTreeMap<&RegionName, usize>> = BTreeMap::new();
     for region in regions {
-        for (_, status) in &region.statuses {
+        for (_, status) in region.sync().into_iter().flat_map(|sync| &sync.statuses) {
             if fail_on.finds(*status) {
                 let of_status = found.entry(*status).or_default();
                 *of_status.entry(&region.region).or_default() += 1;
@@ -87,15 +87,29 @@ fn list(regions: impl ExactSizeIterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::outcome::{RegionSync, RegionWorkResult};
 
     fn region(name: &str, statuses: &[Status]) -> RegionOutcome {
+        let region: RegionName = name.parse().unwrap();
+        let plan = crate::plan::Plan {
+            region: region.clone(),
+            images: Vec::new(),
+            actions: Vec::new(),
+            untags: Vec::new(),
+            failures: Vec::new(),
+            warnings: Vec::new(),
+        };
         RegionOutcome {
+            region,
             result: crate::event::RegionResult::Synchronised,
-            statuses: statuses
-                .iter()
-                .map(|status| ("a".to_owned(), *status))
-                .collect(),
-            ..RegionOutcome::failed(name.parse().unwrap())
+            work: Some(RegionWorkResult::Sync(RegionSync {
+                plan: plan.into(),
+                statuses: statuses
+                    .iter()
+                    .map(|status| ("a".to_owned(), *status))
+                    .collect(),
+                uploaded_bytes: 0,
+            })),
         }
     }
 

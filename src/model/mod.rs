@@ -6,6 +6,7 @@ mod checksum;
 mod content_source;
 mod credential;
 mod error_code;
+mod hidden;
 mod identity;
 mod image;
 mod redact_urls;
@@ -25,6 +26,7 @@ pub use checksum::{
 pub use content_source::{ContentOrigin, ContentSource};
 pub use credential::{Credential, Interface, InterfaceError, KeystoneUrl, KeystoneUrlError};
 pub use error_code::ErrorCode;
+pub use hidden::is_hidden;
 pub use identity::{ApplicationCredentialRef, DomainRef, ProjectRef, UserRef};
 pub use image::{
     Image, ImageId, ImageIdError, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility,

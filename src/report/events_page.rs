@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 
-use crate::engine::{EXIT_FAILED, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_OK, EXIT_USAGE};
+use crate::exit_codes;
 use crate::model::{ErrorCode, WarningCode};
 
 const PAGE: &str = include_str!("../../docs/events.md");
@@ -60,11 +60,11 @@ fn every_error_code_is_in_its_own_list() {
 fn the_page_lists_the_exit_codes() {
     let codes = documented("Exit codes");
     let known = [
-        EXIT_OK,
-        EXIT_FAILED,
-        EXIT_USAGE,
-        EXIT_LOCKED,
-        EXIT_INTERRUPTED,
+        exit_codes::OK,
+        exit_codes::FAILED,
+        exit_codes::USAGE,
+        exit_codes::LOCKED,
+        exit_codes::INTERRUPTED,
     ];
     assert_eq!(codes, known.iter().map(ToString::to_string).collect());
 }

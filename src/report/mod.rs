@@ -35,7 +35,6 @@ pub use options::{LoggedRuns, ReportOptions};
 pub use past_log::{
     LogLevel, LogLine, LogReader, LoggedRegion, log_files, logged_regions, open_log,
 };
-pub use region_log::file_stem;
 pub use startup_errors::{tell_errors, tell_warnings};
 pub use summary::{RegionSummary, RunSummary, SlowestRegion, Standing};
 pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity, stdout_width};

@@ -4,6 +4,7 @@
 
 mod backup;
 mod errors;
+mod file_stem;
 mod folder;
 mod found_hashes;
 mod installation;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 pub use backup::{BackupFile, BackupFolder, BackupReadError, backup_files, read_backup};
 pub use errors::state_errors;
+pub use file_stem::file_stem;
 pub use folder::{FolderError, make_folder};
 pub use found_hashes::{FoundHashes, Keeps};
 pub use installation::{installation, known_installation};

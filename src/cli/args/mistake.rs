@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 
 use crate::cli::output;
-use crate::engine::EXIT_USAGE;
 use crate::event::Failure;
+use crate::exit_codes;
 use crate::model::ErrorCode;
 use crate::report::{LogFormat, OneLine, Terminal, TerminalOptions, tell_errors};
 
@@ -20,7 +20,7 @@ pub(super) fn tell(error: &clap::Error, words: &[OsString]) -> u8 {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // A closed pipe is no error of ours.
         let _ = error.print();
-        return u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE);
+        return u8::try_from(error.exit_code()).unwrap_or(exit_codes::USAGE);
     }
     if asks_for_json(words, "--format") {
         output::promise_document();
@@ -36,7 +36,7 @@ pub(super) fn tell(error: &clap::Error, words: &[OsString]) -> u8 {
             log_format: LogFormat::Json,
             ..TerminalOptions::default()
         });
-        return output::end_with(&terminal, &failures, EXIT_USAGE);
+        return output::end_with(&terminal, &failures, exit_codes::USAGE);
     }
     let is_plain = |text: &str| text.lines().all(|line| OneLine(line).to_string() == line);
     if is_plain(&rendered.to_string()) {
@@ -45,8 +45,8 @@ pub(super) fn tell(error: &clap::Error, words: &[OsString]) -> u8 {
         // What was typed would move the cursor, or hide itself.
         tell_errors(&Terminal::stderr(TerminalOptions::default()), &failures);
     }
-    output::print_errors(&failures, EXIT_USAGE);
-    EXIT_USAGE
+    output::print_errors(&failures, exit_codes::USAGE);
+    exit_codes::USAGE
 }
 
 /// True where the words ask for JSON by that option, as far as they can be made out.

@@ -200,8 +200,9 @@ mod tests {
                 }
                 work.running.fetch_sub(1, Ordering::SeqCst);
                 RegionOutcome {
+                    region: task.region,
                     result: RegionResult::Synchronised,
-                    ..RegionOutcome::failed(task.region)
+                    work: None,
                 }
             })
         }

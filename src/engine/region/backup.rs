@@ -1,6 +1,7 @@
 //! One region of a backup: lists every image that the credential sees, and has them written into a
 //! file. Told by the region's actor; the file is the business of `state`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,14 +9,13 @@ use futures_util::future::LocalBoxFuture;
 
 use super::actor::RegionWork;
 use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
-use crate::engine::outcome::RegionOutcome;
+use super::totals::RegionTotals;
+use crate::engine::outcome::{RegionOutcome, RegionWorkResult};
 use crate::engine::shutdown::StopSignal;
-use crate::event::Events;
-use crate::event::{EventKind, Failure, RegionResult};
+use crate::event::{EventKind, Events, Failure, RegionResult};
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::Listing;
-use crate::report::file_stem;
-use crate::state::{BackupFile, BackupFolder};
+use crate::state::{BackupFile, BackupFolder, file_stem};
 
 /// Writes the metadata of a region's images; what all regions of a backup have in common.
 #[derive(Debug, Clone)]
@@ -53,19 +53,12 @@ async fn run(RegionTask { region, job }: RegionTask, context: Backup) -> RegionO
         .ok();
     events.emit(
         Some(&region),
-        EventKind::RegionFinished {
-            result,
-            uploaded_bytes: 0,
-            uploaded_images: 0,
-            updated_images: 0,
-            left: std::collections::BTreeMap::new(),
-            seconds: started.elapsed().as_secs_f64(),
-        },
+        RegionTotals::default().finished(result, BTreeMap::new(), started),
     );
     RegionOutcome {
+        region,
         result,
-        backup,
-        ..RegionOutcome::failed(region)
+        work: backup.map(RegionWorkResult::Backup),
     }
 }
 

@@ -14,10 +14,10 @@ use serde_json::Value;
 use super::actor::RegionWork;
 use super::failure::master_by_image;
 use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
-use crate::engine::outcome::{RegionOutcome, RegionRestore};
+use super::totals::RegionTotals;
+use crate::engine::outcome::{RegionOutcome, RegionRestore, RegionWorkResult};
 use crate::engine::shutdown::StopSignal;
-use crate::event::Events;
-use crate::event::{ActionFacts, EventKind, Failure, RegionResult};
+use crate::event::{ActionFacts, EventKind, Events, Failure, RegionResult};
 use crate::model::{ActionKind, ErrorCode, ImageId, RegionName, remove_url_users};
 use crate::openstack::{GlanceWriter, Listing, MasterEndpoints, OpenStackError, PatchOp};
 use crate::plan::{Attributes, ImageRestore, MasterInventory, RestorePlan, is_attribute};
@@ -80,22 +80,18 @@ async fn run(RegionTask { region, job }: RegionTask, context: Restore) -> Region
         (false, 0) => RegionResult::Synchronised,
         (false, _) => RegionResult::Changed,
     };
-    let updated_images = restore.as_ref().map_or(0, |done| done.restored.len());
+    let totals = RegionTotals {
+        updated_images: restore.as_ref().map_or(0, |done| done.restored.len()),
+        ..RegionTotals::default()
+    };
     events.emit(
         Some(&region),
-        EventKind::RegionFinished {
-            result,
-            uploaded_bytes: 0,
-            uploaded_images: 0,
-            updated_images,
-            left: std::collections::BTreeMap::new(),
-            seconds: started.elapsed().as_secs_f64(),
-        },
+        totals.finished(result, BTreeMap::new(), started),
     );
     RegionOutcome {
+        region,
         result,
-        restore,
-        ..RegionOutcome::failed(region)
+        work: restore.map(RegionWorkResult::Restore),
     }
 }
 

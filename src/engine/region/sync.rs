@@ -18,7 +18,7 @@ use super::task::{RegionJob, RegionTask, failure_of, interrupted, unknown_region
 use super::totals::RegionTotals;
 use crate::content::RegionLease;
 use crate::delivery::{RateLimiter, UploadLimits};
-use crate::engine::outcome::RegionOutcome;
+use crate::engine::outcome::{RegionOutcome, RegionSync, RegionWorkResult};
 use crate::event::{EventKind, Failure, Mode, RegionResult};
 use crate::model::{ContentHash, ErrorCode, Image, ImageStatus, RegionName, Status, Warning};
 use crate::openstack::{GlanceReader, GlanceWriter, Listing, Notes, OpenStackError};
@@ -256,23 +256,18 @@ impl RegionRun<'_> {
         };
         self.context.events.emit(
             Some(self.region),
-            EventKind::RegionFinished {
-                result,
-                uploaded_bytes: self.totals.uploaded_bytes,
-                uploaded_images: self.totals.uploaded_images,
-                updated_images: self.totals.updated_images,
-                left: left(&self.statuses),
-                seconds: started.elapsed().as_secs_f64(),
-            },
+            self.totals.finished(result, left(&self.statuses), started),
         );
         RegionOutcome {
             region: self.region.clone(),
             result,
-            plan: self.plan,
-            statuses: self.statuses,
-            uploaded_bytes: self.totals.uploaded_bytes,
-            backup: None,
-            restore: None,
+            work: self.plan.map(|plan| {
+                RegionWorkResult::Sync(RegionSync {
+                    plan,
+                    statuses: self.statuses,
+                    uploaded_bytes: self.totals.uploaded_bytes,
+                })
+            }),
         }
     }
 }

@@ -1,4 +1,10 @@
-//! What a region has done so far.
+//! What a region has done so far, and the event that says so at its end.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::event::{EventKind, RegionResult};
+use crate::model::Status;
 
 /// What a region has done so far.
 #[derive(Debug, Default)]
@@ -8,4 +14,24 @@ pub(super) struct RegionTotals {
     pub(super) updated_images: usize,
     pub(super) actions: usize,
     pub(super) failed: bool,
+}
+
+impl RegionTotals {
+    /// The event of the region's end: how it ended, how many images are not as they should be, and
+    /// when it began.
+    pub(super) fn finished(
+        &self,
+        result: RegionResult,
+        left: BTreeMap<Status, usize>,
+        started: Instant,
+    ) -> EventKind {
+        EventKind::RegionFinished {
+            result,
+            uploaded_bytes: self.uploaded_bytes,
+            uploaded_images: self.uploaded_images,
+            updated_images: self.updated_images,
+            left,
+            seconds: started.elapsed().as_secs_f64(),
+        }
+    }
 }

@@ -10,9 +10,8 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 
 use crate::event::{Mode, RegionResult};
-use crate::model::{ErrorCode, RegionName, Status};
+use crate::model::{ErrorCode, RegionName, Status, is_hidden};
 use crate::report::summary::{RegionSummary, RunSummary};
-use crate::report::text::is_hidden;
 
 const LAST_SUCCESS: &str = "glancesync_last_success_timestamp_seconds";
 
