@@ -270,7 +270,7 @@ async fn a_keystone_that_is_down_is_named_although_glance_says_401() {
 #[tokio::test]
 async fn a_region_that_is_down_is_unreachable() {
     let cloud = Cloud::start(RegionSpec::new("R")).await;
-    cloud.sandbox.stop_region("R").unwrap();
+    cloud.sandbox.kill_region("R").unwrap();
     let error = cloud.reader().list(&Listing::Visible).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::RegionUnreachable, "{error}");
     assert_eq!(error.call().unwrap().tries, 4);

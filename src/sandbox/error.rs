@@ -40,12 +40,4 @@ pub enum SandboxError {
     /// There is no such Keystone.
     #[error("the sandbox has no Keystone {0:?}")]
     UnknownKeystone(String),
-    /// There is no such image in that region.
-    #[error("region {region} has no image {image}")]
-    UnknownImage {
-        /// Which region.
-        region: String,
-        /// The UUID.
-        image: String,
-    },
 }

@@ -122,11 +122,11 @@ impl Calls {
 
 /// The faults of one service and how often each was met.
 #[derive(Debug, Default)]
-pub(super) struct FaultBook {
+pub(super) struct ServiceFaults {
     faults: Vec<(Fault, u64)>,
 }
 
-impl FaultBook {
+impl ServiceFaults {
     pub(super) fn new(faults: Vec<Fault>) -> Self {
         Self {
             faults: faults.into_iter().map(|fault| (fault, 0)).collect(),
@@ -134,23 +134,23 @@ impl FaultBook {
     }
 
     /// Counts the request and gives the effect that it suffers, if any.
-    pub(super) fn strike(
+    pub(super) fn effect_on(
         &mut self,
         method: &str,
         path: &str,
         query: &str,
         headers: &HeaderMap,
     ) -> Option<Effect> {
-        let mut struck = None;
+        let mut effect = None;
         for (fault, met) in &mut self.faults {
             if fault.matches(method, path, query, headers) {
                 *met += 1;
-                if struck.is_none() && fault.calls.holds(*met) {
-                    struck = Some(fault.effect.clone());
+                if effect.is_none() && fault.calls.holds(*met) {
+                    effect = Some(fault.effect.clone());
                 }
             }
         }
-        struck
+        effect
     }
 }
 
@@ -186,14 +186,14 @@ mod tests {
     #[test]
     fn calls_are_counted_from_one() {
         let none = HeaderMap::new();
-        let mut book = FaultBook::new(vec![
+        let mut faults = ServiceFaults::new(vec![
             Fault::new("get", "/v2/images", Effect::status(503)).on(2, 2),
         ]);
-        let struck: Vec<bool> = (0..5)
-            .map(|_| book.strike("GET", "/v2/images", "", &none).is_some())
+        let effect: Vec<bool> = (0..5)
+            .map(|_| faults.effect_on("GET", "/v2/images", "", &none).is_some())
             .collect();
-        assert_eq!(struck, [false, true, true, false, false]);
-        assert!(book.strike("POST", "/v2/images", "", &none).is_none());
+        assert_eq!(effect, [false, true, true, false, false]);
+        assert!(faults.effect_on("POST", "/v2/images", "", &none).is_none());
     }
 
     #[test]

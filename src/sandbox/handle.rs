@@ -1,18 +1,21 @@
-//! The running sandbox: how it is brought up, and where its services are.
+//! The running sandbox: where its services are, and what its owner asks of it - requests seen, faults,
+//! images, stops and starts.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::error::SandboxError;
-use super::glance::{Glance, Region};
-use super::http::{Front, Service};
-use super::keystone::{Identity, Keystone};
-use super::ports::{Bound, endpoints, port_of};
+use super::fault::{Fault, ServiceFaults};
+use super::glance::{self, Glance};
+use super::http::locked;
+use super::keystone::Keystone;
+use super::record::{RecordedRequest, RegionState};
 use super::running::Running;
-use super::spec::{DateHeader, KeystoneSpec, RegionSpec, SandboxSpec};
+use super::seed::ImageSeed;
+use super::services::Services;
+use super::spec::SandboxSpec;
 use super::threads::Threads;
 
 /// A running fleet. Dropping it closes every connection and deletes every image.
@@ -22,13 +25,10 @@ use super::threads::Threads;
 /// Keystone has such a region.
 #[derive(Debug)]
 pub struct Sandbox {
-    pub(super) keystones: Vec<Running<Keystone>>,
-    pub(super) regions: Vec<Running<Glance>>,
-    /// Other names of those regions: Keystone, name, place in `regions`.
-    aliases: Vec<(String, String, usize)>,
+    services: Services,
     // The threads end before the folder goes.
-    pub(super) threads: Threads,
-    folder: TempDir,
+    threads: Threads,
+    _folder: TempDir,
 }
 
 impl Sandbox {
@@ -46,113 +46,14 @@ impl Sandbox {
                 region: "any region".to_owned(),
                 source,
             })?;
-        let services: usize = spec
-            .keystones
-            .iter()
-            .map(|keystone| 1 + keystone.regions.len())
-            .sum();
+        let regions = spec.keystones.iter().map(|keystone| keystone.regions.len());
+        let services = spec.keystones.len() + regions.sum::<usize>();
         let threads = Threads::start(services).map_err(SandboxError::Threads)?;
-        let mut sandbox = Self {
-            keystones: Vec::new(),
-            regions: Vec::new(),
-            aliases: Vec::new(),
+        Ok(Self {
+            services: Services::start(spec, &threads, folder.path())?,
             threads,
-            folder,
-        };
-        let bound = Bound::all(spec)?;
-        for (keystone, listener) in spec.keystones.iter().zip(bound.keystones) {
-            let url = format!("http://127.0.0.1:{}/v3", port_of(&listener));
-            let endpoints = endpoints(keystone, &bound.regions)?;
-            let identity = Arc::new(Identity::new(keystone, url.clone(), endpoints)?);
-            let service = Arc::new(Keystone {
-                front: Front::new(&keystone.faults, DateHeader::Sent),
-                identity,
-            });
-            let running = sandbox.run(&keystone.name, &keystone.name, url, listener, service)?;
-            sandbox.keystones.push(running);
-        }
-        for (keystone, region, listener) in bound.listeners {
-            sandbox.add_region(keystone, region, listener)?;
-        }
-        sandbox.name_aliases(spec)?;
-        let regions: Vec<Arc<Region>> = sandbox
-            .regions
-            .iter()
-            .map(|running| Arc::clone(&running.service.region))
-            .collect();
-        for running in &sandbox.regions {
-            running.service.region.introduce(&regions);
-            for seed in &running.service.region.spec.images {
-                let owner = running.service.identity.first_project_id();
-                running.service.region.seed(seed, owner)?;
-            }
-        }
-        Ok(sandbox)
-    }
-
-    fn add_region(
-        &mut self,
-        keystone: &KeystoneSpec,
-        region: &RegionSpec,
-        listener: TcpListener,
-    ) -> Result<(), SandboxError> {
-        // The folder's name is a number, for a region's name may hold a slash.
-        let images_dir = self
-            .folder
-            .path()
-            .join(self.regions.len().to_string())
-            .join("images");
-        std::fs::create_dir_all(&images_dir).map_err(|source| SandboxError::Store {
-            region: region.name.clone(),
-            source,
-        })?;
-        let url = format!("http://127.0.0.1:{}", port_of(&listener));
-        let identity = Arc::clone(&self.keystone(&keystone.name)?.service.identity);
-        let service = Arc::new(Glance {
-            front: Front::new(&region.faults, region.date),
-            identity,
-            region: Arc::new(Region::new(region.clone(), images_dir)),
-            url: url.clone(),
-            confirmed: Mutex::default(),
-        });
-        let running = self.run(&keystone.name, &region.name, url, listener, service)?;
-        self.regions.push(running);
-        Ok(())
-    }
-
-    fn name_aliases(&mut self, spec: &SandboxSpec) -> Result<(), SandboxError> {
-        for keystone in &spec.keystones {
-            for region in &keystone.regions {
-                if let Some(target) = &region.is_same_content {
-                    let place = self.place_of(target)?;
-                    self.aliases
-                        .push((keystone.name.clone(), region.name.clone(), place));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn run<S: Service>(
-        &self,
-        keystone: &str,
-        name: &str,
-        url: String,
-        listener: TcpListener,
-        service: Arc<S>,
-    ) -> Result<Running<S>, SandboxError> {
-        let place = self.keystones.len() + self.regions.len();
-        let running = Running {
-            keystone: keystone.to_owned(),
-            name: name.to_owned(),
-            port: port_of(&listener),
-            url,
-            place,
-            service,
-            accepting: Mutex::new(None),
-        };
-        running.accept(&self.threads, listener)?;
-        Ok(running)
+            _folder: folder,
+        })
     }
 
     /// The URL of a Keystone, ending in `/v3`: what `OS_AUTH_URL` holds.
@@ -197,42 +98,179 @@ impl Sandbox {
 
     /// Every region as `keystone:Region`, in the order of the specification, aliases left out.
     pub fn regions(&self) -> Vec<String> {
-        self.regions
+        self.services
+            .regions
             .iter()
             .map(|region| format!("{}:{}", region.keystone, region.name))
             .collect()
     }
 
-    pub(super) fn keystone(&self, name: &str) -> Result<&Running<Keystone>, SandboxError> {
-        self.keystones
-            .iter()
-            .find(|keystone| keystone.name == name)
-            .ok_or_else(|| SandboxError::UnknownKeystone(name.to_owned()))
+    /// The requests that a region's Glance received, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`].
+    pub fn requests(&self, region: &str) -> Result<Vec<RecordedRequest>, SandboxError> {
+        Ok(locked(&self.region(region)?.service.front.log).all())
     }
 
-    pub(super) fn region(&self, name: &str) -> Result<&Running<Glance>, SandboxError> {
-        self.place_of(name).map(|place| &self.regions[place])
+    /// The requests that a Keystone received, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownKeystone`].
+    pub fn keystone_requests(&self, keystone: &str) -> Result<Vec<RecordedRequest>, SandboxError> {
+        Ok(locked(&self.keystone(keystone)?.service.front.log).all())
     }
 
-    fn place_of(&self, wanted: &str) -> Result<usize, SandboxError> {
-        let own = self
-            .regions
-            .iter()
-            .enumerate()
-            .map(|(place, region)| (region.keystone.as_str(), region.name.as_str(), place));
-        let aliases = self
-            .aliases
-            .iter()
-            .map(|(keystone, name, place)| (keystone.as_str(), name.as_str(), *place));
-        let mut places = own
-            .chain(aliases)
-            .filter(|(keystone, name, _)| {
-                wanted == *name || wanted.split_once(':') == Some((keystone, name))
-            })
-            .map(|(_, _, place)| place);
-        match (places.next(), places.next()) {
-            (Some(place), None) => Ok(place),
-            _ => Err(SandboxError::UnknownRegion(wanted.to_owned())),
-        }
+    /// Replaces a region's faults; their counts begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`].
+    pub fn set_faults(&self, region: &str, faults: Vec<Fault>) -> Result<(), SandboxError> {
+        *locked(&self.region(region)?.service.front.faults) = ServiceFaults::new(faults);
+        Ok(())
+    }
+
+    /// Replaces a Keystone's faults; their counts begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownKeystone`].
+    pub fn set_keystone_faults(
+        &self,
+        keystone: &str,
+        faults: Vec<Fault>,
+    ) -> Result<(), SandboxError> {
+        *locked(&self.keystone(keystone)?.service.front.faults) = ServiceFaults::new(faults);
+        Ok(())
+    }
+
+    /// Makes every token that a Keystone gave out worthless, as when they all expire.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownKeystone`].
+    pub fn expire_tokens(&self, keystone: &str) -> Result<(), SandboxError> {
+        self.keystone(keystone)?
+            .service
+            .identity
+            .tokens
+            .revoke_all();
+        Ok(())
+    }
+
+    /// Every token that a Keystone gave out and did not take back: what must be in no log.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownKeystone`].
+    pub fn tokens(&self, keystone: &str) -> Result<Vec<String>, SandboxError> {
+        Ok(self.keystone(keystone)?.service.identity.tokens.ids())
+    }
+
+    /// Puts an image into a region without any request, and gives its UUID. Blocks while the
+    /// content is written.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`], [`SandboxError::Store`] when the content cannot be
+    /// written, [`SandboxError::Spec`] when the seed holds a word that Glance does not know or
+    /// an id that was used before.
+    pub fn add_image(&self, region: &str, seed: &ImageSeed) -> Result<String, SandboxError> {
+        let region = &self.region(region)?.service;
+        glance::seed(&region.region, seed, region.identity.first_project_id())
+    }
+
+    /// Every image of a region as an admin would read it, in no order that means anything.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`].
+    pub fn images(&self, region: &str) -> Result<Vec<Value>, SandboxError> {
+        Ok(self
+            .region(region)?
+            .service
+            .region
+            .snapshot()
+            .into_values()
+            .collect())
+    }
+
+    /// From now on writes a region's state down after each request that may have changed it.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`].
+    pub fn keep_history(&self, region: &str) -> Result<(), SandboxError> {
+        self.region(region)?.service.region.keep_history();
+        Ok(())
+    }
+
+    /// A region's states since [`Self::keep_history`], the present one last.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`].
+    pub fn history(&self, region: &str) -> Result<Vec<RegionState>, SandboxError> {
+        Ok(self.region(region)?.service.region.history())
+    }
+
+    /// Closes a region's port and its connections, as a kill does it: an image under way stays
+    /// `saving` for ever, and its partial file stays.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`].
+    pub fn kill_region(&self, region: &str) -> Result<(), SandboxError> {
+        let running = self.region(region)?;
+        running.service.region.kill_uploads();
+        running.refuse();
+        Ok(())
+    }
+
+    /// Opens a killed region's port again, the same one.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownRegion`], [`SandboxError::Listen`] when another program took the
+    /// port meanwhile.
+    pub fn start_region(&self, region: &str) -> Result<(), SandboxError> {
+        self.region(region)?.restart(&self.threads)
+    }
+
+    /// Closes a Keystone's port. Until it is back the Glances behind it answer 401 to every token
+    /// that they have not met before.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownKeystone`].
+    pub fn stop_keystone(&self, keystone: &str) -> Result<(), SandboxError> {
+        let running = self.keystone(keystone)?;
+        running.service.identity.set_up(false);
+        running.refuse();
+        Ok(())
+    }
+
+    /// Opens a stopped Keystone's port again, the same one.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::UnknownKeystone`], [`SandboxError::Listen`] when another program took the
+    /// port meanwhile.
+    pub fn start_keystone(&self, keystone: &str) -> Result<(), SandboxError> {
+        let running = self.keystone(keystone)?;
+        running.restart(&self.threads)?;
+        running.service.identity.set_up(true);
+        Ok(())
+    }
+
+    fn keystone(&self, name: &str) -> Result<&Running<Keystone>, SandboxError> {
+        self.services.keystone(name)
+    }
+
+    fn region(&self, name: &str) -> Result<&Running<Glance>, SandboxError> {
+        self.services.region(name)
     }
 }

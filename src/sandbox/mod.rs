@@ -7,7 +7,6 @@
 //! Inside, `http` is the front of every service (request log, faults, connections), `keystone`
 //! and `glance` are the services, and every Glance asks its Keystone about tokens.
 
-mod control;
 pub mod demo;
 mod effect;
 mod error;
@@ -22,6 +21,7 @@ mod python;
 mod record;
 mod running;
 mod seed;
+mod services;
 mod spec;
 mod threads;
 
@@ -29,8 +29,8 @@ pub use effect::{Effect, Reply, SaveEnd, When};
 pub use error::SandboxError;
 pub use fault::{Calls, Fault};
 pub use handle::Sandbox;
-pub use record::{MAX_REQUESTS, RecordedRequest, RegionState};
-pub use seed::{Content, Generated, ImageSeed};
+pub use record::{RecordedRequest, RegionState};
+pub use seed::{Content, ImageSeed};
 pub use spec::{
     ApplicationCredentialSpec, ContentMode, DateHeader, HashAlgorithm, HashSpec,
     IdentityProviderSpec, KeystoneSpec, Letters, ProjectSpec, RegionSpec, RoleAssignment,

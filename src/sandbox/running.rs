@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use super::error::SandboxError;
-use super::http::{Gate, Service, locked, serve};
+use super::http::{AcceptGate, Service, locked, serve};
 use super::threads::{Threads, spawn};
 
 /// How long a stop waits for its port to be closed.
@@ -37,7 +37,7 @@ impl<S: Service> Running<S> {
         let board = Arc::clone(&self.service.front().board);
         let gate = {
             let _inside = runtime.enter();
-            Gate::new(listener, board)
+            AcceptGate::new(listener, board)
         };
         let gate = gate.map_err(|source| SandboxError::Listen {
             service: self.name.clone(),

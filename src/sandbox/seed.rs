@@ -180,17 +180,17 @@ impl From<Vec<u8>> for Content {
 
 /// The bytes of [`Content::Generated`], block by block.
 #[derive(Debug, Clone)]
-pub struct Generated {
+pub(super) struct Generated {
     left: u64,
     state: u64,
 }
 
 impl Generated {
     /// Length of every block but the last, in bytes.
-    pub const BLOCK: usize = 1 << 20;
+    pub(super) const BLOCK: usize = 1 << 20;
 
     /// The content of that size (bytes) and seed, from its beginning.
-    pub fn new(size: u64, seed: u64) -> Self {
+    pub(super) fn new(size: u64, seed: u64) -> Self {
         Self {
             left: size,
             state: seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15),

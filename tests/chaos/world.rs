@@ -311,11 +311,10 @@ fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut SeededRng
                 add(&other.owner(&foreign));
                 continue;
             }
-            10 => {
-                let id = add(&other);
-                let _ = fleet.sandbox().set_in_use(region, &id, true);
-                id
-            }
+            10 => add(&ImageSeed {
+                in_use: true,
+                ..other
+            }),
             // Two of a name, of which the newer one counts.
             11 => {
                 add(&ImageSeed {

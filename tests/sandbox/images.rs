@@ -153,21 +153,18 @@ async fn what_another_project_owns_is_read_only() {
 async fn an_image_in_use_or_protected_stays() {
     let sandbox = one_region();
     let cloud = Cloud::new(&sandbox, "One").await;
-    let id = sandbox
-        .add_image("One", &ImageSeed::new("busy", "x"))
-        .unwrap();
-    let delete = || async {
-        cloud
-            .request(Method::DELETE, &format!("/v2/images/{id}"))
-            .send()
-            .await
-            .unwrap()
-            .status()
+    let busy = ImageSeed {
+        in_use: true,
+        ..ImageSeed::new("busy", "x")
     };
-    sandbox.set_in_use("One", &id, true).unwrap();
-    assert_eq!(delete().await, 409);
-    sandbox.set_in_use("One", &id, false).unwrap();
-    let protect = json!([{"op": "replace", "path": "/protected", "value": true}]);
-    assert_eq!(cloud.patch(&id, protect).await, 200);
-    assert_eq!(delete().await, 403);
+    let protected = ImageSeed {
+        protected: true,
+        ..ImageSeed::new("protected", "x")
+    };
+    for (seed, status) in [(busy, 409), (protected, 403)] {
+        let id = sandbox.add_image("One", &seed).unwrap();
+        let delete = cloud.request(Method::DELETE, &format!("/v2/images/{id}"));
+        assert_eq!(delete.send().await.unwrap().status(), status);
+        assert_eq!(cloud.image(&id).await["id"], id);
+    }
 }

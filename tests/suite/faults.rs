@@ -1,6 +1,6 @@
 //! Faults that no real server can be asked for: answers that are late, wrong, or lost.
 
-use glancesync::sandbox::{Effect, Fault, StoreLimits, When};
+use glancesync::sandbox::{Effect, Fault, ImageSeed, StoreLimits, When};
 use serde_json::{Value, json};
 
 use crate::common::{Config, Fleet, NewImage, Outcome, Program, Region, poll};
@@ -219,8 +219,11 @@ fn an_error_stops_its_region_and_keep_going_does_not() {
 fn an_old_image_in_use_is_renamed_instead_of_deleted() {
     let fleet = two_images("RegionThree", Vec::new());
     let region = fleet.region("RegionTwo");
-    let old = region.create(NewImage::new("a", "other"));
-    fleet.sandbox().set_in_use("RegionTwo", &old, true).unwrap();
+    let old = ImageSeed {
+        in_use: true,
+        ..ImageSeed::new("a", "other")
+    };
+    let old = fleet.sandbox().add_image("RegionTwo", &old).unwrap();
     let config = impatient(&fleet).master("replace", "any");
     fleet
         .run(&config, &["RegionTwo"])
@@ -270,10 +273,10 @@ fn a_token_that_expires_in_mid_run_is_renewed() {
 #[test]
 fn nobody_sees_a_new_image_before_it_is_verified() {
     let fleet = two_images("RegionTwo", Vec::new());
-    fleet.sandbox().clear_requests();
+    let requests = || fleet.sandbox().requests("master:RegionTwo").unwrap();
+    let earlier = requests().len();
     sync(&fleet, &[]).expect(0);
-    let requests = fleet.sandbox().requests("master:RegionTwo").unwrap();
-    let bodies: Vec<(String, Value)> = requests
+    let bodies: Vec<(String, Value)> = requests()[earlier..]
         .iter()
         .filter(|request| request.is_change())
         .filter_map(|request| {

@@ -17,7 +17,6 @@ use super::replies::{no_content, reply};
 use super::{schema, store};
 use crate::sandbox::http::{ResponseFault, locked};
 
-const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-import-methods");
 const STORE_IDS: HeaderName = HeaderName::from_static("openstack-image-store-ids");
 
 /// Makes a queued image; `base_url` is the Glance's own, for the `Location` of the image.
@@ -25,7 +24,7 @@ pub(super) fn create(
     region: &Region,
     caller: &Caller,
     base_url: &str,
-    tampering: ResponseFault,
+    response_fault: ResponseFault,
     body: &Value,
 ) -> Result<Response<Body>, Fail> {
     let fields = body
@@ -62,7 +61,7 @@ pub(super) fn create(
     };
     caller.check_create(owner.as_deref())?;
     let mut image = assemble(region, caller, fields, owner)?;
-    if let ResponseFault::Unseen(time) = tampering {
+    if let ResponseFault::Unseen(time) = response_fault {
         image.unseen_until = Some(Instant::now() + time);
     }
     let view = image.view(caller.is_admin(), region.nullable_properties());
@@ -74,12 +73,9 @@ pub(super) fn create(
     let headers = answer.headers_mut();
     for (name, value) in [
         (LOCATION, format!("{base_url}/v2/images/{id}")),
-        (IMPORT_METHODS, region.spec.import_methods.join(",")),
         (STORE_IDS, "local".to_owned()),
     ] {
-        if !value.is_empty()
-            && let Ok(value) = HeaderValue::try_from(value)
-        {
+        if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
         }
     }

@@ -62,7 +62,7 @@ pub(super) fn download(
         return Err(Fail::bare(StatusCode::INTERNAL_SERVER_ERROR));
     }
     let (sender, receiver) = channel(4);
-    let spoil = call.tampering.damages();
+    let spoil = call.response_fault.damages();
     spawn_blocking(move || read(file, length, spoil, &sender));
     let mut answer = Response::new(streamed(receiver));
     let headers = answer.headers_mut();

@@ -11,13 +11,13 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::spawn_blocking;
 
 use super::fail::Fail;
+use super::hashes::Hashes;
 use super::image::{Image, Status};
 use super::limits::{check_quota, internal};
 use super::region::Region;
 use super::store::{self, Chunk, Stored};
 use crate::sandbox::effect::SaveEnd;
 use crate::sandbox::http::{ResponseFault, locked};
-use crate::sandbox::keystone::Identity;
 
 /// The writer's side of an upload.
 #[derive(Debug)]
@@ -27,8 +27,7 @@ pub(super) struct Ending {
     pub(super) before: Image,
     pub(super) life: u64,
     pub(super) announced: Option<i128>,
-    pub(super) tampering: ResponseFault,
-    pub(super) token: Option<(Arc<Identity>, String)>,
+    pub(super) response_fault: ResponseFault,
 }
 
 /// Why content was refused, and in which status the image is left.
@@ -67,7 +66,7 @@ impl Ending {
         let stored =
             spawn_blocking(move || store::receive(&path, mode, hashing, &mut chunks)).await;
         let stored = stored.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        if let ResponseFault::SaveLater { wait, .. } = self.tampering {
+        if let ResponseFault::SaveLater { wait, .. } = self.response_fault {
             tokio::time::sleep(wait).await;
         }
         self.conclude(stored)
@@ -123,30 +122,18 @@ impl Ending {
         if let ResponseFault::SaveLater {
             end: SaveEnd::Queued,
             ..
-        } = self.tampering
+        } = self.response_fault
         {
             return Err(Refused::again(internal()));
         }
         let quota = self.region.spec.limits.user_storage_quota;
         let used = locked(&self.region.images).usage(image.owner.as_deref(), &image.id);
         check_quota(quota, used, Some(stored.size.into())).map_err(Refused::for_good)?;
-        if let Some((identity, token)) = &self.token
-            && identity.check(token).is_none()
-        {
-            return Err(Refused::for_good(Fail::new(
-                StatusCode::UNAUTHORIZED,
-                format!(
-                    "Authentication error - the token may have expired during file upload. \
-                     Deleting image data for {}.",
-                    image.id
-                ),
-            )));
-        }
         let hashes = stored.hashes.clone().or_else(|| {
             self.region
                 .hashes_elsewhere(image.name.as_deref(), stored.size)
         });
-        image.set_hashes(hashes.unwrap_or_else(|| self.region.spec.hashes.of_nothing()));
+        image.set_hashes(hashes.unwrap_or_else(|| Hashes::of_nothing(self.region.spec.hashes)));
         // Also after a refusal of the format, which is why such an image can take no other content.
         image.located = true;
         image.virtual_size = self
@@ -169,7 +156,7 @@ impl Ending {
 
     fn inspect(&self, image: &Image, stored: &Stored) -> Result<Option<u64>, String> {
         let disk_format = image.disk_format.as_deref().unwrap_or_default();
-        if self.tampering == ResponseFault::WrongFormat {
+        if self.response_fault == ResponseFault::WrongFormat {
             return Err(format!(
                 "Image disk_format {disk_format} does not match stream data raw"
             ));

@@ -19,37 +19,17 @@ pub(super) struct Hashes {
     pub(super) multi: Option<(String, String)>,
 }
 
-impl HashSpec {
-    /// The hashes of no bytes at all.
-    pub(super) fn of_nothing(self) -> Hashes {
-        Hashes {
-            md5: self
+impl Hashes {
+    /// Those of no bytes at all.
+    pub(super) fn of_nothing(spec: HashSpec) -> Self {
+        Self {
+            md5: spec
                 .md5
                 .then(|| hexadecimal(&Box::new(Md5::default()).finalize())),
-            multi: self.algorithm.map(|algorithm| {
+            multi: spec.algorithm.map(|algorithm| {
                 let value = hexadecimal(&hasher(algorithm).finalize());
                 (algorithm.as_str().to_owned(), value)
             }),
-        }
-    }
-
-    /// Begins to hash. The two take about as long as each other, so md5 has a thread of its own.
-    pub(super) fn begin<'scope>(self, scope: &'scope Scope<'scope, '_>) -> Hasher<'scope> {
-        Hasher {
-            md5: self.md5.then(|| {
-                let (sender, receiver) = sync_channel::<Bytes>(8);
-                let thread = scope.spawn(move || {
-                    let mut md5: Box<dyn DynDigest> = Box::new(Md5::default());
-                    for piece in receiver {
-                        md5.update(&piece);
-                    }
-                    hexadecimal(&md5.finalize())
-                });
-                (sender, thread)
-            }),
-            multi: self
-                .algorithm
-                .map(|algorithm| (algorithm, hasher(algorithm))),
         }
     }
 }
@@ -68,7 +48,27 @@ pub(super) struct Hasher<'scope> {
     multi: Option<(HashAlgorithm, Box<dyn DynDigest>)>,
 }
 
-impl Hasher<'_> {
+impl<'scope> Hasher<'scope> {
+    /// Begins to hash. The two take about as long as each other, so md5 has a thread of its own.
+    pub(super) fn begin(spec: HashSpec, scope: &'scope Scope<'scope, '_>) -> Self {
+        Self {
+            md5: spec.md5.then(|| {
+                let (sender, receiver) = sync_channel::<Bytes>(8);
+                let thread = scope.spawn(move || {
+                    let mut md5: Box<dyn DynDigest> = Box::new(Md5::default());
+                    for piece in receiver {
+                        md5.update(&piece);
+                    }
+                    hexadecimal(&md5.finalize())
+                });
+                (sender, thread)
+            }),
+            multi: spec
+                .algorithm
+                .map(|algorithm| (algorithm, hasher(algorithm))),
+        }
+    }
+
     pub(super) fn update(&mut self, piece: &Bytes) {
         if let Some((sender, _)) = &self.md5 {
             // The receiver lives until the sender is dropped.

@@ -2,7 +2,7 @@
 //!
 //! `store` feeds it the beginning of an upload; `upload` asks for the verdict at the end.
 
-/// How much of the beginning is looked at: an ISO's descriptor lies farthest in.
+/// How much of the beginning is looked at: an ISO's descriptor is farthest in.
 const HEAD_BYTES: usize = (32 << 10) + (2 << 10);
 /// Shorter heads are of no format at all.
 const HEADER: usize = 512;

@@ -3,6 +3,8 @@
 //! `service` answers HTTP and asks the region's Keystone who is calling; everything that is known
 //! about images is in [`Region`].
 
+mod about;
+mod condition;
 mod create;
 mod data;
 mod documents;
@@ -17,6 +19,7 @@ mod limits;
 mod list;
 mod operator;
 mod patch;
+mod patch_document;
 mod policy;
 mod region;
 mod replies;
@@ -26,6 +29,8 @@ mod service;
 mod sharing;
 mod store;
 mod upload;
+mod versions;
 
 pub(super) use region::Region;
+pub(super) use seeding::seed;
 pub(super) use service::Glance;

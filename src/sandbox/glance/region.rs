@@ -1,11 +1,10 @@
-//! The state of one region: its images and where their content lies.
+//! The state of one region: its images and where their content is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use chrono::Utc;
 use uuid::Uuid;
 
 use super::fail::Fail;
@@ -143,7 +142,7 @@ impl Region {
             .set(regions.iter().map(Arc::downgrade).collect());
     }
 
-    /// Where the content of an image lies.
+    /// Where the content of an image is.
     pub(super) fn path_of(&self, id: &str) -> PathBuf {
         self.images_dir.join(id)
     }
@@ -228,22 +227,5 @@ impl Region {
             .iter()
             .map(|image| (image.id.clone(), image.view(true, nullable)))
             .collect()
-    }
-
-    /// Changes an image behind Glance's back; whether it exists.
-    pub(super) fn amend(&self, id: &str, change: impl FnOnce(&mut Image)) -> bool {
-        match locked(&self.images).get_mut(id) {
-            Some(image) => {
-                change(image);
-                image.updated_at = Utc::now();
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Marks an image as in use by the store, or not; whether it exists.
-    pub(in crate::sandbox) fn set_in_use(&self, id: &str, in_use: bool) -> bool {
-        self.amend(id, |image| image.in_use = in_use)
     }
 }

@@ -1,4 +1,4 @@
-//! Glance's paths: version negotiation, authentication, and which code answers what.
+//! Glance's paths: authentication, and which code answers what.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -11,21 +11,18 @@ use axum::http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::about::about;
 use super::fail::Fail;
+use super::patch_document::Style;
 use super::policy::Caller;
 use super::region::Region;
-use super::replies::{reply, unescaped};
-use super::{create, data, documents, list, patch, sharing, upload};
+use super::replies::reply;
+use super::versions::{Negotiated, negotiate, versions};
+use super::{create, data, list, patch, sharing, upload};
 use crate::sandbox::http::{Call, Front, Refusal, ResponseFault, Service, locked};
 use crate::sandbox::keystone::Identity;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
-
-/// Newest first where Glance has it so; it serves them all alike.
-const VERSIONS: [&str; 16] = [
-    "2.15", "2.13", "2.12", "2.11", "2.10", "2.9", "2.8", "2.17", "2.7", "2.6", "2.5", "2.4",
-    "2.3", "2.2", "2.1", "2.0",
-];
 
 /// A region's Glance as its port serves it.
 #[derive(Debug)]
@@ -49,8 +46,8 @@ impl Service for Glance {
             // Answered by what is in front of Glance for browsers.
             return Response::new(Body::empty());
         }
-        let rest = match Self::negotiate(&call.path) {
-            Negotiated::Versions(status) => return reply(status, &self.versions()),
+        let rest = match negotiate(&call.path) {
+            Negotiated::Versions(status) => return reply(status, &versions(&self.url)),
             Negotiated::V2(rest) => rest,
         };
         let accept = call.header("accept").map(str::to_owned);
@@ -93,47 +90,7 @@ impl Service for Glance {
     }
 }
 
-enum Negotiated {
-    /// The list of versions, under that status.
-    Versions(StatusCode),
-    /// The path behind `/v2`, as its segments.
-    V2(Vec<String>),
-}
-
 impl Glance {
-    fn negotiate(path: &str) -> Negotiated {
-        // A slash may come encoded, and is one all the same.
-        let path = decoded(path);
-        let mut segments = path.split('/').skip(1).map(str::to_owned);
-        let first = segments.next().unwrap_or_default();
-        if first == "versions" {
-            return Negotiated::Versions(StatusCode::OK);
-        }
-        let known = first == "v2"
-            || first
-                .strip_prefix('v')
-                .is_some_and(|number| VERSIONS.contains(&number));
-        if known {
-            Negotiated::V2(segments.collect())
-        } else {
-            Negotiated::Versions(StatusCode::MULTIPLE_CHOICES)
-        }
-    }
-
-    fn versions(&self) -> Value {
-        let versions: Vec<Value> = VERSIONS
-            .iter()
-            .map(|version| {
-                json!({
-                    "id": format!("v{version}"),
-                    "status": if *version == "2.17" { "CURRENT" } else { "SUPPORTED" },
-                    "links": [{"rel": "self", "href": format!("{}/v2/", self.url)}],
-                })
-            })
-            .collect();
-        json!({ "versions": versions })
-    }
-
     async fn version2(
         &self,
         call: &mut Call,
@@ -156,13 +113,13 @@ impl Glance {
             (segments, _) if segments.last().is_some_and(|last| last.is_empty()) => {
                 Err(Fail::bare(StatusCode::NOT_FOUND))
             }
-            (["images"], "GET") if call.tampering == ResponseFault::EndlessList => {
+            (["images"], "GET") if call.response_fault == ResponseFault::EndlessList => {
                 list::endless(region, caller, &call.query)
             }
             (["images"], "GET") => list::list(region, caller, &call.query),
             (["images"], "POST") => {
                 let body = document(call).await?;
-                create::create(region, caller, &self.url, call.tampering, &body)
+                create::create(region, caller, &self.url, call.response_fault, &body)
             }
             (["images", id], "GET") => {
                 let images = locked(&region.images);
@@ -171,15 +128,13 @@ impl Glance {
                 Ok(reply(StatusCode::OK, &view))
             }
             (["images", id], "PATCH") => {
-                let style = patch::Style::of(call.header("content-type"))?;
+                let style = Style::of(call.header("content-type"))?;
                 let body = document(call).await?;
                 patch::patch(region, caller, id, style, &body)
             }
             (["images", id], "DELETE") => create::delete(region, caller, id),
             (["images", id, "file"], "GET") => data::download(region, caller, id, call),
-            (["images", id, "file"], "PUT") => {
-                upload::upload(region, &self.identity, caller, id, call).await
-            }
+            (["images", id, "file"], "PUT") => upload::upload(region, caller, id, call).await,
             (["images", id, "tags", tag], "PUT") => {
                 no_body(call).await?;
                 sharing::add_tag(region, caller, id, tag)
@@ -219,64 +174,18 @@ impl Glance {
                 locked(&region.images).seen(id, caller)?;
                 Ok(reply(StatusCode::OK, &json!({"tasks": []})))
             }
-            _ => self.about(&segments, method),
-        }
-    }
-
-    /// What does not depend on any image, and the refusal of everything else.
-    fn about(&self, segments: &[&str], method: &str) -> Result<Response<Body>, Fail> {
-        let region = &self.region;
-        match (segments, method) {
-            (["schemas", "image"], "GET") => Ok(reply(
-                StatusCode::OK,
-                &documents::image_schema(region.spec.schema_image_json),
-            )),
-            (["schemas", "images"], "GET") => Ok(reply(
-                StatusCode::OK,
-                &documents::images_schema(region.spec.schema_image_json),
-            )),
-            (["schemas", "member"], "GET") => {
-                Ok(reply(StatusCode::OK, &documents::member_schema()))
-            }
-            (["schemas", "members"], "GET") => {
-                Ok(reply(StatusCode::OK, &documents::members_schema()))
-            }
-            (["info", "import"], "GET") => Ok(reply(
-                StatusCode::OK,
-                &json!({"import-methods": {
-                    "description": "Import methods available.",
-                    "type": "array",
-                    "value": region.spec.import_methods,
-                }}),
-            )),
-            (["info", "stores"], "GET") => Ok(reply(
-                StatusCode::OK,
-                &json!({"stores": [{"id": "local", "default": "true"}]}),
-            )),
-            (["images"], _) => Err(Fail::method_not_allowed("GET, POST")),
-            (["images", _], _) => Err(Fail::method_not_allowed("GET, PATCH, DELETE")),
-            (["images", _, "file"], _) => Err(Fail::method_not_allowed("GET, PUT")),
-            (["images", _, "tags", _], _) => Err(Fail::method_not_allowed("PUT, DELETE")),
-            (["images", _, "actions", "deactivate" | "reactivate"], _) => {
-                Err(Fail::method_not_allowed("POST"))
-            }
-            (
-                ["schemas", "image" | "images" | "member" | "members"]
-                | ["info", "import" | "stores"],
-                _,
-            ) => Err(Fail::method_not_allowed("GET")),
-            _ => Err(Fail::bare(StatusCode::NOT_FOUND)),
+            _ => about(region, &segments, method),
         }
     }
 
     fn caller(&self, call: &Call) -> Result<Caller, Fail> {
         let id = call.header("x-auth-token").unwrap_or_default();
-        if call.tampering == ResponseFault::ExpireToken {
-            self.identity.revoke(id);
+        if call.response_fault == ResponseFault::ExpireToken {
+            self.identity.tokens.revoke(id);
         }
         let mut confirmed = locked(&self.confirmed);
         let token = if confirmed.contains(id) {
-            self.identity.token(id)
+            self.identity.tokens.get(id)
         } else {
             self.identity.check(id)
         };
@@ -332,9 +241,4 @@ fn stamped(mut answer: Response<Body>, wanted: Option<&str>) -> Response<Body> {
         answer.headers_mut().insert(REQUEST_ID, id);
     }
     answer
-}
-
-/// A path as Glance reads it: a WSGI server gives its bytes as Latin-1, and Glance leaves them so.
-fn decoded(path: &str) -> String {
-    unescaped(path).into_iter().map(char::from).collect()
 }

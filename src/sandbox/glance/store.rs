@@ -11,7 +11,7 @@ use std::thread;
 use axum::body::Bytes;
 use tokio::sync::mpsc::Receiver;
 
-use super::hashes::Hashes;
+use super::hashes::{Hasher, Hashes};
 use super::inspect::Inspector;
 use crate::sandbox::spec::{ContentMode, HashSpec};
 
@@ -84,7 +84,7 @@ pub(super) fn write(
         });
     }
     let hashes = thread::scope(|scope| -> io::Result<Hashes> {
-        let mut hasher = hashing.begin(scope);
+        let mut hasher = Hasher::begin(hashing, scope);
         for piece in pieces {
             size += piece.len() as u64;
             inspector.feed(&piece);

@@ -19,7 +19,6 @@ use super::region::Region;
 use super::replies::no_content;
 use super::store::Chunk;
 use crate::sandbox::http::{Call, ResponseFault, locked};
-use crate::sandbox::keystone::Identity;
 use crate::sandbox::python::integer;
 
 /// The only store.
@@ -30,7 +29,6 @@ const CHUNKS_IN_FLIGHT: usize = 16;
 /// Takes an image's content.
 pub(super) async fn upload(
     region: &Arc<Region>,
-    identity: &Arc<Identity>,
     caller: &Caller,
     id: &str,
     call: &mut Call,
@@ -54,13 +52,7 @@ pub(super) async fn upload(
         before,
         life: region.lives.load(Ordering::SeqCst),
         announced,
-        tampering: call.tampering,
-        token: region.spec.recheck_token_after_upload.then(|| {
-            (
-                Arc::clone(identity),
-                call.header("x-auth-token").unwrap_or_default().to_owned(),
-            )
-        }),
+        response_fault: call.response_fault,
     };
     let (upload, remembering) = (call.number(), Arc::clone(region));
     let writer = tokio::spawn(async move {
@@ -69,7 +61,7 @@ pub(super) async fn upload(
         ended
     });
     let pumped = pump(region, call, announced, room, sender).await;
-    if pumped.is_ok() && matches!(call.tampering, ResponseFault::SaveLater { .. }) {
+    if pumped.is_ok() && matches!(call.response_fault, ResponseFault::SaveLater { .. }) {
         return Ok(no_content());
     }
     // Until the writer is done the image is still `saving`, and its partial file may be there.
@@ -174,7 +166,7 @@ async fn pump(
             }
             Ok(Some(Err(_))) | Err(_) => return Err(internal()),
         };
-        let chunk = if received == 0 && call.tampering.damages() {
+        let chunk = if received == 0 && call.response_fault.damages() {
             damaged(&chunk)
         } else {
             chunk

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, Response, StatusCode};
 
 use super::{Incoming, Switchboard, locked};
 use crate::sandbox::effect::SaveEnd;
-use crate::sandbox::fault::{Fault, FaultBook};
+use crate::sandbox::fault::{Fault, ServiceFaults};
 use crate::sandbox::record::RequestLog;
 use crate::sandbox::spec::DateHeader;
 
@@ -16,7 +16,7 @@ use crate::sandbox::spec::DateHeader;
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct Front {
     pub(in crate::sandbox) log: Mutex<RequestLog>,
-    pub(in crate::sandbox) faults: Mutex<FaultBook>,
+    pub(in crate::sandbox) faults: Mutex<ServiceFaults>,
     pub(in crate::sandbox) board: Arc<Switchboard>,
     pub(super) date: DateHeader,
 }
@@ -25,7 +25,7 @@ impl Front {
     /// The front of a service that has these faults from its start.
     pub(in crate::sandbox) fn new(faults: &[Fault], date: DateHeader) -> Arc<Self> {
         Arc::new(Self {
-            faults: Mutex::new(FaultBook::new(faults.to_vec())),
+            faults: Mutex::new(ServiceFaults::new(faults.to_vec())),
             date,
             ..Self::default()
         })
@@ -41,7 +41,7 @@ pub(in crate::sandbox) struct Call {
     pub(in crate::sandbox) query: String,
     pub(in crate::sandbox) headers: HeaderMap,
     pub(in crate::sandbox) body: Incoming,
-    pub(in crate::sandbox) tampering: ResponseFault,
+    pub(in crate::sandbox) response_fault: ResponseFault,
     pub(super) front: Arc<Front>,
     pub(super) number: u64,
 }

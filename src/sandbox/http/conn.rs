@@ -1,6 +1,6 @@
 //! Connections that can be cut: the listener that accepts them and the switch that ends one.
 //!
-//! The front takes them from the [`Gate`]; it cuts single connections for faults, and the
+//! The front takes them from the [`AcceptGate`]; it cuts single connections for faults, and the
 //! sandbox cuts all of a service's when it is stopped.
 
 use std::io;
@@ -65,12 +65,12 @@ impl Switchboard {
 
 /// A listener whose connections carry a switch.
 #[derive(Debug)]
-pub(in crate::sandbox) struct Gate {
+pub(in crate::sandbox) struct AcceptGate {
     listener: TcpListener,
     board: Arc<Switchboard>,
 }
 
-impl Gate {
+impl AcceptGate {
     /// Takes over a bound socket; must be called on the runtime that is to serve it.
     pub(in crate::sandbox) fn new(
         listener: std::net::TcpListener,

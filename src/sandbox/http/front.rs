@@ -12,15 +12,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
+use super::apply_fault::apply_fault;
 use super::call::{Call, ResponseFault, Service};
 use super::conn::Switch;
-use super::strike::strike;
-use super::{Gate, Incoming, locked};
+use super::{AcceptGate, Incoming, locked};
 use crate::sandbox::record::RecordedRequest;
 use crate::sandbox::spec::DateHeader;
 
 /// Accepts connections until the future is dropped; those that are open then go on.
-pub(in crate::sandbox) async fn serve<S: Service>(gate: Gate, service: Arc<S>) {
+pub(in crate::sandbox) async fn serve<S: Service>(gate: AcceptGate, service: Arc<S>) {
     let mut server = http1::Builder::new();
     server.auto_date_header(service.front().date == DateHeader::Sent);
     loop {
@@ -73,7 +73,7 @@ async fn handle<S: Service>(
     let method = parts.method;
     let path = parts.uri.path().to_owned();
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let effect = locked(&front.faults).strike(method.as_str(), &path, &query, &parts.headers);
+    let effect = locked(&front.faults).effect_on(method.as_str(), &path, &query, &parts.headers);
     let recorded = RecordedRequest {
         number: 0,
         method: method.to_string(),
@@ -104,13 +104,13 @@ async fn handle<S: Service>(
         query,
         headers: joined(parts.headers),
         body: Incoming::new(Body::new(body), received, Arc::clone(&switch)),
-        tampering: ResponseFault::default(),
+        response_fault: ResponseFault::default(),
         front,
         number,
     };
     let answer = match effect {
         None => Some(service.answer(call).await),
-        Some(effect) => strike(service, call, effect).await,
+        Some(effect) => apply_fault(service, call, effect).await,
     };
     let Some(answer) = answer else {
         switch.cut();

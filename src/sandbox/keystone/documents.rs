@@ -3,34 +3,34 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::identity::{Identity, Token, domain_id, role_id, stable_id};
+use super::identity::Identity;
+use super::ids::{domain_id, role_id, stable_id};
+use super::token::Token;
 
-impl Identity {
-    /// The service catalogue: identity, and the image service of every region.
-    pub(super) fn catalogue(&self) -> Value {
-        let mut identity = Vec::new();
-        let mut image = Vec::new();
-        let mut regions: Vec<&str> = Vec::new();
-        for endpoint in &self.endpoints {
-            if !regions.contains(&endpoint.region.as_str()) {
-                regions.push(&endpoint.region);
-                push_endpoints(&mut identity, "identity", &endpoint.region, &self.url);
-            }
-            push_endpoints(&mut image, "image", &endpoint.region, &endpoint.url);
+/// The service catalogue: identity, and the image service of every region.
+pub(super) fn catalogue(identity: &Identity) -> Value {
+    let mut keystones = Vec::new();
+    let mut glances = Vec::new();
+    let mut regions: Vec<&str> = Vec::new();
+    for endpoint in &identity.endpoints {
+        if !regions.contains(&endpoint.region.as_str()) {
+            regions.push(&endpoint.region);
+            push_endpoints(&mut keystones, "identity", &endpoint.region, &identity.url);
         }
-        let service = |name: &str, kind: &str, endpoints: Vec<Value>| {
-            json!({
-                "id": stable_id("service", kind, &self.url),
-                "name": name,
-                "type": kind,
-                "endpoints": endpoints,
-            })
-        };
-        json!([
-            service("glance", "image", image),
-            service("keystone", "identity", identity)
-        ])
+        push_endpoints(&mut glances, "image", &endpoint.region, &endpoint.url);
     }
+    let service = |name: &str, kind: &str, endpoints: Vec<Value>| {
+        json!({
+            "id": stable_id("service", kind, &identity.url),
+            "name": name,
+            "type": kind,
+            "endpoints": endpoints,
+        })
+    };
+    json!([
+        service("glance", "image", glances),
+        service("keystone", "identity", keystones)
+    ])
 }
 
 fn push_endpoints(list: &mut Vec<Value>, kind: &str, region: &str, url: &str) {

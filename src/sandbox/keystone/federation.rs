@@ -1,6 +1,9 @@
 //! OS-FEDERATION, and a small `OpenID` Connect provider to go with it: below `/idp/<name>` it has a
 //! discovery document and a token endpoint, and knows one user and one client.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use base64::Engine;
@@ -9,20 +12,36 @@ use serde_json::json;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::identity::{Identity, User};
 use super::replies::reply;
 use crate::sandbox::http::{Call, locked};
 use crate::sandbox::spec::IdentityProviderSpec;
 
-impl Identity {
+/// The identity providers of a Keystone.
+#[derive(Debug)]
+pub(super) struct Federation {
+    providers: Vec<IdentityProviderSpec>,
+    /// Access tokens that are out, and the names of the providers that gave them.
+    access_tokens: Mutex<HashMap<String, String>>,
+}
+
+impl Federation {
+    pub(super) fn new(providers: &[IdentityProviderSpec]) -> Self {
+        Self {
+            providers: providers.to_vec(),
+            access_tokens: Mutex::default(),
+        }
+    }
+
     fn provider(&self, name: &str) -> Option<&IdentityProviderSpec> {
         let mut providers = self.providers.iter();
         providers.find(|provider| provider.name == name)
     }
 
-    /// Answers for a provider: `rest` is its name and what comes after that in the path.
-    pub(super) fn provider_answer(
+    /// Answers for a provider: `rest` is its name and what comes after that in the path, below
+    /// `/idp/` of that address. None where nothing answers.
+    pub(super) fn answer(
         &self,
+        address: &str,
         call: &Call,
         rest: &str,
         document: &[u8],
@@ -31,10 +50,9 @@ impl Identity {
         let provider = self.provider(name)?;
         match (call.method.as_str(), place) {
             ("GET", ".well-known/openid-configuration") => {
-                let root = self.url.trim_end_matches("/v3");
                 let document = json!({
-                    "issuer": format!("{root}/idp/{name}"),
-                    "token_endpoint": format!("{root}/idp/{name}/token"),
+                    "issuer": format!("{address}/idp/{name}"),
+                    "token_endpoint": format!("{address}/idp/{name}/token"),
                     "grant_types_supported": ["client_credentials", "password"],
                 });
                 Some(reply(StatusCode::OK, &document))
@@ -78,19 +96,15 @@ impl Identity {
         reply(StatusCode::OK, &document)
     }
 
-    /// The user that a provider's access token stands for; `rest` is the path below
+    /// The name of the user that an access token in the request is for; `rest` is the path below
     /// `identity_providers`.
-    pub(super) fn federated_user(&self, call: &Call, rest: &str) -> Option<User> {
+    pub(super) fn user_name(&self, call: &Call, rest: &str) -> Option<&str> {
         let (name, protocol) = rest.strip_suffix("/auth")?.split_once("/protocols/")?;
         let provider = self
             .provider(name)
             .filter(|known| known.protocol == protocol)?;
         let token = call.header("authorization")?.strip_prefix("Bearer ")?;
         let issuer = locked(&self.access_tokens).get(token).cloned();
-        if issuer.as_deref() != Some(name) {
-            return None;
-        }
-        let mut users = self.users.iter();
-        users.find(|user| user.name == provider.user).cloned()
+        (issuer.as_deref() == Some(name)).then_some(&provider.user)
     }
 }

@@ -1,4 +1,4 @@
-//! Who exists and which tokens are out.
+//! Who exists at a Keystone, and which regions its catalogue lists.
 //!
 //! `login` makes tokens here; the Glances of the regions ask [`Identity::check`], as
 //! keystonemiddleware does.
@@ -7,80 +7,18 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE;
-use chrono::{DateTime, TimeDelta, Utc};
-use md5::{Digest, Md5};
-use uuid::Uuid;
-
+use super::account::{Project, User};
+use super::ids::{DEFAULT_DOMAIN, stable_id};
+use super::token::{Token, Tokens};
 use crate::sandbox::error::SandboxError;
-use crate::sandbox::hex::hexadecimal;
 use crate::sandbox::http::locked;
-use crate::sandbox::spec::{ApplicationCredentialSpec, IdentityProviderSpec, KeystoneSpec};
-
-/// The name of the domain that is meant when none is given; its id is `default`.
-const DEFAULT_DOMAIN: &str = "Default";
-
-/// A project, resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::sandbox) struct Project {
-    pub(in crate::sandbox) id: String,
-    pub(in crate::sandbox) name: String,
-    pub(in crate::sandbox) domain: String,
-}
-
-/// A user, resolved: roles by project id.
-#[derive(Debug, Clone)]
-pub(super) struct User {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) domain: String,
-    pub(super) password: String,
-    pub(super) has_passcodes: bool,
-    pub(super) roles: HashMap<String, Vec<String>>,
-}
+use crate::sandbox::spec::{ApplicationCredentialSpec, KeystoneSpec};
 
 /// A region's image endpoint, for the catalogue.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Endpoint {
     pub(in crate::sandbox) region: String,
     pub(in crate::sandbox) url: String,
-}
-
-/// A token that was given out.
-#[derive(Debug, Clone)]
-pub(in crate::sandbox) struct Token {
-    pub(super) user: User,
-    pub(super) methods: Vec<&'static str>,
-    pub(in crate::sandbox) project: Option<Project>,
-    pub(in crate::sandbox) roles: Vec<String>,
-    pub(super) application_credential: Option<ApplicationCredentialSpec>,
-    /// Its own, then that of the token it was made of.
-    pub(super) audit_ids: Vec<String>,
-    pub(super) issued_at: DateTime<Utc>,
-    pub(super) expires_at: DateTime<Utc>,
-}
-
-/// What a token is made of.
-#[derive(Debug)]
-pub(super) enum Origin {
-    Password,
-    Credential(ApplicationCredentialSpec),
-    /// Another token, which it does not outlive.
-    Token {
-        audit_id: String,
-        expires: DateTime<Utc>,
-    },
-}
-
-impl Origin {
-    /// That token, or a password where there is none.
-    pub(super) fn of(token: Option<&Token>) -> Self {
-        token.map_or(Self::Password, |token| Self::Token {
-            audit_id: token.audit_ids.last().cloned().unwrap_or_default(),
-            expires: token.expires_at,
-        })
-    }
 }
 
 /// The state of one Keystone.
@@ -91,11 +29,7 @@ pub(in crate::sandbox) struct Identity {
     pub(super) users: Vec<User>,
     pub(super) application_credentials: Vec<ApplicationCredentialSpec>,
     pub(super) endpoints: Vec<Endpoint>,
-    lifetime: TimeDelta,
-    tokens: Mutex<HashMap<String, Arc<Token>>>,
-    pub(super) providers: Vec<IdentityProviderSpec>,
-    /// Access tokens of those providers, and whose they are.
-    pub(super) access_tokens: Mutex<HashMap<String, String>>,
+    pub(in crate::sandbox) tokens: Tokens,
     /// By the user's id, those that are still good.
     pub(super) passcodes: Mutex<HashMap<String, Vec<String>>>,
     up: AtomicBool,
@@ -114,10 +48,7 @@ impl Identity {
             users: Vec::new(),
             application_credentials: spec.application_credentials.clone(),
             endpoints,
-            lifetime: TimeDelta::seconds(i64::try_from(spec.token_lifetime_secs).unwrap_or(3600)),
-            tokens: Mutex::default(),
-            providers: spec.identity_providers.clone(),
-            access_tokens: Mutex::default(),
+            tokens: Tokens::new(spec.token_lifetime_secs),
             passcodes: Mutex::default(),
             up: AtomicBool::new(true),
         };
@@ -186,81 +117,12 @@ impl Identity {
         self.up.store(up, Ordering::SeqCst);
     }
 
-    /// Gives out a token for what `login` found out.
-    pub(super) fn issue(
-        &self,
-        user: User,
-        methods: Vec<&'static str>,
-        project: Option<Project>,
-        roles: Vec<String>,
-        origin: Origin,
-    ) -> (String, Arc<Token>) {
-        let issued_at = Utc::now();
-        let mut audit_ids = vec![
-            URL_SAFE
-                .encode(Uuid::new_v4().as_bytes())
-                .trim_end_matches('=')
-                .to_owned(),
-        ];
-        let mut expires_at = issued_at + self.lifetime;
-        let mut application_credential = None;
-        match origin {
-            Origin::Password => {}
-            Origin::Credential(credential) => application_credential = Some(credential),
-            Origin::Token { audit_id, expires } => {
-                audit_ids.push(audit_id);
-                expires_at = expires;
-            }
-        }
-        let token = Arc::new(Token {
-            user,
-            methods,
-            project,
-            roles,
-            application_credential,
-            audit_ids,
-            issued_at,
-            expires_at,
-        });
-        let mut random = Vec::with_capacity(128);
-        for _ in 0..8 {
-            random.extend_from_slice(Uuid::new_v4().as_bytes());
-        }
-        // The prefix that every fernet token has.
-        let id = format!("gAAAAAB{}", URL_SAFE.encode(random).trim_end_matches('='));
-        let mut tokens = locked(&self.tokens);
-        tokens.retain(|_, token| token.expires_at > issued_at);
-        tokens.insert(id.clone(), Arc::clone(&token));
-        (id, token)
-    }
-
-    /// The token of that id, unless it is unknown, expired or revoked.
-    pub(in crate::sandbox) fn token(&self, id: &str) -> Option<Arc<Token>> {
-        let token = locked(&self.tokens).get(id).cloned()?;
-        (token.expires_at > Utc::now()).then_some(token)
-    }
-
-    /// As [`Self::token`], asked by a Glance: none while this Keystone is down.
+    /// The token of that id, as a Glance asks for it: none while this Keystone is down.
     pub(in crate::sandbox) fn check(&self, id: &str) -> Option<Arc<Token>> {
         if !self.up.load(Ordering::SeqCst) {
             return None;
         }
-        self.token(id)
-    }
-
-    /// Takes a token back; whether there was one.
-    pub(in crate::sandbox) fn revoke(&self, id: &str) -> bool {
-        locked(&self.tokens).remove(id).is_some()
-    }
-
-    /// Every token that is out.
-    pub(in crate::sandbox) fn tokens_out(&self) -> Vec<String> {
-        locked(&self.tokens).keys().cloned().collect()
-    }
-
-    /// Takes every token back.
-    pub(in crate::sandbox) fn revoke_all(&self) {
-        locked(&self.tokens).clear();
+        self.tokens.get(id)
     }
 }
 
@@ -291,44 +153,9 @@ fn projects(spec: &KeystoneSpec) -> Vec<Project> {
     projects
 }
 
-/// The id of a domain: `default` for `Default`, else one that depends on the name alone.
-pub(super) fn domain_id(name: &str) -> String {
-    if name == DEFAULT_DOMAIN {
-        "default".to_owned()
-    } else {
-        stable_id("domain", "", name)
-    }
-}
-
-/// A role's id, which depends on the name alone.
-pub(super) fn role_id(name: &str) -> String {
-    stable_id("role", "", name)
-}
-
-/// An id in Keystone's form that depends on the words alone.
-pub(super) fn stable_id(kind: &str, scope: &str, name: &str) -> String {
-    hexadecimal(&Md5::digest(format!("{kind}/{scope}/{name}")))
-}
-
-/// The roles, and those that they imply in a bootstrapped Keystone.
-pub(super) fn with_implied(roles: &[String]) -> Vec<String> {
-    const CHAIN: [&str; 4] = ["admin", "manager", "member", "reader"];
-    let mut all = roles.to_vec();
-    if let Some(highest) = CHAIN
-        .iter()
-        .position(|name| roles.iter().any(|role| role == name))
-    {
-        for name in &CHAIN[highest..] {
-            if !all.iter().any(|role| role == name) {
-                all.push((*name).to_owned());
-            }
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::token::Origin;
     use super::*;
 
     fn identity(lifetime_secs: u64) -> Identity {
@@ -338,44 +165,33 @@ mod tests {
         Identity::new(&spec, "http://127.0.0.1:1/v3".to_owned(), Vec::new()).unwrap()
     }
 
+    fn log_in(identity: &Identity) -> String {
+        let user = identity.users[0].clone();
+        let methods = vec!["password"];
+        let (id, _) = identity
+            .tokens
+            .issue(user, methods, None, Vec::new(), Origin::Password);
+        id
+    }
+
     #[test]
     fn tokens_expire_and_can_be_revoked() {
         let lasting = identity(60);
-        let user = lasting.users[0].clone();
-        let (id, _) = lasting.issue(
-            user.clone(),
-            vec!["password"],
-            None,
-            Vec::new(),
-            Origin::Password,
-        );
+        let id = log_in(&lasting);
         assert!(lasting.check(&id).is_some());
         lasting.set_up(false);
         assert!(lasting.check(&id).is_none());
-        assert!(lasting.token(&id).is_some());
-        assert!(lasting.revoke(&id));
-        assert!(lasting.token(&id).is_none());
+        assert!(lasting.tokens.get(&id).is_some());
+        assert!(lasting.tokens.revoke(&id));
+        assert!(lasting.tokens.get(&id).is_none());
         let brief = identity(0);
-        let (id, _) = brief.issue(user, vec!["password"], None, Vec::new(), Origin::Password);
-        assert!(brief.token(&id).is_none());
+        assert!(brief.tokens.get(&log_in(&brief)).is_none());
     }
 
     #[test]
-    fn admin_implies_the_lesser_roles() {
-        assert_eq!(
-            with_implied(&["admin".to_owned()]),
-            ["admin", "manager", "member", "reader"]
-        );
-        assert_eq!(with_implied(&["publisher".to_owned()]), ["publisher"]);
-    }
-
-    #[test]
-    fn ids_depend_on_names_alone() {
-        assert_eq!(
-            identity(1).project_id("admin"),
-            identity(2).project_id("admin")
-        );
-        assert_eq!(identity(1).project_id("admin").unwrap().len(), 32);
-        assert_eq!(domain_id("Default"), "default");
+    fn ids_of_projects_depend_on_names_alone() {
+        let (one, other) = (identity(1), identity(2));
+        assert_eq!(one.project_id("admin"), other.project_id("admin"));
+        assert_eq!(one.project_id("admin").unwrap().len(), 32);
     }
 }

@@ -5,9 +5,11 @@ use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded::parse;
 
-use super::identity::{Identity, Token};
+use super::documents;
+use super::identity::Identity;
 use super::kind::Kind;
 use super::replies::{error, forbidden, reply};
+use super::token::Token;
 use super::views::{collection, credential_view, projects_of};
 use crate::sandbox::python::python;
 use crate::sandbox::spec::ApplicationCredentialSpec;
@@ -147,7 +149,7 @@ fn catalogue(identity: &Identity, token: &Token, path: &str) -> Response<Body> {
         return forbidden("");
     }
     let own_path = address(identity, path);
-    let document = json!({"catalog": identity.catalogue(), "links": {"self": own_path}});
+    let document = json!({"catalog": documents::catalogue(identity), "links": {"self": own_path}});
     reply(StatusCode::OK, &document)
 }
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::account::{Project, User, with_implied};
+use super::authentication::{
+    LoginError, by_application_credential, by_passcode, by_password, by_token, in_domain,
+};
 use super::form::{check_form, expecting};
-use super::identity::{Identity, Origin, Project, Token, User, domain_id, with_implied};
-use crate::sandbox::http::locked;
-use crate::sandbox::spec::ApplicationCredentialSpec;
+use super::identity::Identity;
+use super::token::{Origin, Token};
 
 /// What Keystone can log in by.
 const METHODS: [&str; 7] = [
@@ -19,24 +22,6 @@ const METHODS: [&str; 7] = [
     "application_credential",
     "ec2credential",
 ];
-
-/// Why there is no token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum LoginError {
-    /// The request is not a login at all (400).
-    Malformed(String),
-    /// Wrong credentials, or no role where they were to be used (401).
-    Unauthorized,
-    /// Something that the application credential needs does not exist (404).
-    NotFound(String),
-    /// The method does not do what is asked of it (401).
-    Method {
-        /// Why.
-        message: &'static str,
-        /// What the answer says of the methods.
-        identity: Value,
-    },
-}
 
 /// Checks the credentials and gives out a token.
 pub(super) fn login(
@@ -110,7 +95,7 @@ pub(super) fn login(
         } else {
             credential.roles.clone()
         };
-        return Ok(identity.issue(
+        return Ok(identity.tokens.issue(
             user,
             proven,
             project,
@@ -122,146 +107,9 @@ pub(super) fn login(
     if let Some(parent) = &parent {
         proven.extend(parent.methods.iter().filter(|method| **method != "token"));
     }
-    Ok(identity.issue(user, proven, project, roles, Origin::of(parent.as_deref())))
-}
-
-fn by_token(identity: &Identity, auth: &Value) -> Result<Arc<Token>, LoginError> {
-    let id = auth
-        .pointer("/identity/token")
-        .ok_or_else(|| LoginError::Malformed(expecting("token", "identity")))?["id"]
-        .as_str()
-        .unwrap_or_default();
-    identity.token(id).ok_or_else(|| {
-        let message = if id.is_empty() {
-            "No token in the request"
-        } else {
-            "Could not recognize Fernet token"
-        };
-        LoginError::NotFound(message.to_owned())
-    })
-}
-
-fn by_password(identity: &Identity, auth: &Value) -> Result<User, LoginError> {
-    let given = auth
-        .pointer("/identity/password")
-        .ok_or_else(|| LoginError::Malformed(expecting("password", "identity")))?
-        .get("user")
-        .ok_or_else(|| LoginError::Malformed(expecting("user", "None")))?;
-    let user = find_user(identity, given)?;
-    if given.get("password").and_then(Value::as_str) != Some(user.password.as_str()) {
-        return Err(LoginError::Unauthorized);
-    }
-    Ok(user.clone())
-}
-
-/// Uses up the passcode.
-fn by_passcode(identity: &Identity, auth: &Value) -> Result<User, LoginError> {
-    let given = auth
-        .pointer("/identity/totp/user")
-        .ok_or_else(|| LoginError::Malformed(expecting("user", "None")))?;
-    let user = find_user(identity, given)?;
-    let passcode = given.get("passcode").and_then(Value::as_str);
-    let mut passcodes = locked(&identity.passcodes);
-    let left = passcodes.entry(user.id.clone()).or_default();
-    let place = left.iter().position(|code| Some(code.as_str()) == passcode);
-    left.remove(place.ok_or(LoginError::Unauthorized)?);
-    Ok(user.clone())
-}
-
-fn find_user<'a>(identity: &'a Identity, given: &Value) -> Result<&'a User, LoginError> {
-    let user = if let Some(id) = given.get("id").and_then(Value::as_str) {
-        identity.users.iter().find(|user| user.id == id)
-    } else {
-        let name = given
-            .get("name")
-            .and_then(Value::as_str)
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| LoginError::Malformed(expecting("id or name", "user")))?;
-        let domain = given
-            .get("domain")
-            .ok_or_else(|| LoginError::Malformed(expecting("domain", "user")))?;
-        identity
-            .users
-            .iter()
-            .find(|user| user.name == name && in_domain(&user.domain, domain))
-    };
-    user.ok_or(LoginError::Unauthorized)
-}
-
-/// The user whose application credential is asked for by its name.
-fn find_owner<'a>(identity: &'a Identity, credential: &Value) -> Result<&'a User, LoginError> {
-    let given = credential
-        .get("user")
-        .filter(|user| !user.is_null() && **user != json!({}))
-        .ok_or_else(|| LoginError::Malformed(expecting("user", "application credential")))?;
-    find_user(identity, given).map_err(|error| {
-        let name = given.get("name").and_then(Value::as_str);
-        let domain = given.get("domain").unwrap_or(&Value::Null);
-        let is_domain_known = identity
-            .users
-            .iter()
-            .any(|user| in_domain(&user.domain, domain));
-        match (error, name) {
-            (LoginError::Unauthorized, Some(name)) if is_domain_known => {
-                LoginError::NotFound(format!("Could not find user: {name}."))
-            }
-            (error, _) => error,
-        }
-    })
-}
-
-fn by_application_credential(
-    identity: &Identity,
-    auth: &Value,
-) -> Result<(User, ApplicationCredentialSpec), LoginError> {
-    let given = auth
-        .pointer("/identity/application_credential")
-        .ok_or_else(|| LoginError::Malformed(expecting("application_credential", "identity")))?;
-    let id = match &given["id"] {
-        Value::Number(id) => Some(id.to_string()),
-        id => id.as_str().map(str::to_owned),
-    };
-    let found = if let Some(id) = id {
-        let found = identity
-            .application_credentials
-            .iter()
-            .find(|credential| credential.id == id);
-        if found.is_none() {
-            return Err(LoginError::NotFound(format!(
-                "Could not find Application Credential: {id}."
-            )));
-        }
-        found
-    } else {
-        let name = given["name"].as_str();
-        if given["name"].is_null() {
-            let what = "name or ID";
-            return Err(LoginError::Malformed(expecting(
-                what,
-                "application credential",
-            )));
-        }
-        let owner = find_owner(identity, given)?;
-        identity.application_credentials.iter().find(|credential| {
-            credential.user == owner.name && Some(credential.name.as_str()) == name
-        })
-    };
-    let credential = found.ok_or(LoginError::Unauthorized)?;
-    let secret = match &given["secret"] {
-        Value::String(secret) => Some(secret.as_str()),
-        Value::Null => None,
-        _ => return Err(LoginError::Malformed(expecting("string", "password"))),
-    };
-    let owner = identity
-        .users
-        .iter()
-        .find(|user| user.name == credential.user);
-    match owner {
-        Some(owner) if secret == Some(credential.secret.as_str()) => {
-            Ok((owner.clone(), credential.clone()))
-        }
-        _ => Err(LoginError::Unauthorized),
-    }
+    Ok(identity
+        .tokens
+        .issue(user, proven, project, roles, Origin::of(parent.as_deref())))
 }
 
 fn scope(
@@ -299,23 +147,12 @@ fn scope(
     Ok((Some(project.clone()), with_implied(roles)))
 }
 
-fn in_domain(domain: &str, given: &Value) -> bool {
-    given
-        .get("name")
-        .and_then(Value::as_str)
-        .is_some_and(|name| name == domain)
-        || given
-            .get("id")
-            .and_then(Value::as_str)
-            .is_some_and(|id| id == domain_id(domain))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sandbox::spec::KeystoneSpec;
+    use crate::sandbox::spec::{ApplicationCredentialSpec, KeystoneSpec};
 
     fn identity() -> Identity {
         let mut spec = KeystoneSpec::new("main").user("ann", "secret", "cloud", ["member"]);

@@ -10,13 +10,18 @@ use axum::http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::documents::describe;
+use super::authentication::LoginError;
+use super::documents::{catalogue, describe};
+use super::federation::Federation;
 use super::form::expecting;
-use super::identity::{Identity, Origin, Token};
+use super::identity::{Endpoint, Identity};
 use super::lists::Listed;
-use super::login::{LoginError, login};
+use super::login::login;
 use super::replies::{error, error_document, forbidden, reply};
+use super::token::{Origin, Token};
+use crate::sandbox::error::SandboxError;
 use crate::sandbox::http::{Call, Front, Refusal, ResponseFault, Service};
+use crate::sandbox::spec::{DateHeader, KeystoneSpec};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
@@ -29,6 +34,7 @@ const FEDERATION: &str = "v3/OS-FEDERATION/identity_providers/";
 pub(in crate::sandbox) struct Keystone {
     pub(in crate::sandbox) front: Arc<Front>,
     pub(in crate::sandbox) identity: Arc<Identity>,
+    federation: Federation,
 }
 
 impl Service for Keystone {
@@ -38,8 +44,8 @@ impl Service for Keystone {
 
     async fn answer(self: Arc<Self>, mut call: Call) -> Response<Body> {
         let document = call.body.document().await.unwrap_or_default();
-        if call.tampering == ResponseFault::ExpireToken {
-            self.identity.revoke_all();
+        if call.response_fault == ResponseFault::ExpireToken {
+            self.identity.tokens.revoke_all();
         }
         let answer = self.route(&call, &document);
         Self::stamped(answer)
@@ -52,6 +58,23 @@ impl Service for Keystone {
 }
 
 impl Keystone {
+    /// The Keystone of a specification at that address, with that catalogue.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::Spec`] when names of the specification lead nowhere.
+    pub(in crate::sandbox) fn new(
+        spec: &KeystoneSpec,
+        url: String,
+        endpoints: Vec<Endpoint>,
+    ) -> Result<Self, SandboxError> {
+        Ok(Self {
+            front: Front::new(&spec.faults, DateHeader::Sent),
+            identity: Arc::new(Identity::new(spec, url, endpoints)?),
+            federation: Federation::new(&spec.identity_providers),
+        })
+    }
+
     fn route(&self, call: &Call, document: &[u8]) -> Response<Body> {
         let path = call.path.trim_matches('/');
         match (call.method.as_str(), path) {
@@ -61,10 +84,12 @@ impl Keystone {
             ("GET" | "HEAD" | "DELETE", "v3/auth/tokens") => self.subject(call),
             (_, "v3/auth/tokens") => method_not_allowed("DELETE, HEAD, OPTIONS, POST, GET"),
             (_, path) if path.starts_with(FEDERATION) => self.federated(call, path),
-            (_, path) if path.starts_with("idp/") => self
-                .identity
-                .provider_answer(call, &path["idp/".len()..], document)
-                .unwrap_or_else(no_such_path),
+            (_, path) if path.starts_with("idp/") => {
+                let address = self.identity.url.trim_end_matches("/v3");
+                self.federation
+                    .answer(address, call, &path["idp/".len()..], document)
+                    .unwrap_or_else(no_such_path)
+            }
             (method, path) => match (Listed::at(path), method) {
                 (Some(listed), "GET" | "HEAD") => match self.caller(call) {
                     Some(token) => listed.answer(&self.identity, &token, path, &call.query),
@@ -125,7 +150,7 @@ impl Keystone {
         match login(&self.identity, &request) {
             Ok((id, token)) => {
                 let catalogue =
-                    (!call.query.contains("nocatalog")).then(|| self.identity.catalogue());
+                    (!call.query.contains("nocatalog")).then(|| catalogue(&self.identity));
                 let mut answer = reply(StatusCode::CREATED, &describe(&token, catalogue));
                 if let Ok(id) = HeaderValue::try_from(id) {
                     answer.headers_mut().insert(SUBJECT_TOKEN, id);
@@ -146,13 +171,16 @@ impl Keystone {
     /// A token for no project, for whoever an identity provider vouches for.
     fn federated(&self, call: &Call, path: &str) -> Response<Body> {
         let rest = path.strip_prefix(FEDERATION).unwrap_or_default();
-        let Some(user) = self.identity.federated_user(call, rest) else {
+        let name = self.federation.user_name(call, rest);
+        let mut users = self.identity.users.iter();
+        let Some(user) = users.find(|user| Some(user.name.as_str()) == name) else {
             return self.unauthorized();
         };
         let methods = vec!["mapped"];
-        let (id, token) = self
-            .identity
-            .issue(user, methods, None, Vec::new(), Origin::Password);
+        let (id, token) =
+            self.identity
+                .tokens
+                .issue(user.clone(), methods, None, Vec::new(), Origin::Password);
         let mut answer = reply(StatusCode::CREATED, &describe(&token, None));
         if let Ok(id) = HeaderValue::try_from(id) {
             answer.headers_mut().insert(SUBJECT_TOKEN, id);
@@ -181,19 +209,19 @@ impl Keystone {
             None | Some("") => return error(StatusCode::NOT_FOUND, "No token in the request"),
             Some(id) => id,
         };
-        let Some(token) = self.identity.token(id) else {
+        let Some(token) = self.identity.tokens.get(id) else {
             return error(StatusCode::NOT_FOUND, "Could not recognize Fernet token");
         };
         if !is_trusted && token.user.id != caller.user.id {
             return refused();
         }
         if call.method == Method::DELETE {
-            self.identity.revoke(id);
+            self.identity.tokens.revoke(id);
             let mut answer = Response::new(Body::empty());
             *answer.status_mut() = StatusCode::NO_CONTENT;
             return answer;
         }
-        let catalogue = (!call.query.contains("nocatalog")).then(|| self.identity.catalogue());
+        let catalogue = (!call.query.contains("nocatalog")).then(|| catalogue(&self.identity));
         let mut answer = reply(StatusCode::OK, &describe(&token, catalogue));
         if let Ok(id) = HeaderValue::try_from(id) {
             answer.headers_mut().insert(SUBJECT_TOKEN, id);
@@ -211,7 +239,7 @@ impl Keystone {
     }
 
     fn caller(&self, call: &Call) -> Option<Arc<Token>> {
-        self.identity.token(call.header("x-auth-token")?)
+        self.identity.tokens.get(call.header("x-auth-token")?)
     }
 
     fn unauthorized(&self) -> Response<Body> {

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::identity::{Identity, Project, User, domain_id, role_id, with_implied};
+use super::account::{Project, User, with_implied};
+use super::documents::catalogue;
+use super::identity::Identity;
+use super::ids::{domain_id, role_id};
 use super::kind::Kind;
 use crate::sandbox::spec::ApplicationCredentialSpec;
 
@@ -19,7 +22,7 @@ pub(super) fn collection(identity: &Identity, kind: Kind) -> Vec<Value> {
         }
         _ => {}
     }
-    let catalogue = identity.catalogue();
+    let catalogue = catalogue(identity);
     let services = catalogue.as_array().cloned().unwrap_or_default();
     let link = |kind: &str, id: &Value| {
         let id = id.as_str().unwrap_or_default();

@@ -12,7 +12,7 @@ use super::{body, locked};
 use crate::sandbox::effect::{Effect, Reply, When};
 
 /// The answer of a request under a fault; none when the connection is to be dropped.
-pub(super) async fn strike<S: Service>(
+pub(super) async fn apply_fault<S: Service>(
     service: Arc<S>,
     mut call: Call,
     effect: Effect,
@@ -96,7 +96,7 @@ pub(super) async fn strike<S: Service>(
             end,
         } => {
             let wait = Duration::from_millis(millis);
-            call.tampering = ResponseFault::SaveLater { wait, end };
+            call.response_fault = ResponseFault::SaveLater { wait, end };
             let usual = service.answer(call).await;
             match answer {
                 Reply::Status(status) if usual.status().is_success() => Some(gateway(status)),
@@ -126,12 +126,12 @@ fn prepare(call: &mut Call, effect: Effect) {
     match effect {
         Effect::DropUpload { bytes } => call.body.set_drop_after(bytes),
         Effect::Crash { bytes } => call.body.set_crash_after(bytes),
-        Effect::WrongContent => call.tampering = ResponseFault::WrongContent,
-        Effect::WrongFormat => call.tampering = ResponseFault::WrongFormat,
-        Effect::ExpireToken => call.tampering = ResponseFault::ExpireToken,
-        Effect::EndlessList => call.tampering = ResponseFault::EndlessList,
+        Effect::WrongContent => call.response_fault = ResponseFault::WrongContent,
+        Effect::WrongFormat => call.response_fault = ResponseFault::WrongFormat,
+        Effect::ExpireToken => call.response_fault = ResponseFault::ExpireToken,
+        Effect::EndlessList => call.response_fault = ResponseFault::EndlessList,
         Effect::Unseen { millis } => {
-            call.tampering = ResponseFault::Unseen(Duration::from_millis(millis));
+            call.response_fault = ResponseFault::Unseen(Duration::from_millis(millis));
         }
         Effect::IgnoreHeader { name } => drop(call.headers.remove(name)),
         _ => {}

@@ -1,0 +1,54 @@
+//! The paths that do not depend on any image, and the refusal of all that Glance does not have.
+
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use serde_json::json;
+
+use super::documents;
+use super::fail::Fail;
+use super::region::Region;
+use super::replies::reply;
+
+/// What does not depend on any image, and the refusal of everything else.
+pub(super) fn about(
+    region: &Region,
+    segments: &[&str],
+    method: &str,
+) -> Result<Response<Body>, Fail> {
+    match (segments, method) {
+        (["schemas", "image"], "GET") => Ok(reply(
+            StatusCode::OK,
+            &documents::image_schema(region.spec.schema_image_json),
+        )),
+        (["schemas", "images"], "GET") => Ok(reply(
+            StatusCode::OK,
+            &documents::images_schema(region.spec.schema_image_json),
+        )),
+        (["schemas", "member"], "GET") => Ok(reply(StatusCode::OK, &documents::member_schema())),
+        (["schemas", "members"], "GET") => Ok(reply(StatusCode::OK, &documents::members_schema())),
+        (["info", "import"], "GET") => Ok(reply(
+            StatusCode::OK,
+            &json!({"import-methods": {
+                "description": "Import methods available.",
+                "type": "array",
+                "value": [],
+            }}),
+        )),
+        (["info", "stores"], "GET") => Ok(reply(
+            StatusCode::OK,
+            &json!({"stores": [{"id": "local", "default": "true"}]}),
+        )),
+        (["images"], _) => Err(Fail::method_not_allowed("GET, POST")),
+        (["images", _], _) => Err(Fail::method_not_allowed("GET, PATCH, DELETE")),
+        (["images", _, "file"], _) => Err(Fail::method_not_allowed("GET, PUT")),
+        (["images", _, "tags", _], _) => Err(Fail::method_not_allowed("PUT, DELETE")),
+        (["images", _, "actions", "deactivate" | "reactivate"], _) => {
+            Err(Fail::method_not_allowed("POST"))
+        }
+        (
+            ["schemas", "image" | "images" | "member" | "members"] | ["info", "import" | "stores"],
+            _,
+        ) => Err(Fail::method_not_allowed("GET")),
+        _ => Err(Fail::bare(StatusCode::NOT_FOUND)),
+    }
+}
