@@ -379,13 +379,14 @@ impl RunArgs {
         ))
     }
 
-    /// The overrides of the configuration, `--max-children` among them.
+    /// The overrides of the configuration, and the options that are short for one.
     pub(super) fn overrides(&self) -> Vec<String> {
         let max_children = self
             .max_children
             .map(|number| format!("main.max_children={number}"));
+        let bwlimit = self.bwlimit.map(|rate| format!("bwlimit={}", rate.0));
         let overrides = self.config.overrides.iter().cloned();
-        overrides.chain(max_children).collect()
+        overrides.chain(max_children).chain(bwlimit).collect()
     }
 }
 

@@ -12,7 +12,6 @@ use super::metrics::MetricsFile;
 use super::output::OutputError;
 use super::session::{CliError, Session};
 use super::{backup, output, regions, run_lock, session};
-use crate::config::Sources;
 use crate::engine::{self, RunOptions, RunOutcome, Scope};
 use crate::event::Mode;
 use crate::exit_codes;
@@ -31,10 +30,7 @@ pub(super) struct Embedded {
 
 /// Runs a fleet as the command line says.
 pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
-    let sources = Sources {
-        bwlimit: args.bwlimit,
-        ..session::sources(&args.config, args.overrides())
-    };
+    let sources = session::sources(&args.config, args.overrides());
     let metrics = args
         .metrics_file
         .as_deref()

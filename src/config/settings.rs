@@ -145,9 +145,7 @@ impl Settings {
                     checker.errors.push(error.clone());
                 }
             }
-            let mut target = target(name, &layers, login, &mut checker);
-            target.bwlimit = sources.bwlimit.or(target.bwlimit).filter(|rate| rate.0 > 0);
-            targets.push(Arc::new(target));
+            targets.push(Arc::new(target(name, &layers, login, &mut checker)));
         }
         let master_region = layers
             .get(MAIN, "master_region")

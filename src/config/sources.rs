@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::model::ByteSize;
-
 /// The variables of an environment. It is given, never read: tests and programs decide.
 pub type Environment = BTreeMap<String, String>;
 
@@ -15,8 +13,6 @@ pub struct Sources {
     pub config_file: Option<PathBuf>,
     /// The words after `--config`: `section.key=value`, or `key=value` for `[DEFAULT]`.
     pub overrides: Vec<String>,
-    /// `--bwlimit`: takes the place of what every target says.
-    pub bwlimit: Option<ByteSize>,
     /// The environment.
     pub environment: Environment,
     /// Where relative paths of configuration files begin.
@@ -31,7 +27,6 @@ impl Default for Sources {
         Self {
             config_file: None,
             overrides: Vec::new(),
-            bwlimit: None,
             environment: Environment::new(),
             working_dir: PathBuf::from("."),
             default_file: PathBuf::from("/etc/glancesync.conf"),
