@@ -41,7 +41,7 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
     };
     let outcome = engine::restore(&session.settings, options, &session.events, &stop).await?;
     drop(admission);
-    let paint = ColorChoice::from(args.messages.color).for_stdout();
+    let style = ColorChoice::from(args.messages.color).style_of_stdout();
     let terminal = session.terminal.clone();
     let summary = session.finish().await?;
     let regions: Vec<_> = outcome
@@ -55,7 +55,7 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
         .collect();
     let printed = output::print(|out| match args.format {
         DocumentFormat::Json => format::restore_json(out, &folder, args.apply, &regions, &summary),
-        DocumentFormat::Text => format::restore_text(out, args.apply, &regions, &summary, paint),
+        DocumentFormat::Text => format::restore_text(out, args.apply, &regions, &summary, style),
     });
     match printed {
         Ok(()) => Ok(outcome.exit_code),

@@ -17,7 +17,8 @@ use crate::event::Mode;
 use crate::exit_codes;
 use crate::model::{RegionSelector, Warning, WarningCode};
 use crate::plan::{ImageFilter, OwnIncomplete, Plan};
-use crate::report::{ColorChoice, Paint, RunSummary, Terminal, format, stdout_width};
+use crate::report::format::{self, PlanDetail};
+use crate::report::{ColorChoice, RunSummary, Style, Terminal, Verbosity, stdout_width};
 use crate::state::{FoundHashes, Keeps, check_records, last_times};
 
 /// What is different where a fleet of this program's own is run.
@@ -137,9 +138,16 @@ async fn run_fleet(
     if let Some(metrics) = metrics {
         metrics.ended(&summary, &outcome);
     }
-    let paint = ColorChoice::from(args.messages.color).for_stdout();
+    let look = Look {
+        style: ColorChoice::from(args.messages.color).style_of_stdout(),
+        detail: if terminal.verbosity() >= Verbosity::Verbose {
+            PlanDetail::Full
+        } else {
+            PlanDetail::Brief
+        },
+    };
     let exit_code = outcome.exit_code;
-    if let Err(error) = print(mode, format, &outcome, &summary, &log_dir, paint) {
+    if let Err(error) = print(mode, format, &outcome, &summary, &log_dir, look) {
         return Ok(session::output_lost(&terminal, &summary, error, exit_code));
     }
     if mode == Mode::Status {
@@ -156,13 +164,20 @@ fn damaged_hashes(folder: &Path) -> Warning {
     Warning::new(WarningCode::StateDamaged, message)
 }
 
+/// How what is for people looks.
+#[derive(Clone, Copy)]
+struct Look {
+    style: Style,
+    detail: PlanDetail,
+}
+
 fn print(
     mode: Mode,
     wanted: Format,
     outcome: &RunOutcome,
     summary: &RunSummary,
     log_dir: &Path,
-    paint: Paint,
+    look: Look,
 ) -> Result<(), OutputError> {
     let times = match mode {
         Mode::DryRun => {
@@ -185,15 +200,17 @@ fn print(
     output::print(|out| match (mode, wanted) {
         (Mode::Status, Format::Csv) => format::status_csv(out, &plans, reader),
         (Mode::Status, Format::Table) => {
-            format::status_table(out, &plans, summary, stdout_width(), paint)
+            format::status_table(out, &plans, summary, stdout_width(), look.style.paint)
         }
         (Mode::Status, Format::Html) => {
             format::status_html(out, &plans, summary, Local::now().fixed_offset())
         }
         (Mode::Status, _) => format::status_json(out, &plans, summary),
         (Mode::DryRun, Format::Json) => format::plan_json(out, &plans, &times, summary),
-        (Mode::DryRun, _) => format::plan_text(out, &plans, &times, summary, paint),
+        (Mode::DryRun, _) => {
+            format::plan_text(out, &plans, &times, summary, look.detail, look.style)
+        }
         (_, Format::Json) => format::summary_json(out, summary),
-        _ => format::summary_text(out, summary, paint),
+        _ => format::summary_text(out, summary, look.style),
     })
 }

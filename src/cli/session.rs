@@ -234,7 +234,7 @@ pub(super) fn output_lost(
 pub(super) fn say_summary(terminal: &Terminal, summary: &RunSummary) {
     let mut text = Vec::new();
     // Writing into memory does not fail.
-    let _ = format::summary_text(&mut text, summary, terminal.paint());
+    let _ = format::summary_text(&mut text, summary, terminal.style());
     terminal.say(&String::from_utf8_lossy(&text));
     // What makes the exit code another than 0 is no summary, and is said however quiet one is.
     if terminal.verbosity() == Verbosity::Quiet

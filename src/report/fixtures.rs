@@ -310,7 +310,7 @@ pub(super) fn summary(
             counts: plan.counts(),
             bytes_pending: plan.bytes_pending(),
         };
-        builder.planned(&plan.region, plan.actions.len());
+        builder.planned(plan);
         builder.event(&Event::now(Some(plan.region.clone()), kind));
     }
     for (name, result, uploaded) in ends {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::messages::{self, Label, Line, Weight};
 use super::terminal::{Terminal, Verbosity};
-use super::text::OneLine;
+use super::text::{OneLine, before};
 use crate::event::{Event, EventKind, Mode, RegionResult};
 use crate::model::{ByteSize, RegionName};
 
@@ -99,7 +99,7 @@ impl Lines {
         let paint = self.terminal.paint();
         let region = region.map_or_else(String::new, |region| {
             let name = region.to_string();
-            format!("{} ", paint.cyan(format!("{}:", OneLine(&name))))
+            format!("{} ", paint.cyan(before(&name)))
         });
         let word = line.label.as_str();
         let text = match line.label {

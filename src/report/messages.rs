@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{OneLine, count, rate, seconds};
+use super::text::{OneLine, before, count, rate, seconds};
 use crate::event::{ActionFacts, EventKind, Failure, Mode, RegionResult};
 use crate::model::{ActionKind, ByteSize, RegionName, Status, Warning};
 use crate::plan::passed_over_text;
@@ -293,8 +293,8 @@ pub(super) fn failure_text(failure: &Failure, region: Option<&RegionName>) -> St
 pub(super) fn without_region<'a>(message: &'a str, region: Option<&RegionName>) -> &'a str {
     region
         .and_then(|region| {
-            let rest = message.strip_prefix(&region.to_string())?;
-            rest.strip_prefix(": ")
+            let rest = message.strip_prefix(&before(&region.to_string()))?;
+            rest.strip_prefix(' ')
         })
         .unwrap_or(message)
 }

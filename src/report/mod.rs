@@ -13,6 +13,8 @@ mod fixtures;
 pub mod format;
 mod lines;
 mod logging;
+#[cfg(test)]
+mod looks;
 mod messages;
 mod ndjson;
 mod open_actions;
@@ -23,6 +25,7 @@ mod region_log;
 mod reporter;
 mod run_record;
 mod startup_errors;
+mod style;
 mod summary;
 mod terminal;
 #[cfg(test)]
@@ -36,6 +39,7 @@ pub use past_log::{
     LogLevel, LogLine, LogReader, LoggedRegion, log_files, logged_regions, open_log,
 };
 pub use startup_errors::{tell_errors, tell_warnings};
+pub use style::{Paint, Style};
 pub use summary::{RegionSummary, RunSummary, SlowestRegion, Standing};
 pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity, stdout_width};
-pub use text::{OneLine, Paint};
+pub use text::OneLine;

@@ -94,7 +94,7 @@ impl ReporterState {
 
     fn planned(&mut self, plan: &Plan, now: Instant) {
         let region = &plan.region;
-        self.summary.planned(region, plan.actions.len());
+        self.summary.planned(plan);
         let kind = EventKind::Plan {
             counts: plan.counts(),
             bytes_pending: plan.bytes_pending(),

@@ -2,8 +2,9 @@
 
 use super::messages::warning_text;
 use super::ndjson::Ndjson;
+use super::style::Paint;
 use super::terminal::{LogFormat, Terminal, Verbosity};
-use super::text::{Paint, visible_lines};
+use super::text::visible_lines;
 use crate::event::{Event, EventKind, Failure};
 use crate::model::Warning;
 

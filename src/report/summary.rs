@@ -4,12 +4,16 @@
 //! the functions of `format` and leaves with the exit code.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::text::OneLine;
+
 use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
-use crate::model::{RegionName, Status, TargetName, WarningCode};
+use crate::model::{ListedHash, RegionName, Status, TargetName, WarningCode};
+use crate::plan::{ImageState, Plan, Reason};
 
 /// What one region came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,6 +42,47 @@ pub struct RegionSummary {
     pub warnings: usize,
     /// What failed, in order.
     pub errors: Vec<Failure>,
+    /// The images that nothing happens to until somebody decides, and what is asked.
+    #[serde(skip)]
+    pub(super) questions: Vec<(String, Question)>,
+}
+
+/// What has to be decided about an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Question {
+    /// It has another checksum, which no list holds.
+    Checksum(Option<ListedHash>),
+    /// That kernel or ramdisk is unavailable.
+    Part(String),
+}
+
+impl Question {
+    /// What is to be decided about an image of that reason; none where nothing is.
+    fn of(reason: &Reason) -> Option<Self> {
+        match reason {
+            Reason::Unlisted { checksum } => Some(Self::Checksum(checksum.clone())),
+            Reason::PartUnavailable { part, .. } => Some(Self::Part(part.clone())),
+            _ => None,
+        }
+    }
+
+    /// The status of an image that it is asked of.
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::Checksum(_) => Status::ErrorChecksum,
+            Self::Part(_) => Status::ErrorAmi,
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checksum(Some(checksum)) => checksum.fmt(f),
+            Self::Checksum(None) => f.write_str("`any`, since there is no checksum"),
+            Self::Part(part) => write!(f, "`{}`, which is needed by", OneLine(part)),
+        }
+    }
 }
 
 impl RegionSummary {
@@ -55,6 +100,7 @@ impl RegionSummary {
             seconds: 0.0,
             warnings: 0,
             errors: Vec::new(),
+            questions: Vec::new(),
         }
     }
 
@@ -187,9 +233,15 @@ impl SummaryBuilder {
         }
     }
 
-    /// The number of actions that a region's plan holds.
-    pub(super) fn planned(&mut self, region: &RegionName, actions: usize) {
-        self.region(region).planned_actions = actions;
+    /// What only the plan of a region says: its actions, and what is to be decided.
+    pub(super) fn planned(&mut self, plan: &Plan) {
+        let region = self.region(&plan.region);
+        region.planned_actions = plan.actions.len();
+        let question = |state: &ImageState| {
+            let question = Question::of(&state.reason)?;
+            (state.status == question.status()).then(|| (state.image.clone(), question))
+        };
+        region.questions = plan.images.iter().filter_map(question).collect();
     }
 
     fn run_event(&mut self, kind: &EventKind) {

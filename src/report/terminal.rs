@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::progress::Bars;
-use super::text::Paint;
+use super::style::{Paint, Style};
 use crate::model::redact_urls;
 
 /// What messages and events look like on standard error.
@@ -61,6 +61,15 @@ impl ColorChoice {
             }
         };
         Paint { enabled }
+    }
+
+    /// Decides for standard output of this process, and breaks its lines where it is a terminal.
+    pub fn style_of_stdout(self) -> Style {
+        let screen = console::Term::stdout();
+        Style {
+            paint: self.for_stdout(),
+            width: screen.size_checked().map(|(_, columns)| columns.into()),
+        }
     }
 
     /// Decides for standard output of this process.
@@ -129,6 +138,7 @@ struct Inner {
     log_format: LogFormat,
     verbosity: Verbosity,
     paint: Paint,
+    is_terminal: bool,
     screen: console::Term,
     bars: Option<ProgressBar>,
     out: Arc<Mutex<Out>>,
@@ -190,6 +200,7 @@ impl Terminal {
                 paint: options
                     .color
                     .resolve(is_terminal, |name| std::env::var_os(name)),
+                is_terminal,
                 screen: console::Term::stderr(),
                 bars,
                 out,
@@ -210,6 +221,14 @@ impl Terminal {
     /// Its colours.
     pub fn paint(&self) -> Paint {
         self.inner.paint
+    }
+
+    /// Its colours, and its width where it is a terminal.
+    pub fn style(&self) -> Style {
+        Style {
+            paint: self.paint(),
+            width: self.inner.is_terminal.then(|| self.size().0),
+        }
     }
 
     /// True where bars are drawn.

@@ -1,4 +1,4 @@
-//! Pieces of text for people: names and messages on one line, durations, rates, colours.
+//! Pieces of text for people: names and messages on one line, numbers, durations, rates.
 //!
 //! Every sink and every format of this module builds its lines from these; they know no other module.
 
@@ -104,12 +104,45 @@ pub(super) fn visible_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-/// `1 image`, `2 images`.
+/// The name of a region, as it begins a line that is about it. That of a target as a whole ends in its
+/// colon already.
+pub(super) fn before(region: &str) -> String {
+    let colon = if region.ends_with(':') { "" } else { ":" };
+    format!("{}{colon}", OneLine(region))
+}
+
+/// `1 image`, `1,984 images`.
 pub(super) fn count(number: usize, singular: &str) -> String {
     if number == 1 {
         format!("1 {singular}")
     } else {
-        format!("{number} {singular}s")
+        format!("{} {singular}s", thousands(number))
+    }
+}
+
+/// `1,984`: a number that is read at a glance.
+pub(super) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `a, b, c and 1,980 more`: as many of the names as `most`, and how many more there are.
+pub(super) fn listed(
+    names: impl ExactSizeIterator<Item = impl fmt::Display>,
+    most: usize,
+) -> String {
+    let more = names.len().saturating_sub(most);
+    let shown: Vec<String> = names.take(most).map(|name| name.to_string()).collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {} more", shown.join(", "), thousands(more)),
     }
 }
 
@@ -183,56 +216,6 @@ pub(super) fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(missing))
 }
 
-/// Colours for a terminal, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Paint {
-    /// False: text stays as it is.
-    pub enabled: bool,
-}
-
-impl Paint {
-    /// No colours.
-    pub const OFF: Self = Self { enabled: false };
-
-    fn wrap(self, code: &str, text: impl fmt::Display) -> String {
-        if self.enabled {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_string()
-        }
-    }
-
-    /// For failures.
-    pub fn red(self, text: impl fmt::Display) -> String {
-        self.wrap("31", text)
-    }
-
-    /// For what is well.
-    pub fn green(self, text: impl fmt::Display) -> String {
-        self.wrap("32", text)
-    }
-
-    /// For warnings and what is pending.
-    pub fn yellow(self, text: impl fmt::Display) -> String {
-        self.wrap("33", text)
-    }
-
-    /// For names of regions.
-    pub fn cyan(self, text: impl fmt::Display) -> String {
-        self.wrap("36", text)
-    }
-
-    /// For what matters most.
-    pub fn bold(self, text: impl fmt::Display) -> String {
-        self.wrap("1", text)
-    }
-
-    /// For what matters least.
-    pub fn dim(self, text: impl fmt::Display) -> String {
-        self.wrap("2", text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,6 +285,20 @@ mod tests {
     }
 
     #[test]
+    fn numbers_and_lists_read_at_a_glance() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1984, "1,984"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(thousands(number), text);
+        }
+        assert_eq!(listed(["a", "b"].iter(), 2), "a, b");
+        assert_eq!(listed(["a", "b", "c"].iter(), 2), "a, b and 1 more");
+    }
+
+    #[test]
     fn a_long_text_keeps_its_ends() {
         assert_eq!(shorten("ubuntu-24.04-server", 30), "ubuntu-24.04-server");
         assert_eq!(shorten("ubuntu-24.04-server", 9), "ubun…rver");
@@ -319,12 +316,6 @@ mod tests {
         assert_eq!(rate(1 << 21, 2.0).as_deref(), Some("1.0 MiB/s"));
         assert_eq!(rate(1 << 21, 0.0), None);
         assert_eq!(rate(0, 2.0), None);
-    }
-
-    #[test]
-    fn colours_are_only_there_when_asked_for() {
-        assert_eq!(Paint::OFF.red("x"), "x");
-        assert_eq!(Paint { enabled: true }.red("x"), "\u{1b}[31mx\u{1b}[0m");
     }
 
     proptest::proptest! {

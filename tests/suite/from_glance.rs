@@ -117,7 +117,9 @@ fn an_image_larger_than_the_limit_arrives_and_the_plan_says_how() {
     let action = &fleet.run(&config, &words).expect(0).json()["plans"][0]["actions"][0];
     assert_eq!(action["source"], "glance");
     assert_eq!(action["streamed"], true);
-    let planned = fleet.run(&config, &["--dry-run", "RegionTwo"]).expect(0);
+    let planned = fleet
+        .run(&config, &["--dry-run", "-v", "RegionTwo"])
+        .expect(0);
     assert!(
         planned.stdout.contains("larger than `spool_limit`"),
         "{planned}"

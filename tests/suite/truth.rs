@@ -283,6 +283,51 @@ fn in_step_is_said_only_where_nothing_is_left_to_do_or_to_decide() {
 }
 
 #[test]
+fn a_plan_has_a_line_an_image_and_what_differs_on_request() {
+    let fleet = Fleet::start();
+    let master = fleet.master();
+    master.create(NewImage::new("absent", "abcd"));
+    master.create(NewImage::new("differs", "abc").with("nid", "7"));
+    master.create(NewImage::new("asked", "abc"));
+    let region = fleet.region("RegionTwo");
+    region.create(NewImage::new("differs", "abc").with("nid", "1"));
+    let asked = region.create(NewImage::new("asked", "other"));
+    let checksum = region.the("asked")["checksum"].clone();
+    let plan = |words: &[&str]| {
+        let words = [&["--dry-run", "RegionTwo", "RegionThree"], words].concat();
+        let outcome = fleet.run(&fleet.config(), &words).expect(0);
+        outcome.assert_changed_nothing();
+        outcome.stdout
+    };
+    let brief = plan(&[]);
+    for line in [
+        "RegionTwo: 1 upload, 1 metadata change, 4 B to send; 1 image needs a decision",
+        "  ~ differs        3 B  differs in nid",
+        "  + absent         4 B  not in the region",
+        "RegionThree: 3 uploads, 10 B to send",
+        "Planned in 2 regions: 4 uploads, 1 metadata change, 14 B to send; nothing was changed.",
+        &format!("      {}: `asked`", checksum.as_str().unwrap()),
+    ] {
+        assert!(brief.lines().any(|it| it == line), "no {line:?} in {brief}");
+    }
+    for detail in ["wanted:", "→", &asked] {
+        assert!(!brief.contains(detail), "{detail}: {brief}");
+    }
+    let full = plan(&["-v"]);
+    for line in [
+        "  ~ differs        3 B  differs in nid",
+        "      wanted: it is public",
+        "      nid: `1` → `7`",
+    ] {
+        assert!(full.lines().any(|it| it == line), "no {line:?} in {full}");
+    }
+    fleet
+        .run(&fleet.config().set("DEFAULT", "replace", "any"), &[])
+        .expect(0);
+    assert!(plan(&[]).starts_with("In step: 2 regions (RegionTwo, RegionThree)\n"));
+}
+
+#[test]
 fn another_exit_code_than_0_has_its_reason_wherever_it_is_told() {
     let fleet = Fleet::start();
     for name in ["same", "other"] {
@@ -392,7 +437,8 @@ fn a_dry_run_during_a_sync_says_so_and_calls_what_is_in_progress_by_its_name() {
         "{plan}"
     );
     assert!(
-        plan.stdout.contains("in progress: pending_upload `large`"),
+        plan.stdout
+            .contains("pending_upload, which the sync under way is bringing"),
         "{plan}"
     );
     let document = document.json();

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::json;
 use crate::report::messages;
 use crate::report::past_log::{LogLevel, LogLine, LoggedRegion};
-use crate::report::text::{OneLine, Paint, count, pad, seconds};
+use crate::report::style::Paint;
+use crate::report::text::{OneLine, before, count, pad, seconds};
 use crate::state::{PastError, PastRegion, PastRun, RegionEnd, RunState};
 
 /// Names of failed regions in a line of the list.
@@ -171,7 +172,7 @@ pub fn log_line(
     paint: Paint,
 ) -> io::Result<()> {
     if let Some(region) = region {
-        write!(out, "{} ", paint.cyan(format!("{}:", OneLine(region))))?;
+        write!(out, "{} ", paint.cyan(before(region)))?;
     }
     if !paint.enabled {
         return writeln!(out, "{}", OneLine(line));
@@ -271,7 +272,7 @@ where
         .ts
         .map_or_else(String::new, |ts| format!("{} ", local(ts, zone)));
     let region = error.region.as_deref().map_or_else(String::new, |region| {
-        format!("{} ", paint.cyan(format!("{}:", OneLine(region))))
+        format!("{} ", paint.cyan(before(region)))
     });
     let what = match (&error.action, &error.image) {
         (Some(action), Some(image)) => {

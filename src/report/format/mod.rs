@@ -31,7 +31,7 @@ pub use logs::{
     runs_text,
 };
 pub use metrics::{EarlierRuns, RunMetrics, metrics};
-pub use plan::{LastTimes, plan_json, plan_text};
+pub use plan::{LastTimes, PlanDetail, plan_json, plan_text};
 pub(super) use plan::{PlanLine, region_lines};
 pub use restore::{RestoreView, restore_json, restore_text};
 pub use status::{Reader, status_csv, status_json};

@@ -11,8 +11,9 @@ use super::{RegionError, json, region_errors};
 use crate::model::ImageId;
 use crate::plan::{Change, ImageRestore, RestorePlan, Skipped, UnrestorableReason};
 use crate::report::messages::failure_text;
+use crate::report::style::Style;
 use crate::report::summary::RunSummary;
-use crate::report::text::{OneLine, Paint, count};
+use crate::report::text::{OneLine, before, count};
 
 /// What is known of one region.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -30,14 +31,15 @@ pub fn restore_text(
     apply: bool,
     regions: &[RestoreView<'_>],
     summary: &RunSummary,
-    paint: Paint,
+    style: Style,
 ) -> io::Result<()> {
+    let paint = style.paint;
     for view in regions {
-        let name = view.plan.region.to_string();
-        let headline = headline(view, apply);
-        writeln!(out, "{}: {headline}", paint.cyan(OneLine(&name)))?;
+        let name = before(&view.plan.region.to_string());
+        let line = format!("{} {}", paint.cyan(name), headline(view, apply));
+        writeln!(out, "{}", style.wrapped(&line, 2))?;
         for image in &view.plan.images {
-            image_text(out, image, view, apply, paint)?;
+            image_text(out, image, view, apply, style)?;
         }
     }
     if !regions.is_empty() {
@@ -45,14 +47,12 @@ pub fn restore_text(
     }
     for region in &summary.regions {
         for failure in &region.errors {
-            let name = region.region.to_string();
-            let text = format!(
-                "{}: {}",
-                OneLine(&name),
-                failure_text(failure, Some(&region.region))
-            );
-            writeln!(out, "{} [{}]", paint.red(text), failure.code)?;
-            writeln!(out, "  {} {}", paint.bold("hint:"), OneLine(&failure.hint))?;
+            let name = before(&region.region.to_string());
+            let text = failure_text(failure, Some(&region.region));
+            let line = format!("{} [{}]", paint.red(format!("{name} {text}")), failure.code);
+            writeln!(out, "{}", style.wrapped(&line, 2))?;
+            let line = format!("  {} {}", paint.bold("hint:"), OneLine(&failure.hint));
+            writeln!(out, "{}", style.wrapped(&line, 2))?;
         }
     }
     let wanted: usize = regions.iter().map(|view| view.plan.wanted().count()).sum();
@@ -72,7 +72,7 @@ pub fn restore_text(
             count(wanted, "image")
         ),
     };
-    writeln!(out, "{}", paint.bold(end))
+    writeln!(out, "{}", style.wrapped(&paint.bold(end), 2))
 }
 
 /// Writes one document: the folder, whether anything was to be written, what differs in each region,
@@ -138,13 +138,15 @@ fn image_text(
     image: &ImageRestore,
     view: &RestoreView<'_>,
     apply: bool,
-    paint: Paint,
+    style: Style,
 ) -> io::Result<()> {
+    let paint = style.paint;
+    let mut line = |text: String| writeln!(out, "{}", style.wrapped(&text, 2));
     let id = OneLine(image.image_id.as_str());
     let name = format!("`{}` ({id})", OneLine(&image.image));
     let name = paint.bold(name);
     if let Some(left) = &image.left {
-        return writeln!(out, "  {name} left as it is: {}", left_text(left));
+        return line(format!("  {name} left as it is: {}", left_text(left)));
     }
     let done = if !apply || !image.is_wanted() {
         String::new()
@@ -153,9 +155,9 @@ fn image_text(
     } else {
         paint.red(" not put back")
     };
-    writeln!(out, "  {name}{done}")?;
+    line(format!("  {name}{done}"))?;
     for (attribute, change) in &image.changes {
-        writeln!(out, "      {}", change_text(attribute, change))?;
+        line(format!("      {}", change_text(attribute, change)))?;
     }
     for (attribute, kept) in &image.kept {
         let why = match kept.why {
@@ -164,7 +166,7 @@ fn image_text(
         };
         let change = change_text(attribute, &kept.change);
         let text = format!("cannot be put back: {change} ({why})");
-        writeln!(out, "      {}", paint.yellow(text))?;
+        line(format!("      {}", paint.yellow(text)))?;
     }
     Ok(())
 }

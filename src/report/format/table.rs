@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use super::matrix::{Cell, Matrix, UNREAD, sign};
 use crate::model::Status;
 use crate::plan::Plan;
+use crate::report::style::Paint;
 use crate::report::summary::RunSummary;
-use crate::report::text::{OneLine, Paint, count, pad, shorten};
+use crate::report::text::{OneLine, count, pad, shorten};
 
 /// Writes the matrix in as many pages as `width` columns ask for, a legend of the signs that occur,
 /// and how often they do. Regions come in the order of the summary; one that has no plan there

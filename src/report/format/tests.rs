@@ -11,9 +11,16 @@ use crate::event::{Mode, RegionResult};
 use crate::model::{ErrorCode, Status};
 use crate::plan::{Plan, Reason};
 use crate::report::fixtures::{full_plan, quiet_plan, region, summary};
+use crate::report::looks::looks;
+use crate::report::style::{Paint, Style};
 use crate::report::summary::RunSummary;
-use crate::report::text::Paint;
 use crate::state::LastTime;
+
+/// Lines that are not broken, without colours.
+const WHOLE: Style = Style {
+    paint: Paint::OFF,
+    width: None,
+};
 
 /// What a function writes.
 fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
@@ -210,7 +217,7 @@ fn five_hundred_regions_with_five_hundred_images_stay_readable() {
     // A page has each image and each of its regions once.
     let pages = table.matches("\n\nRegion").count() + 1;
     assert!(table.lines().count() <= pages * 501 + 500 + 12);
-    let text = written(|out| summary_text(out, &summary, Paint::OFF));
+    let text = written(|out| summary_text(out, &summary, WHOLE));
     assert!(text.lines().count() < 10, "{text}");
 }
 
@@ -231,7 +238,7 @@ fn failures_that_ask_for_the_same_stand_together_however_many_they_are() {
         region.errors[0].message = format!("{}: GET http://192.0.2.1/{place}", region.region);
         region.errors.push(interrupted);
     }
-    assert_snapshot!(written(|out| summary_text(out, &summary, Paint::OFF)));
+    assert_snapshot!(written(|out| summary_text(out, &summary, WHOLE)));
 }
 
 fn times() -> LastTimes {
@@ -243,25 +250,58 @@ fn times() -> LastTimes {
     [("Trento".to_owned(), time)].into()
 }
 
+fn plan(plans: &[Plan], summary: &RunSummary, detail: PlanDetail, style: Style) -> String {
+    written(|out| plan_text(out, plans, &times(), summary, detail, style))
+}
+
 #[test]
 fn plan_as_text() {
     let plans = [full_plan(), quiet_plan()];
     let summary = compared(Mode::DryRun);
-    assert_snapshot!(written(|out| plan_text(
-        out,
+    assert_snapshot!(looks(|style| plan(
         &plans,
-        &times(),
         &summary,
-        Paint::OFF
+        PlanDetail::Brief,
+        style
     )));
 }
 
 #[test]
-fn plan_as_text_with_colours() {
-    let plans = [quiet_plan()];
+fn plan_as_text_in_full() {
+    let plans = [full_plan(), quiet_plan()];
     let summary = compared(Mode::DryRun);
-    let text = written(|out| plan_text(out, &plans, &times(), &summary, Paint { enabled: true }));
-    assert_snapshot!(text.replace('\u{1b}', "ESC"));
+    assert_snapshot!(plan(&plans, &summary, PlanDetail::Full, WHOLE));
+}
+
+/// A fleet of so many regions, each with that plan.
+fn fleet(regions: usize, template: &Plan) -> (Vec<Plan>, RunSummary) {
+    let names: Vec<String> = (1..=regions)
+        .map(|number| format!("Region{number}"))
+        .collect();
+    let plan = |name: &String| Plan {
+        region: region(name),
+        ..template.clone()
+    };
+    let plans: Vec<Plan> = names.iter().map(plan).collect();
+    let ends: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), Some(RegionResult::Synchronised), 0))
+        .collect();
+    let summary = summary(Mode::DryRun, &plans, &ends);
+    (plans, summary)
+}
+
+#[test]
+fn a_plan_fits_a_screen_however_many_regions_are_alike() {
+    let (plans, summary) = fleet(300, &quiet_plan());
+    assert_snapshot!(
+        "plan_in_step",
+        looks(|style| plan(&plans, &summary, PlanDetail::Brief, style))
+    );
+    let (plans, summary) = fleet(300, &full_plan());
+    let text = plan(&plans, &summary, PlanDetail::Brief, WHOLE);
+    assert!(text.lines().count() <= 24, "{text}");
+    assert_snapshot!("plan_of_a_fleet", text);
 }
 
 #[test]
@@ -326,7 +366,7 @@ fn a_summary_says_little_when_nothing_happened() {
     let ends = [("other:Prague", Some(RegionResult::Synchronised), 0)];
     let mut summary = summary(Mode::Sync, &[quiet_plan()], &ends);
     summary.seconds = 0.8;
-    assert_snapshot!(written(|out| summary_text(out, &summary, Paint::OFF)), @"1 region in 0.80 s: 1 in step.");
+    assert_snapshot!(written(|out| summary_text(out, &summary, WHOLE)), @"1 region in 0.80 s: 1 in step.");
 }
 
 #[test]
@@ -339,8 +379,10 @@ fn a_summary_names_every_failure_and_what_to_do() {
     ];
     let mut summary = summary(Mode::Sync, &[full_plan(), quiet_plan()], &ends);
     summary.log_folder = Some("/var/log/glancesync/sync_20261124_0248".into());
-    summary.warnings = 2;
-    assert_snapshot!(written(|out| summary_text(out, &summary, Paint::OFF)));
+    summary.warnings = 1984;
+    assert_snapshot!(looks(|style| written(|out| summary_text(
+        out, &summary, style
+    ))));
     assert_snapshot!("summary_json", written(|out| summary_json(out, &summary)));
 }
 
@@ -350,7 +392,7 @@ fn a_summary_of_what_changes_nothing() {
         let summary = compared(mode);
         assert_snapshot!(
             format!("summary_{mode:?}"),
-            written(|out| summary_text(out, &summary, Paint::OFF))
+            written(|out| summary_text(out, &summary, WHOLE))
         );
     }
 }
@@ -373,7 +415,14 @@ fn a_closed_pipe_is_told_apart() {
         status_json(&mut Closed, &plans, &summary),
         status_table(&mut Closed, &plans, &summary, 80, Paint::OFF),
         status_html(&mut Closed, &plans, &summary, made()),
-        plan_text(&mut Closed, &plans, &times(), &summary, Paint::OFF),
+        plan_text(
+            &mut Closed,
+            &plans,
+            &times(),
+            &summary,
+            PlanDetail::Brief,
+            WHOLE,
+        ),
     ] {
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }

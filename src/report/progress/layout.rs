@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::model::ByteSize;
-use crate::report::text::{Paint, count, pad, shorten};
+use crate::report::style::Paint;
+use crate::report::text::{count, pad, shorten};
 
 /// How much was sent, and how fast.
 #[derive(Debug, Clone)]

@@ -1,112 +1,13 @@
-//! The plan of a dry run: what would be done in each region, and why.
+//! A region's decision in full: every action with what it changes and why, for region logs and `-v`.
 
-use std::borrow::Borrow;
-use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
-
-use super::{json, summary_text};
 use crate::model::{ActionKind, ByteSize, ContentOrigin};
 use crate::plan::{
     Action, Change, ImageState, MetadataChange, PartChange, Plan, Reason, Stage, Upload,
 };
-use crate::report::messages::{counts_text, warning_text};
-use crate::report::summary::RunSummary;
-use crate::report::text::{OneLine, Paint, count, rate, seconds};
-use crate::state::LastTime;
-
-/// How long regions took in the past, by their names as they are printed.
-pub type LastTimes = BTreeMap<String, LastTime>;
-
-/// Writes each region's actions, what they change and why, and how long it took last time; then the
-/// run's summary, which has the sums and the regions that failed.
-pub fn plan_text<P: Borrow<Plan>>(
-    out: &mut impl Write,
-    plans: &[P],
-    times: &LastTimes,
-    summary: &RunSummary,
-    paint: Paint,
-) -> io::Result<()> {
-    for plan in plans.iter().map(Borrow::borrow) {
-        let name = plan.region.to_string();
-        writeln!(out, "{}: {}", paint.cyan(OneLine(&name)), headline(plan))?;
-        if let Some(time) = times.get(&name).filter(|_| !plan.actions.is_empty()) {
-            let text = last_time(time, plan.bytes_pending());
-            writeln!(out, "  {}", paint.dim(text))?;
-        }
-        for line in region_lines(plan) {
-            writeln!(out, "  {}", paint_line(&line, paint))?;
-        }
-    }
-    if !plans.is_empty() {
-        writeln!(out)?;
-    }
-    summary_text(out, summary, paint)
-}
-
-/// Writes one document: the plans, with the run's summary inside.
-pub fn plan_json<P: Borrow<Plan>>(
-    out: &mut impl Write,
-    plans: &[P],
-    times: &LastTimes,
-    summary: &RunSummary,
-) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Document<'a> {
-        plans: Vec<Entry<'a>>,
-        summary: &'a RunSummary,
-    }
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        #[serde(flatten)]
-        plan: &'a Plan,
-        bytes_pending: u64,
-        last_time: Option<&'a LastTime>,
-    }
-    let entry = |plan| Entry {
-        plan,
-        bytes_pending: plan.bytes_pending(),
-        last_time: times.get(&plan.region.to_string()),
-    };
-    let plans = plans.iter().map(Borrow::borrow).map(entry).collect();
-    json(out, &Document { plans, summary })
-}
-
-/// `last time (2026-11-24 02:48 UTC): 1 min 5 s for 1.5 GiB, 23.8 MiB/s; that rate makes 52.0 s of this`
-fn last_time(time: &LastTime, bytes_pending: u64) -> String {
-    let when = time.started.map_or_else(String::new, |started| {
-        format!(" ({})", started.format("%Y-%m-%d %H:%M UTC"))
-    });
-    let mut text = format!("last time{when}: {}", seconds(time.seconds));
-    if let Some(rate) = rate(time.uploaded_bytes, time.seconds) {
-        text = format!("{text} for {}, {rate}", ByteSize(time.uploaded_bytes));
-        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-        let estimate = time.seconds / time.uploaded_bytes as f64 * bytes_pending as f64;
-        if bytes_pending > 0 {
-            text = format!("{text}; at that rate {} now", seconds(estimate));
-        }
-    }
-    text
-}
-
-/// `3 actions, 1.5 GiB to send (12 ok, 3 pending_upload)`.
-fn headline(plan: &Plan) -> String {
-    let mut text = if plan.actions.is_empty() {
-        "nothing to do".to_owned()
-    } else {
-        count(plan.actions.len(), "action")
-    };
-    if plan.bytes_pending() > 0 {
-        text = format!("{text}, {} to send", ByteSize(plan.bytes_pending()));
-    }
-    if plan.images.is_empty() {
-        text += " (no image is selected for it)";
-    } else {
-        text = format!("{text} ({})", counts_text(&plan.counts()));
-    }
-    text
-}
+use crate::report::messages::warning_text;
+use crate::report::text::OneLine;
 
 /// A line of a region's plan, before it is coloured or timed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,39 +28,19 @@ pub(in crate::report) enum PlanLine {
     Warning(String),
 }
 
-fn paint_line(line: &PlanLine, paint: Paint) -> String {
-    match line {
-        PlanLine::InStep(text) => paint.dim(text),
-        PlanLine::Action(text) => paint.bold(text),
-        PlanLine::Detail(text) => format!("    {text}"),
-        PlanLine::InProgress(text) => format!("{} {text}", paint.bold("in progress:")),
-        PlanLine::Left(text) => format!("{} {text}", paint.bold("left as it is:")),
-        PlanLine::Failure(text) => format!("{} {text}", paint.red("will fail:")),
-        PlanLine::Warning(text) => format!("{} {text}", paint.yellow("warning:")),
-    }
-}
-
 /// A region's whole decision: its actions in order with their reasons, what is left as it is and
 /// why, what will fail, and the warnings.
 pub(in crate::report) fn region_lines(plan: &Plan) -> Vec<PlanLine> {
     let mut lines = Vec::new();
+    let states = states_by_name(plan);
     for action in &plan.actions {
         lines.push(PlanLine::Action(action_text(action)));
-        let state = plan
-            .images
-            .iter()
-            .find(|state| state.image == action.image());
-        lines.extend(details(action, state).into_iter().map(PlanLine::Detail));
+        let state = states.get(action.image()).copied();
+        let why = why(action, state).map(|why| format!("why: {why}"));
+        let details = why.into_iter().chain(details(action, state));
+        lines.extend(details.map(PlanLine::Detail));
     }
     for state in &plan.images {
-        // A leftover of that name is another image.
-        let acted_upon = plan.actions.iter().any(|action| {
-            action.image() == state.image && action.kind() != ActionKind::DeleteLeftover
-        });
-        let fails = plan
-            .failures
-            .iter()
-            .any(|failure| failure.image == state.image);
         if let Reason::InProgress { image_id } = &state.reason {
             lines.push(PlanLine::InProgress(format!(
                 "{} `{}` ({})",
@@ -167,10 +48,9 @@ pub(in crate::report) fn region_lines(plan: &Plan) -> Vec<PlanLine> {
                 OneLine(&state.image),
                 OneLine(image_id.as_str())
             )));
-        } else if state.reason != Reason::InStep && !acted_upon && !fails {
-            lines.push(PlanLine::Left(state_text(state)));
         }
     }
+    lines.extend(left_alone(plan).map(|state| PlanLine::Left(state_text(state))));
     for failure in &plan.failures {
         lines.push(PlanLine::Failure(format!(
             "`{}`: {} [{}]",
@@ -185,8 +65,30 @@ pub(in crate::report) fn region_lines(plan: &Plan) -> Vec<PlanLine> {
     lines
 }
 
+/// Every image of the plan by its name.
+pub(super) fn states_by_name(plan: &Plan) -> HashMap<&str, &ImageState> {
+    let states = plan.images.iter();
+    states.map(|state| (state.image.as_str(), state)).collect()
+}
+
+/// The images that are not in step, and that the plan leaves as they are.
+pub(super) fn left_alone(plan: &Plan) -> impl Iterator<Item = &ImageState> {
+    let acted_upon: HashSet<&str> = plan
+        .actions
+        .iter()
+        // A leftover of that name is another image.
+        .filter(|action| action.kind() != ActionKind::DeleteLeftover)
+        .map(Action::image)
+        .chain(plan.failures.iter().map(|failure| failure.image.as_str()))
+        .collect();
+    plan.images.iter().filter(move |state| {
+        !matches!(state.reason, Reason::InStep | Reason::InProgress { .. })
+            && !acted_upon.contains(state.image.as_str())
+    })
+}
+
 /// An image's status and its reason.
-fn state_text(state: &ImageState) -> String {
+pub(super) fn state_text(state: &ImageState) -> String {
     let reason = state.reason.to_string();
     format!(
         "{} `{}`: {}",
@@ -207,32 +109,33 @@ fn action_text(action: &Action) -> String {
     text
 }
 
-fn details(action: &Action, state: Option<&ImageState>) -> Vec<String> {
+/// Why an action is to be done, as far as that is known of it.
+pub(super) fn why(action: &Action, state: Option<&ImageState>) -> Option<String> {
+    match (action, state) {
+        (Action::DeleteLeftover { .. }, _) => Some("an interrupted run left it".to_owned()),
+        (Action::MarkObsolete { change, .. }, _) if change.name.is_some() => Some(
+            "the master has it as obsolete, with this checksum (`support_obsolete_images`)"
+                .to_owned(),
+        ),
+        (Action::MarkObsolete { .. }, _) => Some(
+            "it differs from the master's (`support_obsolete_images`, `obsolete_syncprops`)"
+                .to_owned(),
+        ),
+        (_, Some(state)) => Some(OneLine(&state.reason.to_string()).to_string()),
+        (_, None) => None,
+    }
+}
+
+/// By which rule the image is wanted, and what an action changes, property by property.
+pub(super) fn details(action: &Action, state: Option<&ImageState>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(state) = state
-        && action.kind() != ActionKind::DeleteLeftover
+        && !matches!(
+            action,
+            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. }
+        )
     {
-        let reason = state.reason.to_string();
-        lines.push(format!("why: {}", OneLine(&reason)));
         lines.push(format!("wanted: {}", state.selected_by));
-    }
-    match action {
-        Action::DeleteLeftover { .. } => {
-            lines.push("why: an interrupted run left it".to_owned());
-        }
-        Action::MarkObsolete { change, .. } if change.name.is_some() => {
-            lines.push(
-                "why: the master has it as obsolete, with this checksum (`support_obsolete_images`)"
-                    .to_owned(),
-            );
-        }
-        Action::MarkObsolete { .. } => {
-            lines.push(
-                "why: it differs from the master's (`support_obsolete_images`, `obsolete_syncprops`)"
-                    .to_owned(),
-            );
-        }
-        _ => {}
     }
     match action {
         Action::DeleteLeftover { .. } => {}
