@@ -18,3 +18,8 @@ pub mod plan;
 pub mod report;
 pub mod sandbox;
 pub mod state;
+
+#[cfg(test)]
+#[allow(dead_code, reason = "whole-program tests use it too")]
+#[path = "../tests/common/wait.rs"]
+mod wait;

@@ -19,6 +19,7 @@ use crate::sandbox::{
     ApplicationCredentialSpec, Content, Effect, Fault, ImageSeed, KeystoneSpec, RegionSpec,
     Sandbox, SandboxSpec,
 };
+use crate::wait::until;
 
 const UPLOADS: &str = "/v2/images/*/file";
 const LIMITS: UploadLimits = UploadLimits {
@@ -112,13 +113,8 @@ impl Cloud {
     }
 
     async fn wait_for(&self, status: &ImageStatus) {
-        for _ in 0..200 {
-            if self.only().await.status == *status {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the image never became {status}");
+        let what = format!("an image that is {status}");
+        until(&what, async || self.only().await.status == *status).await;
     }
 }
 
@@ -331,20 +327,13 @@ async fn a_dropped_upload_goes_back_to_queued() {
     };
     let cloud = Cloud::start(RegionSpec::new("R").fault(Fault::new("PUT", UPLOADS, slow))).await;
     let seed = seed(64 << 20);
-    let is_under_way = async {
-        while cloud
-            .sandbox
-            .images("R")
-            .unwrap()
-            .iter()
-            .all(|image| image["status"] != "saving")
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    let is_under_way = async || {
+        let images = cloud.sandbox.images("R").unwrap();
+        images.iter().any(|image| image["status"] == "saving")
     };
     tokio::select! {
         result = cloud.copy(&seed) => panic!("{result:?}"),
-        () = is_under_way => {}
+        () = until("an upload under way", is_under_way) => {}
     }
     cloud.wait_for(&ImageStatus::Queued).await;
 }

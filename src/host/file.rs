@@ -193,6 +193,7 @@ mod tests {
     use rustix::fs::{CWD, FileType as NodeType, Mode, mknodat};
 
     use super::*;
+    use crate::wait::wait_until;
 
     const SOON: Patience = Patience(Duration::from_millis(300));
     const LATE: Patience = Patience(Duration::from_mins(1));
@@ -265,7 +266,9 @@ mod tests {
                 // Waits for the reader.
                 let mut file = OpenOptions::new().write(true).open(&path).unwrap();
                 file.write_all(b"one ").unwrap();
-                std::thread::sleep(Duration::from_millis(50));
+                wait_until("a reader that waits for more", || {
+                    rustix::io::ioctl_fionread(&file).unwrap() == 0
+                });
                 file.write_all(&vec![b'x'; 100_000]).unwrap();
             });
             let bytes = read_input(&path, 1 << 20, LATE).unwrap();

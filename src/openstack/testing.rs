@@ -70,6 +70,8 @@ pub(crate) struct FakeCloud {
     pub(crate) url: String,
     pub(crate) seen: Arc<Mutex<Vec<Seen>>>,
     pub(crate) body_bytes: Arc<AtomicU64>,
+    /// Bodies that ended before their length.
+    pub(crate) broken_off: Arc<AtomicU64>,
 }
 
 impl FakeCloud {
@@ -83,8 +85,10 @@ impl FakeCloud {
             url: url.clone(),
             seen: Arc::default(),
             body_bytes: Arc::default(),
+            broken_off: Arc::default(),
         };
         let (seen, body_bytes) = (Arc::clone(&cloud.seen), Arc::clone(&cloud.body_bytes));
+        let broken_off = Arc::clone(&cloud.broken_off);
         let handler: Arc<Handler> = Arc::new(handler);
         tokio::spawn(async move {
             loop {
@@ -94,6 +98,7 @@ impl FakeCloud {
                     url: url.clone(),
                     seen: Arc::clone(&seen),
                     body_bytes: Arc::clone(&body_bytes),
+                    broken_off: Arc::clone(&broken_off),
                 };
                 tokio::spawn(connection.serve(Arc::clone(&handler)));
             }
@@ -169,6 +174,7 @@ struct Connection {
     url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     body_bytes: Arc<AtomicU64>,
+    broken_off: Arc<AtomicU64>,
 }
 
 impl Connection {
@@ -188,6 +194,7 @@ impl Connection {
             };
             let is_slow = matches!(script, Script::Slowly);
             if !self.read_body(wanted, is_slow, &mut seen.body).await {
+                self.broken_off.fetch_add(1, Ordering::Relaxed);
                 return;
             }
             self.seen.lock().unwrap()[place].body = seen.body;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use glancesync::sandbox::{Effect, Fault};
 
+use crate::common::wait::at_a_drawn_moment;
 use crate::dice::SeededRng;
 use crate::many::{many, number};
 use crate::schedules::heal;
@@ -27,11 +28,11 @@ fn both(seed: u64) -> Duration {
     }
     let started = Instant::now();
     let first = world.program(FIRST).args(world.sync_words()).start();
-    std::thread::sleep(Duration::from_millis(dice.below(300)));
+    at_a_drawn_moment(Duration::from_millis(dice.below(300)));
     let second = world.program(SECOND).args(world.sync_words()).start();
     let is_killed = dice.once_in(3);
     if is_killed {
-        std::thread::sleep(Duration::from_millis(100 + dice.below(900)));
+        at_a_drawn_moment(Duration::from_millis(100 + dice.below(900)));
         second.signal("KILL");
     }
     let first = first.wait_within(LIMIT);

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use glancesync::sandbox::{Effect, Fault, RecordedRequest, When};
 
-use crate::common::{Outcome, poll};
+use crate::common::wait::at_a_drawn_moment;
+use crate::common::{Outcome, wait_until};
 use crate::dice::SeededRng;
 use crate::invariants;
 use crate::many::{many, number};
@@ -99,7 +100,7 @@ fn kill_at(seed: u64, point: &Point) {
             .iter()
             .any(|request| request.held),
     };
-    poll(LIMIT, || is_reached().then_some(())).unwrap_or_else(|| panic!("not reached: {point:?}"));
+    wait_until(&format!("{point:?}"), is_reached);
     running.signal("KILL");
     let outcome = running.wait_within(LIMIT);
     assert_eq!(outcome.code, None, "{outcome}");
@@ -139,7 +140,7 @@ fn kill_anytime(seed: u64) -> Duration {
     let mut last = None;
     for _ in 0..=dice.below(3) {
         let running = world.program(FIRST).args(world.sync_words()).start();
-        std::thread::sleep(Duration::from_millis(60 + dice.below(1800)));
+        at_a_drawn_moment(Duration::from_millis(60 + dice.below(1800)));
         running.signal("KILL");
         last = Some(running.wait_within(LIMIT));
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::common::Outcome;
+use crate::common::wait::at_a_drawn_moment;
 use crate::dice::SeededRng;
 use crate::draw::{Blow, Schedule};
 use crate::many::{many, number};
@@ -57,7 +58,7 @@ fn disturbed(world: &World, schedule: &Schedule) -> (Outcome, Option<Outcome>) {
         .has_second_host
         .then(|| world.program(SECOND).args(world.sync_words()).start());
     for (pause, blow) in &schedule.blows {
-        std::thread::sleep(*pause);
+        at_a_drawn_moment(*pause);
         match blow {
             Blow::KillRegion(region) => sandbox.kill_region(region).unwrap(),
             Blow::StartRegion(region) => sandbox.start_region(region).unwrap(),

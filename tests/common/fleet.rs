@@ -19,6 +19,7 @@ use super::glance::Region;
 use super::outcome::Outcome;
 use super::program::Program;
 use super::traffic::{Request, read_access_log};
+use super::wait::wait_until;
 
 /// Where the description of a real fleet is, if there is one.
 const VARIABLE: &str = "GLANCESYNC_TEST_CLOUD";
@@ -78,6 +79,15 @@ impl Fleet {
     /// The sandbox of an embedded fleet.
     pub(crate) fn sandbox(&self) -> &Sandbox {
         self.embedded.as_ref().expect("an embedded fleet")
+    }
+
+    /// Waits until the embedded region holds back a request.
+    #[track_caller]
+    pub(crate) fn wait_for_a_held_request(&self, region: &str) {
+        wait_until("a request that hangs", || {
+            let requests = self.sandbox().requests(region).unwrap();
+            requests.iter().any(|request| request.held)
+        });
     }
 
     /// A region by its name, with or without `master:`.

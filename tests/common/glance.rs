@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::cloud::{Keystone, RegionFacts, User};
 use super::http::{Answer, request};
+use super::wait::wait_until;
 
 /// The media type of Glance's patches.
 const PATCH: &str = "application/openstack-images-v2.1-json-patch";
@@ -196,6 +197,16 @@ impl<'a> Region<'a> {
         let mut images = self.images();
         images.retain(|image| image["name"] == name);
         images
+    }
+
+    /// Waits until the region stores content.
+    #[track_caller]
+    pub(crate) fn wait_for_an_upload(&self) {
+        wait_until("an upload under way", || {
+            self.images()
+                .iter()
+                .any(|image| image["status"] == "saving")
+        });
     }
 
     /// The image of that name, which must be the only one.

@@ -11,10 +11,13 @@ pub(crate) mod http;
 pub(crate) mod outcome;
 pub(crate) mod program;
 pub(crate) mod traffic;
+#[allow(dead_code, reason = "tests of other kinds use it too")]
+pub(crate) mod wait;
 
 pub(crate) use config::Config;
 pub(crate) use fleet::Fleet;
 pub(crate) use glance::{NewImage, Region, Who};
 pub(crate) use outcome::Outcome;
-pub(crate) use program::{Program, poll};
+pub(crate) use program::{Program, Running};
 pub(crate) use traffic::Request;
+pub(crate) use wait::{wait_for, wait_until};

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::config::Config;
 use super::fleet::Fleet;
 use super::outcome::Outcome;
+use super::wait::{poll, wait_until};
 
 /// A run that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -115,25 +117,20 @@ impl<'a> Program<'a> {
             .stdout(writer)
             .spawn()
             .expect("the binary starts");
-        let stderr = collect(child.stderr.take().expect("a pipe"));
-        self.running(child, std::thread::spawn(Vec::new), stderr)
+        let stderr = Captured::of(child.stderr.take().expect("a pipe"));
+        self.running(child, Captured::of(std::io::empty()), stderr)
             .wait()
     }
 
     /// Starts it and leaves it running.
     pub(crate) fn start(&self) -> Running {
         let mut child = self.command().spawn().expect("the binary starts");
-        let stdout = collect(child.stdout.take().expect("a pipe"));
-        let stderr = collect(child.stderr.take().expect("a pipe"));
+        let stdout = Captured::of(child.stdout.take().expect("a pipe"));
+        let stderr = Captured::of(child.stderr.take().expect("a pipe"));
         self.running(child, stdout, stderr)
     }
 
-    fn running(
-        &self,
-        child: Child,
-        stdout: JoinHandle<Vec<u8>>,
-        stderr: JoinHandle<Vec<u8>>,
-    ) -> Running {
+    fn running(&self, child: Child, stdout: Captured, stderr: Captured) -> Running {
         let words: Vec<_> = self
             .words
             .iter()
@@ -148,19 +145,18 @@ impl<'a> Program<'a> {
     }
 }
 
-/// The readers of standard output and standard error.
-type Readers = (JoinHandle<Vec<u8>>, JoinHandle<Vec<u8>>);
-
 /// A run under way; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
     command: String,
-    output: Option<Readers>,
+    /// Standard output and standard error.
+    output: Option<(Captured, Captured)>,
 }
 
 impl Running {
-    /// Sends it a signal, by its name without `SIG`. One that has ended meanwhile takes no notice.
+    /// Sends it a signal, by its name without `SIG`. One that has ended meanwhile takes no notice. Two of
+    /// the same name in a row may be heard as one; of two names both are heard.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill")
@@ -168,6 +164,22 @@ impl Running {
             .status()
             .expect("kill");
         assert!(sent.success(), "kill -s {name} {id}");
+    }
+
+    /// Waits until that is on standard error, or the run is over.
+    #[track_caller]
+    pub(crate) fn wait_until_it_says(&mut self, text: &str) {
+        wait_until(text, || {
+            let (_, stderr) = self.output.as_ref().expect("not waited for yet");
+            stderr.so_far().contains(text) || self.has_ended()
+        });
+    }
+
+    /// Waits until there is something on standard output.
+    #[track_caller]
+    pub(crate) fn wait_until_it_prints(&self) {
+        let (stdout, _) = self.output.as_ref().expect("not waited for yet");
+        wait_until("standard output", || !stdout.so_far().is_empty());
     }
 
     /// True once it is over.
@@ -188,15 +200,12 @@ impl Running {
         if ended.is_none() {
             self.child.kill().expect("kill");
         }
-        let text = |reader: JoinHandle<Vec<u8>>| {
-            String::from_utf8(reader.join().expect("a reader")).expect("UTF-8")
-        };
         let (stdout, stderr) = self.output.take().expect("not waited for yet");
         let outcome = Outcome {
             command: std::mem::take(&mut self.command),
             code: ended.and_then(|status| status.code()),
-            stdout: text(stdout),
-            stderr: text(stderr),
+            stdout: stdout.all(),
+            stderr: stderr.all(),
             traffic: BTreeMap::new(),
         };
         assert!(ended.is_some(), "it hangs: {outcome}");
@@ -214,23 +223,38 @@ impl Drop for Running {
     }
 }
 
-/// Asks again and again until there is an answer; none when the time is up.
-pub(crate) fn poll<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + limit;
-    while Instant::now() < deadline {
-        let answer = ask();
-        if answer.is_some() {
-            return answer;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    None
+/// What one of its outputs has brought so far.
+#[derive(Debug)]
+struct Captured {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).expect("output");
-        bytes
-    })
+impl Captured {
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let shared = Arc::clone(&bytes);
+        let reader = std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            loop {
+                let length = pipe.read(&mut piece).expect("output");
+                if length == 0 {
+                    break;
+                }
+                shared.lock().unwrap().extend_from_slice(&piece[..length]);
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
+    /// All of it, once nobody can write to it any more.
+    fn all(self) -> String {
+        self.reader.join().expect("a reader");
+        let bytes = std::mem::take(&mut *self.bytes.lock().unwrap());
+        String::from_utf8(bytes).expect("UTF-8")
+    }
 }

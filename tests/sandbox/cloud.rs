@@ -1,12 +1,12 @@
 //! A client of the embedded OpenStack that takes nothing of this crate but its addresses.
 
-use std::time::Duration;
-
 use glancesync::sandbox::{KeystoneSpec, RegionSpec, Sandbox, SandboxSpec};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::wait::until;
 
 const PATCH: &str = "application/openstack-images-v2.1-json-patch";
 
@@ -122,13 +122,8 @@ impl Cloud {
     }
 
     pub(crate) async fn wait_for(&self, id: &str, status: &str) {
-        for _ in 0..500 {
-            if self.image(id).await["status"] == status {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("image {id} never became {status}: {}", self.image(id).await);
+        let what = format!("an image that is {status}");
+        until(&what, async || self.image(id).await["status"] == status).await;
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::cloud::{ABC_MD5, Cloud, log_in, one_region};
+use crate::wait::until;
 
 #[tokio::test]
 async fn tokens_expire_and_a_silent_keystone_is_a_401() {
@@ -141,13 +142,11 @@ async fn what_is_held_back_can_be_waited_for() {
     sandbox.set_faults("One", vec![fault]).unwrap();
     let request = cloud.request(Method::DELETE, &format!("/v2/images/{id}"));
     let held = tokio::spawn(request.send());
-    let is_held = || {
+    until("a request that hangs", async || {
         let requests = sandbox.requests("One").unwrap();
         requests.iter().any(|request| request.held)
-    };
-    while !is_held() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    })
+    .await;
     assert_eq!(sandbox.images("One").unwrap(), Vec::<Value>::new());
     held.abort();
     let _ = held.await;

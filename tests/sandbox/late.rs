@@ -11,6 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::cloud::{ABC_MD5, Cloud, one_region, with_region};
+use crate::wait::until;
 
 const FILE: &str = "/v2/images/*/file";
 
@@ -73,11 +74,7 @@ async fn what_is_stored_later_may_be_damaged_or_deleted_meanwhile() {
     let deletion = cloud.request(Method::DELETE, &path).send().await.unwrap();
     assert_eq!(deletion.status(), 204);
     let file = sandbox.images_dir("One").unwrap().join(&id);
-    let started = Instant::now();
-    while file.exists() && started.elapsed() < Duration::from_secs(5) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!(!file.exists());
+    until("a file that is gone", async || !file.exists()).await;
     assert_eq!(cloud.get(&path).await.0, 404);
 }
 

@@ -11,3 +11,7 @@ mod handling;
 mod images;
 mod late;
 mod uploads;
+
+#[allow(dead_code, reason = "tests of other kinds use it too")]
+#[path = "../common/wait.rs"]
+mod wait;

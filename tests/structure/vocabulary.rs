@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use super::source::package;
+use super::source::{collect_files, package};
 
 const GLOSSARY: &str = include_str!("../../docs/glossary.md");
 
@@ -18,20 +17,6 @@ fn retired() -> Vec<&'static str> {
         .filter_map(|row| row.trim_matches('|').split('|').next())
         .map(str::trim)
         .collect()
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path
-            .extension()
-            .is_some_and(|it| ["rs", "md", "conf"].iter().any(|known| it == *known))
-        {
-            files.push(path);
-        }
-    }
 }
 
 /// Whether the line has the word, and not only as a part of another.
@@ -48,7 +33,7 @@ fn has(line: &str, word: &str) -> bool {
 fn retired_words_do_not_come_back() {
     let mut files = Vec::new();
     for folder in ["src", "tests", "benches", "docs", "conf", "packaging"] {
-        collect(&package().join(folder), &mut files);
+        collect_files(&package().join(folder), &["rs", "md", "conf"], &mut files);
     }
     for name in [
         "README.md",

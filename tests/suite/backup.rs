@@ -2,12 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use glancesync::sandbox::{Effect, Fault, RegionSpec};
 use serde_json::{Value, json};
 
-use crate::common::{Fleet, NewImage, Outcome, Program, Who, poll};
+use crate::common::{Fleet, NewImage, Outcome, Program, Who, wait_for};
 
 /// The names in a folder, sorted.
 fn entries(folder: &Path) -> Vec<String> {
@@ -233,7 +232,7 @@ fn a_second_signal_drops_the_list_and_keeps_what_is_written() {
             .then(|| backup(&fleet.work_dir()))
             .filter(|folder| entries(folder) == ["RegionOne.json"])
     };
-    let folder = poll(Duration::from_mins(1), listing).expect("the first file");
+    let folder = wait_for("the first file", listing);
     running.signal("INT");
     running.signal("TERM");
     let outcome = running.wait().expect(130);

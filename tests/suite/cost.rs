@@ -1,11 +1,9 @@
 //! What a run costs the servers, and what regions cost one another.
 
-use std::time::Duration;
-
 use glancesync::sandbox::{Effect, Fault, RegionSpec};
 
 use crate::common::config::credential;
-use crate::common::{Config, Fleet, NewImage, Outcome, Program, poll};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, wait_until};
 
 fn lists(outcome: &Outcome, server: &str) -> Vec<String> {
     let requests = outcome.requests(server).iter();
@@ -183,14 +181,11 @@ fn nine_regions_end_while_a_tenth_takes_its_time() {
         let images = fleet.region(region).images();
         images.iter().any(|image| image["visibility"] == "public")
     };
-    let all_done = poll(Duration::from_mins(2), || {
-        names.iter().all(is_public).then_some(())
-    });
+    wait_until("all fast regions done", || names.iter().all(is_public));
     let slow = fleet.region("RegionTwo").images();
     running.signal("INT");
-    running.signal("INT");
+    running.signal("TERM");
     let outcome = running.wait().expect(130);
-    assert!(all_done.is_some(), "{outcome}");
     assert_eq!(slow[0]["visibility"], "private");
     assert_eq!(slow[0]["status"], "saving");
     let finished = outcome.events_named("action_finished");

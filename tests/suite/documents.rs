@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use glancesync::sandbox::RegionSpec;
 
 use crate::common::config::credential;
-use crate::common::{Fleet, NewImage, Program, poll};
+use crate::common::{Fleet, NewImage, Program, wait_until};
 
 /// The names that documents use for what a reader has: a run, a backup, a folder.
 const RUN: &str = "sync_20261124_0315";
@@ -251,8 +251,7 @@ fn the_variables_of_a_sandbox_are_there_once_it_answers() {
     let path = fleet.home().join("fleet.env");
     let words = ["sandbox", "--env-file", path.to_str().unwrap()];
     let sandbox = Program::bare(&fleet).args(words).start();
-    let is_there = || path.exists().then_some(());
-    poll(std::time::Duration::from_mins(1), is_there).expect("the file");
+    wait_until("the file", || path.exists());
     let script = format!(
         ". {} && {} --show-regions",
         path.display(),

@@ -3,7 +3,7 @@
 use glancesync::sandbox::{Effect, Fault, ImageSeed, StoreLimits, When};
 use serde_json::{Value, json};
 
-use crate::common::{Config, Fleet, NewImage, Outcome, Program, Region, poll};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, Region};
 
 const LIST: (&str, &str) = ("GET", "/v2/images");
 const CREATE: (&str, &str) = ("POST", "/v2/images");
@@ -319,9 +319,7 @@ fn an_old_image_that_somebody_took_aside_meanwhile_is_left_alone() {
             .events()
             .args(["RegionTwo", "--image", "c"])
             .start();
-        let is_saving = |image: &Value| image["status"] == "saving";
-        let saving = || region.images().iter().any(is_saving).then_some(());
-        poll(std::time::Duration::from_mins(1), saving).expect("an upload under way");
+        region.wait_for_an_upload();
         region.set(&old, &[(change.0, change.1.clone())]);
         let outcome = running.wait().expect(0);
         let kept = region.get(&old).expect("it is still there");

@@ -1,11 +1,10 @@
 //! Content from the master's Glance: read once for the whole fleet, and never published unless right.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use glancesync::sandbox::{Effect, Fault};
 
-use crate::common::{Config, Fleet, NewImage, Outcome, Program, poll};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, wait_until};
 
 const MASTER: &str = "master:RegionOne";
 const REGIONS: [&str; 3] = ["RegionTwo", "RegionThree", "other:RegionOne"];
@@ -315,14 +314,10 @@ fn nothing_of_a_killed_run_stays_and_other_files_are_left_alone() {
     std::fs::write(spool.join("notes"), "somebody's").unwrap();
     let config = from_glance(&fleet);
     let running = Program::with(&fleet, &config).args(["RegionTwo"]).start();
-    let begun = poll(Duration::from_mins(1), || {
+    wait_until("an upload", || {
         let requests = fleet.sandbox().requests("RegionTwo").unwrap();
-        requests
-            .iter()
-            .any(|request| request.method == "PUT")
-            .then_some(())
+        requests.iter().any(|request| request.method == "PUT")
     });
-    assert_eq!(begun, Some(()));
     running.signal("KILL");
     assert_eq!(running.wait().code, None);
     let left = || -> Vec<_> {

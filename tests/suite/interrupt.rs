@@ -1,11 +1,9 @@
 //! Signals: what is under way is undone or finished, and nothing new begins.
 
-use std::time::Duration;
-
 use glancesync::sandbox::{Effect, Fault, When};
 use serde_json::json;
 
-use crate::common::{Fleet, NewImage, Outcome, Program, poll};
+use crate::common::{Fleet, NewImage, Outcome, Program, wait_until};
 
 /// Two images, of which the first takes `RegionTwo` a few seconds to read.
 fn slow_upload() -> Fleet {
@@ -28,14 +26,7 @@ fn slow_upload() -> Fleet {
 #[track_caller]
 fn interrupt(fleet: &Fleet, signals: &[&str]) -> Outcome {
     let running = fleet.glancesync(&["RegionTwo", "RegionThree"]).start();
-    let uploading = || {
-        let images = fleet.region("RegionTwo").images();
-        images
-            .iter()
-            .any(|image| image["status"] == "saving")
-            .then_some(())
-    };
-    poll(Duration::from_mins(1), uploading).expect("an upload under way");
+    fleet.region("RegionTwo").wait_for_an_upload();
     for signal in signals {
         running.signal(signal);
     }
@@ -79,15 +70,9 @@ fn interrupt_at(method: &str, path: &str, when: When, signals: &[&str]) -> (Flee
     let hang = Fault::new(method, path, Effect::Hang { when }).on(1, 1);
     fleet.sandbox().set_faults("RegionTwo", vec![hang]).unwrap();
     let running = fleet.glancesync(&["RegionTwo", "RegionThree"]).start();
-    let is_held = || {
-        let requests = fleet.sandbox().requests("RegionTwo").unwrap();
-        requests.iter().any(|request| request.held).then_some(())
-    };
-    poll(Duration::from_mins(1), is_held).expect("a request that hangs");
+    fleet.wait_for_a_held_request("RegionTwo");
     for signal in signals {
         running.signal(signal);
-        // So that they are two signals and not one.
-        std::thread::sleep(Duration::from_millis(100));
     }
     (fleet, running.wait().expect(130))
 }
@@ -155,24 +140,13 @@ fn a_third_signal_ends_at_once() {
     ];
     fleet.sandbox().set_faults("RegionTwo", faults).unwrap();
     let running = fleet.glancesync(&["RegionTwo"]).start();
-    let held = |number: usize| {
+    fleet.wait_for_a_held_request("RegionTwo");
+    running.signal("INT");
+    running.signal("TERM");
+    wait_until("a deletion under way", || {
         let requests = fleet.sandbox().requests("RegionTwo").unwrap();
-        let held = requests.iter().filter(|request| request.held).count();
-        (held >= number).then_some(())
-    };
-    poll(Duration::from_mins(1), || held(1)).expect("an upload that hangs");
-    for signal in ["INT", "INT"] {
-        running.signal(signal);
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let deleting = || {
-        let requests = fleet.sandbox().requests("RegionTwo").unwrap();
-        let mut requests = requests.iter();
-        requests
-            .any(|request| request.method == "DELETE")
-            .then_some(())
-    };
-    poll(Duration::from_mins(1), deleting).expect("a deletion under way");
+        requests.iter().any(|request| request.method == "DELETE")
+    });
     running.signal("INT");
     let outcome = running.wait().expect(130);
     assert!(outcome.events_named("run_finished").is_empty(), "{outcome}");
@@ -185,14 +159,7 @@ fn a_terminal_that_closes_stops_nothing_under_nohup() {
         .glancesync(&["RegionTwo"])
         .after("trap '' HUP")
         .start();
-    let uploading = || {
-        let images = fleet.region("RegionTwo").images();
-        let mut images = images.iter();
-        images
-            .any(|image| image["status"] == "saving")
-            .then_some(())
-    };
-    poll(Duration::from_mins(1), uploading).expect("an upload under way");
+    fleet.region("RegionTwo").wait_for_an_upload();
     running.signal("HUP");
     running.wait().expect(0);
     assert_eq!(fleet.region("RegionTwo").names(), ["a", "b"]);
@@ -202,36 +169,27 @@ fn a_terminal_that_closes_stops_nothing_under_nohup() {
 fn a_terminal_that_closes_is_an_interrupt() {
     let fleet = slow_upload();
     let running = fleet.glancesync(&["RegionTwo"]).start();
-    let uploading = || {
-        let images = fleet.region("RegionTwo").images();
-        let mut images = images.iter();
-        images
-            .any(|image| image["status"] == "saving")
-            .then_some(())
-    };
-    poll(Duration::from_mins(1), uploading).expect("an upload under way");
+    fleet.region("RegionTwo").wait_for_an_upload();
     running.signal("HUP");
     running.wait().expect(130).assert_fails("interrupted");
     assert_eq!(fleet.region("RegionTwo").names(), ["a"]);
 }
 
 #[test]
-fn a_person_is_told_what_is_waited_for() {
+fn a_person_is_told_what_each_signal_does() {
     let fleet = slow_upload();
     let path = fleet.write_private("glancesync.conf", &fleet.config().text());
-    let running = Program::bare(&fleet)
+    let mut running = Program::bare(&fleet)
         .args(["--config-file".into(), path.into_os_string()])
         .args(["RegionTwo"])
         .start();
-    let uploading = || {
-        let images = fleet.region("RegionTwo").images();
-        let mut images = images.iter();
-        images
-            .any(|image| image["status"] == "saving")
-            .then_some(())
-    };
-    poll(Duration::from_mins(1), uploading).expect("an upload under way");
+    fleet.region("RegionTwo").wait_for_an_upload();
+    running.signal("INT");
+    running.wait_until_it_says("waiting for upload `a` in RegionTwo; a second signal drops that");
     running.signal("INT");
     let outcome = running.wait().expect(130);
-    outcome.assert_says("waiting for upload `a` in RegionTwo; a second signal drops that");
+    outcome.assert_says("stopping: ");
+    outcome.assert_says("connections are dropped");
+    outcome.assert_says("a third signal ends at once");
+    assert_eq!(fleet.region("RegionTwo").names(), [""; 0], "{outcome}");
 }

@@ -2,15 +2,11 @@
 //! else's.
 
 use std::fs;
-use std::time::Duration;
 
 use glancesync::sandbox::{Content, DateHeader, Effect, Fault, ImageSeed};
 use serde_json::{Value, json};
 
-use crate::common::{Fleet, NewImage, Region, poll};
-
-/// How long a server may take to notice that a client is gone.
-const LIMIT: Duration = Duration::from_mins(1);
+use crate::common::{Fleet, NewImage, Region, wait_for};
 
 /// The tags of an image that somebody has under way.
 fn incomplete(by: &str) -> Value {
@@ -99,17 +95,13 @@ fn the_run_after_a_killed_one_sends_to_the_image_that_is_there() {
         .unwrap();
     let region = fleet.region("RegionTwo");
     let running = fleet.glancesync(&["RegionTwo"]).start();
-    let state = |wanted: &'static str| {
-        let region = fleet.region("RegionTwo");
-        move || {
-            let images = region.named("cut").into_iter();
-            images.into_iter().find(|image| image["status"] == wanted)
-        }
-    };
-    poll(LIMIT, state("saving")).expect("an upload under way");
+    region.wait_for_an_upload();
     running.signal("KILL");
     drop(running);
-    let left = poll(LIMIT, state("queued")).expect("what the run left behind");
+    let left = wait_for("what the run left behind", || {
+        let mut images = region.named("cut").into_iter();
+        images.find(|image| image["status"] == "queued")
+    });
     assert!(!region.seen_by_others(&id(&left)));
     fleet.sandbox().set_faults("RegionTwo", Vec::new()).unwrap();
 

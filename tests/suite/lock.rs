@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use crate::common::{Fleet, NewImage, Program};
+use crate::common::{Fleet, NewImage, Program, Running};
 
 /// A fleet in which a first run has left its state, with the lock of that state held by somebody
 /// else: by this test.
@@ -113,18 +113,23 @@ fn whoever_names_the_same_state_dir_has_the_same_lock() {
     outcome.expect(3).assert_fails("run_locked");
 }
 
+/// A run that has said that it waits for the lock.
+fn waiting_run(fleet: &Fleet, limit: &str) -> Running {
+    let mut waiting = Program::with(fleet, &fleet.config())
+        .args(["--wait-lock", limit, "RegionTwo"])
+        .start();
+    waiting.wait_until_it_says("waiting up to");
+    waiting
+}
+
 #[test]
 fn a_signal_ends_the_waiting() {
     let (fleet, _lock) = held();
     let before = fleet.snapshot();
-    let waiting = fleet
-        .glancesync(&["--wait-lock", "600", "RegionTwo"])
-        .start();
-    // Nothing tells from outside that it waits but that it neither ends nor works.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let waiting = waiting_run(&fleet, "600");
     waiting.signal("TERM");
     let outcome = waiting.wait().expect(130);
-    outcome.assert_fails("interrupted");
+    outcome.assert_says("interrupted");
     assert_eq!(fleet.snapshot(), before);
 }
 
@@ -144,9 +149,7 @@ fn read_only_modes_take_no_lock() {
 #[test]
 fn a_run_that_waits_goes_on_when_the_first_ends() {
     let (fleet, lock) = held();
-    let waiting = fleet
-        .glancesync(&["--wait-lock", "60", "RegionTwo"])
-        .start();
+    let waiting = waiting_run(&fleet, "60");
     drop(lock);
     waiting.wait().expect(0);
     assert_eq!(fleet.region("RegionTwo").names(), ["a"]);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use glancesync::sandbox::{Effect, Fault, When};
 use serde_json::Value;
 
-use crate::common::{Fleet, NewImage, Outcome, Program, poll};
+use crate::common::{Fleet, NewImage, Outcome, Program, wait_for};
 
 /// A fleet after one parallel run in which `RegionTwo` failed.
 fn after_a_run() -> Fleet {
@@ -205,15 +205,14 @@ fn a_run_that_is_killed_is_told_as_such_and_followed_to_its_end() {
     fleet.sandbox().set_faults("RegionTwo", vec![hang]).unwrap();
     let words = ["--parallel", "RegionTwo"];
     let running = fleet.glancesync(&words).start();
-    let folder = poll(std::time::Duration::from_secs(30), || {
+    let folder = wait_for("a log", || {
         let folder = find_run_folder(&fleet)?;
         folder.join("RegionTwo.txt").exists().then_some(folder)
     });
-    let folder = folder.expect("a log");
     let list = logs(&fleet, &[]).expect(0).stdout;
     assert!(list.contains("under way, 0 of 1 region done"), "{list}");
     let follow = Program::bare(&fleet).args(["logs", "--follow"]).start();
-    std::thread::sleep(std::time::Duration::from_millis(400));
+    follow.wait_until_it_prints();
     running.signal("KILL");
     let outcome = follow.wait().expect(0);
     let log = fs::read_to_string(folder.join("RegionTwo.txt")).unwrap();

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::common::{Config, Fleet, NewImage, Outcome, Program, Region, poll};
-
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::common::wait::at_a_drawn_moment;
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, Region, wait_until};
 
 /// Three images, one of them large, and an old one of the first in `RegionTwo`.
 fn fleet() -> Fleet {
@@ -39,13 +38,6 @@ fn config(fleet: &Fleet) -> Config {
 
 fn start<'a>(fleet: &'a Fleet, config: &Config) -> Program<'a> {
     Program::with(fleet, config).events().args(["RegionTwo"])
-}
-
-/// Waits until the region stores content of an image that is not there yet.
-fn wait_for_an_upload(region: &Region<'_>) {
-    let is_saving = |image: &Value| image["status"] == "saving";
-    let ask = || region.images().iter().any(is_saving).then_some(());
-    poll(PATIENCE, ask).expect("an upload under way");
 }
 
 /// What holds at any time: the old names are there, and what others see is whole.
@@ -95,11 +87,52 @@ fn a_glance_that_is_killed_in_mid_upload() {
     let fleet = fleet();
     // Slow enough to be caught in the act.
     let running = start(&fleet, &config(&fleet).master("bwlimit", "30M")).start();
-    wait_for_an_upload(&fleet.region("RegionTwo"));
+    fleet.region("RegionTwo").wait_for_an_upload();
     fleet.take_down("master:RegionTwo");
     let outcome = running.wait().expect(1);
     fleet.bring_back("master:RegionTwo");
     assert_healed(&fleet, &outcome);
+}
+
+/// A connection to a server of this machine, as the kernel sees it at one of its ends.
+struct Connection {
+    /// The server's end, or the client's.
+    is_of_server: bool,
+    state: String,
+    /// What came and was not read yet.
+    unread_bytes: u64,
+}
+
+impl Connection {
+    /// Both ends of all connections to that region.
+    fn of(region: &Region<'_>) -> Vec<Self> {
+        let (_, port) = region.facts.url.rsplit_once(':').unwrap();
+        let port: u16 = port.split('/').next().unwrap().parse().unwrap();
+        let suffix = format!(":{port:04X}");
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let lines = table.lines().skip(1).map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let is_of_server = words[1].ends_with(&suffix);
+            let (_, unread) = words[4].split_once(':').unwrap();
+            let connection = Self {
+                is_of_server,
+                state: words[3].to_owned(),
+                unread_bytes: u64::from_str_radix(unread, 16).unwrap(),
+            };
+            (is_of_server || words[2].ends_with(&suffix)).then_some(connection)
+        });
+        lines.flatten().collect()
+    }
+
+    /// Its client has closed it, and its server takes no notice: FIN-WAIT-1 or 2.
+    fn is_closing(&self) -> bool {
+        !self.is_of_server && ["04", "05"].contains(&self.state.as_str())
+    }
+
+    /// A request without content waits for its server.
+    fn has_request(&self) -> bool {
+        self.is_of_server && self.state == "01" && (1..4096).contains(&self.unread_bytes)
+    }
 }
 
 #[test]
@@ -116,12 +149,17 @@ fn a_glance_that_stands_still_in_mid_upload() {
     let running = start(&fleet, &config).start();
     // A small one is in the buffers of the connection as a whole before its server reads it.
     let region = fleet.region("RegionTwo");
-    let is_saving = |image: &Value| image["status"] == "saving";
-    let ask = || region.named("large").iter().any(is_saving).then_some(());
-    poll(PATIENCE, ask).expect("the large upload under way");
+    wait_until("the large upload under way", || {
+        let images = region.named("large");
+        images.iter().any(|image| image["status"] == "saving")
+    });
     fleet.tell("freeze", "master:RegionTwo");
-    // Long enough for the limit of 3 s, and for what is done after it to be under way.
-    std::thread::sleep(Duration::from_secs(12));
+    wait_until("an upload that was given up", || {
+        Connection::of(&region).iter().any(Connection::is_closing)
+    });
+    wait_until("what is done after it", || {
+        Connection::of(&region).iter().any(Connection::has_request)
+    });
     fleet.tell("thaw", "master:RegionTwo");
     let outcome = running.wait().expect(1);
     assert!(outcome.stderr.contains("upload_stalled"), "{outcome}");
@@ -133,7 +171,7 @@ fn a_glance_that_stands_still_in_mid_upload() {
 fn a_keystone_that_goes_down_in_mid_run() {
     let fleet = fleet();
     let running = start(&fleet, &config(&fleet).master("bwlimit", "30M")).start();
-    wait_for_an_upload(&fleet.region("RegionTwo"));
+    fleet.region("RegionTwo").wait_for_an_upload();
     fleet.take_down("keystone:master");
     let outcome = running.wait();
     assert!(matches!(outcome.code, Some(0 | 1)), "{outcome}");
@@ -150,7 +188,7 @@ fn a_run_that_is_killed_at_any_moment() {
     for kill in 0..14_u64 {
         let running = start(&fleet, &config_slow).start();
         // Moments all over a run, and never the same twice.
-        std::thread::sleep(Duration::from_millis(150 + kill * 173 % 1900));
+        at_a_drawn_moment(Duration::from_millis(150 + kill * 173 % 1900));
         running.signal("KILL");
         last = Some(running.wait());
         assert_sound(&fleet.region("RegionTwo"));

@@ -1,14 +1,11 @@
 //! The end of a run between any two requests: what was there is there, nobody sees what was not
 //! verified, and the next run does the rest and no more.
 
-use std::time::Duration;
-
 use glancesync::sandbox::{Effect, Fault, When};
 use serde_json::{Value, json};
 
-use crate::common::{Config, Fleet, NewImage, Program, Region, poll};
+use crate::common::{Config, Fleet, NewImage, Program, Region, wait_until};
 
-const LIMIT: Duration = Duration::from_mins(1);
 const REGION: &str = "RegionTwo";
 
 /// A region in which something has to be done, and what it looks like afterwards.
@@ -58,26 +55,23 @@ fn kill_at(fleet: &Fleet, config: &Config, number: u64, when: When) -> bool {
     sandbox.set_faults(REGION, vec![hang]).unwrap();
     let mut running = Program::with(fleet, config).events().args([REGION]).start();
     let mut has_ended = false;
-    poll(LIMIT, || {
+    wait_until("the end of the run, or that request", || {
         let requests = sandbox.requests(REGION).unwrap();
         if requests[earlier..].iter().any(|request| request.held) {
-            return Some(());
+            return true;
         }
         has_ended = running.has_ended();
-        has_ended.then_some(())
-    })
-    .expect("the run gets to its end or to that request");
+        has_ended
+    });
     if !has_ended {
         running.signal("KILL");
     }
     drop(running);
     sandbox.set_faults(REGION, Vec::new()).unwrap();
-    let settled = || {
+    wait_until("nothing half stored", || {
         let images = fleet.region(REGION).images();
-        let is_saving = images.iter().any(|image| image["status"] == "saving");
-        (!is_saving).then_some(())
-    };
-    poll(LIMIT, settled).expect("the server notices");
+        images.iter().all(|image| image["status"] != "saving")
+    });
     !has_ended
 }
 

@@ -1,17 +1,14 @@
 //! An answer is not the state: what the region made of a request counts, whatever its answer was.
 
-use std::time::Duration;
-
 use glancesync::sandbox::{Effect, Fault, Reply, SaveEnd, When};
 use serde_json::{Value, json};
 
-use crate::common::{Config, Fleet, NewImage, Outcome, Program, poll};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, wait_for, wait_until};
 
 const REGION: &str = "RegionTwo";
 const MASTER: &str = "master:RegionOne";
 const FILE: &str = "/v2/images/*/file";
 const IMAGE: &str = "/v2/images/*";
-const LIMIT: Duration = Duration::from_mins(1);
 
 fn later(answer: Reply, end: SaveEnd) -> Effect {
     Effect::SaveLater {
@@ -56,12 +53,6 @@ fn assert_there(fleet: &Fleet, outcome: &Outcome, [posts, puts, deletes]: [usize
         .run(&config, &[REGION])
         .expect(0)
         .assert_changed_nothing();
-}
-
-fn is_saving(fleet: &Fleet) -> Option<()> {
-    let images = fleet.region(REGION).images();
-    let mut saving = images.iter().filter(|image| image["status"] == "saving");
-    saving.next().map(drop)
 }
 
 #[test]
@@ -122,11 +113,9 @@ fn stopped_while_saving(signals: &[&str]) -> (Fleet, Outcome) {
         .events()
         .args([REGION])
         .start();
-    poll(LIMIT, || is_saving(&fleet)).expect("an upload under way");
+    fleet.region(REGION).wait_for_an_upload();
     for signal in signals {
         running.signal(signal);
-        // So that they are two signals and not one.
-        std::thread::sleep(Duration::from_millis(100));
     }
     (fleet, running.wait())
 }
@@ -145,13 +134,13 @@ fn a_first_signal_waits_for_what_is_being_stored() {
 
 #[test]
 fn a_second_signal_leaves_what_is_being_stored_to_the_next_run() {
-    let (fleet, outcome) = stopped_while_saving(&["INT", "INT"]);
+    let (fleet, outcome) = stopped_while_saving(&["INT", "TERM"]);
     assert_eq!(outcome.code, Some(130), "{outcome}");
     let stored = || {
         let image = fleet.region(REGION).the("a");
         (image["status"] == "active").then_some(image)
     };
-    let left = poll(LIMIT, stored).expect("it is stored in the end");
+    let left = wait_for("an image stored in the end", stored);
     assert_eq!(left["visibility"], "private");
     fleet.sandbox().set_faults(REGION, Vec::new()).unwrap();
     let outcome = fleet.run(&fleet.config(), &[REGION]);
@@ -168,9 +157,9 @@ fn a_leftover_that_is_complete_by_now_is_published_and_not_deleted() {
     let mut running = Program::with(&fleet, &fleet.config())
         .args([REGION])
         .start();
-    poll(LIMIT, || is_saving(&fleet)).expect("an upload under way");
+    fleet.region(REGION).wait_for_an_upload();
     running.signal("KILL");
-    assert!(poll(LIMIT, || running.has_ended().then_some(())).is_some());
+    wait_until("an end", || running.has_ended());
     // The list is from before, and what comes after it from after the end of the storing.
     let left = fleet.region(REGION).the("a");
     let faults = vec![Fault::new("GET", IMAGE, Effect::Delay { millis: 4000 }).on(1, 1)];
@@ -272,7 +261,7 @@ fn overtaken(
         .events()
         .args([REGION])
         .start();
-    poll(LIMIT, || is_saving(&fleet)).expect("an upload under way");
+    fleet.region(REGION).wait_for_an_upload();
     fleet.sandbox().set_faults(REGION, Vec::new()).unwrap();
     let theirs = fleet.region(REGION).create(NewImage::new("a", "abc"));
     let outcome = running.wait().expect(0);
@@ -327,7 +316,7 @@ fn whoever_is_overtaken_deals_with_the_old_image_and_the_parts() {
 fn another_image_of_that_name_is_no_winner() {
     let fleet = fleet_with("abc", vec![Fault::new("PUT", FILE, Effect::saving(2000))]);
     let running = fleet.glancesync(&[REGION]).start();
-    poll(LIMIT, || is_saving(&fleet)).expect("an upload under way");
+    fleet.region(REGION).wait_for_an_upload();
     let region = fleet.region(REGION);
     region.create(NewImage::new("a", "something else"));
     let outcome = running.wait().expect(0);

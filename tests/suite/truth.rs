@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::{Fleet, NewImage, Program, poll};
+use crate::common::{Fleet, NewImage, Program, wait_until};
 
 /// The text of every file below a folder.
 fn written(folder: &Path) -> String {
@@ -413,8 +413,7 @@ fn a_dry_run_during_a_sync_says_so_and_calls_what_is_in_progress_by_its_name() {
         .args(["RegionTwo"])
         .start();
     let region = fleet.region("RegionTwo");
-    let is_begun = || region.named("large").first().map(|_| ());
-    poll(std::time::Duration::from_mins(1), is_begun).expect("the sync begins");
+    wait_until("an image of the sync", || !region.named("large").is_empty());
     let look = |words: &[&str]| {
         let words = [words, &["RegionTwo"]].concat();
         Program::with(&fleet, &fleet.config())

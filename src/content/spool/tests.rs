@@ -18,6 +18,7 @@ use crate::openstack::{
 use crate::sandbox::{
     Content as Seed, Effect, Fault, ImageSeed, KeystoneSpec, RegionSpec, Sandbox, SandboxSpec,
 };
+use crate::wait::until;
 
 const MIB: u64 = 1 << 20;
 const FILE: &str = "/v2/images/*/file";
@@ -131,19 +132,31 @@ fn lease(spool: &Arc<Spool>, item: &Item) -> Arc<RegionLease> {
     lease
 }
 
-/// Reads all of it, with a pause before each piece; gives the bytes that came with the error.
-fn drain(lease: &Arc<RegionLease>, item: &Item, pause: Duration) -> (Vec<u8>, Option<SourceError>) {
+/// Reads all of it; gives the bytes that came with the error.
+fn drain(lease: &Arc<RegionLease>, item: &Item) -> (Vec<u8>, Option<SourceError>) {
+    drain_once(lease, item, || ())
+}
+
+/// The same, with something else done once a first piece is ready.
+fn drain_once(
+    lease: &Arc<RegionLease>,
+    item: &Item,
+    first: impl FnOnce(),
+) -> (Vec<u8>, Option<SourceError>) {
     let content = Content::of_glance(item.clone(), lease);
     let mut all = Vec::new();
     let mut opened = match content.open() {
         Ok(opened) => opened,
         Err(error) => return (all, Some(error)),
     };
+    let mut first = Some(first);
     while (all.len() as u64) < item.size {
         let offset = all.len() as u64;
         match opened.ready(offset, Duration::from_secs(1)) {
             Ok(Some(ready)) => {
-                thread::sleep(pause);
+                if let Some(first) = first.take() {
+                    first();
+                }
                 let length = usize::try_from(ready.length).unwrap();
                 all.resize(all.len() + length, 0);
                 let start = all.len() - length;
@@ -156,11 +169,11 @@ fn drain(lease: &Arc<RegionLease>, item: &Item, pause: Duration) -> (Vec<u8>, Op
     (all, None)
 }
 
-fn drain_all(demands: &[(&Arc<RegionLease>, Duration)], item: &Item) -> Vec<Vec<u8>> {
+fn drain_all(demands: &[&Arc<RegionLease>], item: &Item) -> Vec<Vec<u8>> {
     thread::scope(|scope| {
         let threads: Vec<_> = demands
             .iter()
-            .map(|(lease, pause)| scope.spawn(|| drain(lease, item, *pause)))
+            .map(|lease| scope.spawn(|| drain(lease, item)))
             .collect();
         threads
             .into_iter()
@@ -173,7 +186,18 @@ fn drain_all(demands: &[(&Arc<RegionLease>, Duration)], item: &Item) -> Vec<Vec<
     })
 }
 
-const AT_ONCE: Duration = Duration::ZERO;
+/// What a slow region reads, which has a first piece when another begins, and reads on once that has
+/// all; and what the other reads.
+fn drain_behind(slow: &Arc<RegionLease>, quick: &Arc<RegionLease>, item: &Item) -> [Vec<u8>; 2] {
+    let mut read = Vec::new();
+    let (late, error) = drain_once(slow, item, || {
+        let (bytes, error) = drain(quick, item);
+        assert_eq!(error, None);
+        read = bytes;
+    });
+    assert_eq!(error, None);
+    [late, read]
+}
 
 #[tokio::test]
 async fn however_many_regions_come_and_when_there_is_one_download() {
@@ -183,18 +207,20 @@ async fn however_many_regions_come_and_when_there_is_one_download() {
         let before = master.downloads().len();
         let spool = master.spool(8 * MIB, &[(&item, 3)]);
         let [first, second] = [lease(&spool, &item), lease(&spool, &item)];
-        for bytes in drain_all(
-            &[(&first, AT_ONCE), (&second, Duration::from_millis(2))],
-            &item,
-        ) {
+        let both = if size == 0 {
+            drain_all(&[&first, &second], &item)
+        } else {
+            drain_behind(&second, &first, &item).into()
+        };
+        for bytes in both {
             assert!(bytes == master.stored(&item), "{size}");
         }
         drop((first, second));
         let third = lease(&spool, &item);
-        let (bytes, _) = drain(&third, &item, AT_ONCE);
+        let (bytes, _) = drain(&third, &item);
         assert!(bytes == master.stored(&item), "{size}");
         // Once more, as when a token was refused at the end of an upload.
-        assert_eq!(drain(&third, &item, AT_ONCE).1, None);
+        assert_eq!(drain(&third, &item).1, None);
         assert_eq!(
             master.downloads().len() - before,
             usize::from(size > 0),
@@ -217,7 +243,7 @@ async fn what_no_region_can_need_any_more_makes_room_for_the_next() {
     let [first, second] = [master.image(3 * MIB).await, master.image(3 * MIB + 1).await];
     let spool = master.spool(4 * MIB, &[(&first, 2), (&second, 1)]);
     let region = lease(&spool, &first);
-    drain(&region, &first, AT_ONCE);
+    drain(&region, &first);
     region.done(&first.id);
     assert!(
         spool.stock().entry(&first.id).is_some(),
@@ -227,8 +253,8 @@ async fn what_no_region_can_need_any_more_makes_room_for_the_next() {
     other.decide([]);
     assert!(spool.stock().entry(&first.id).is_none());
     let region = lease(&spool, &second);
-    drain(&region, &second, AT_ONCE);
-    assert_eq!(drain(&region, &second, AT_ONCE).1, None);
+    drain(&region, &second);
+    assert_eq!(drain(&region, &second).1, None);
     assert_eq!(master.downloads().len(), 2);
 }
 
@@ -238,8 +264,7 @@ async fn an_image_larger_than_the_limit_goes_to_the_regions_at_work_at_once() {
     let item = master.image(30 * MIB).await;
     let spool = master.spool(5 * MIB, &[(&item, 3)]);
     let regions = [0; 3].map(|_| lease(&spool, &item));
-    let readers: Vec<_> = regions.iter().map(|region| (region, AT_ONCE)).collect();
-    for bytes in drain_all(&readers, &item) {
+    for bytes in drain_all(&regions.each_ref(), &item) {
         assert!(bytes == master.stored(&item));
     }
     assert_eq!(master.downloads(), [""]);
@@ -251,8 +276,7 @@ async fn a_region_that_is_too_slow_gets_a_reading_of_its_own_and_stops_nobody() 
     let item = master.image(24 * MIB).await;
     let spool = master.spool(4 * MIB, &[(&item, 2)]);
     let [quick, slow] = [lease(&spool, &item), lease(&spool, &item)];
-    let pause = Duration::from_millis(20);
-    for bytes in drain_all(&[(&quick, AT_ONCE), (&slow, pause)], &item) {
+    for bytes in drain_behind(&slow, &quick, &item) {
         assert!(bytes == master.stored(&item));
     }
     let downloads = master.downloads();
@@ -267,7 +291,7 @@ async fn a_download_that_breaks_goes_on_where_it_was() {
     let master = Master::start([cut(3 * MIB).on(1, 1), cut(MIB).on(2, 1), expired]).await;
     let item = master.image(8 * MIB).await;
     let spool = master.spool(20 * MIB, &[(&item, 1)]);
-    let (bytes, error) = drain(&lease(&spool, &item), &item, AT_ONCE);
+    let (bytes, error) = drain(&lease(&spool, &item), &item);
     assert_eq!(error, None);
     assert!(bytes == master.stored(&item));
     let downloads = master.downloads();
@@ -286,7 +310,7 @@ async fn a_download_that_never_gets_on_is_given_up() {
     let master = Master::start([cut]).await;
     let item = master.image(MIB).await;
     let spool = master.spool(20 * MIB, &[(&item, 1)]);
-    let (bytes, error) = drain(&lease(&spool, &item), &item, AT_ONCE);
+    let (bytes, error) = drain(&lease(&spool, &item), &item);
     assert_eq!(error.unwrap().code(), ErrorCode::DownloadFailed);
     assert!(bytes.is_empty());
     assert_eq!(master.downloads().len(), 4);
@@ -315,11 +339,11 @@ async fn damaged_content_is_found_out_and_fetched_no_more() {
     let item = master.image(3 * MIB).await;
     let spool = master.spool(20 * MIB, &[(&item, 2)]);
     let region = lease(&spool, &item);
-    drain(&region, &item, AT_ONCE);
+    drain(&region, &item);
     let content = Content::of_glance(item.clone(), &region);
     assert_eq!(content.is_right(&item.content), Ok(Some(false)));
     drop((content, region));
-    let (bytes, error) = drain(&lease(&spool, &item), &item, AT_ONCE);
+    let (bytes, error) = drain(&lease(&spool, &item), &item);
     let error = error.unwrap();
     assert_eq!(error.code(), ErrorCode::ChecksumMismatch);
     assert!(
@@ -336,7 +360,7 @@ async fn damaged_content_that_is_not_kept_never_ends() {
     let master = Master::start([Fault::new("GET", FILE, Effect::WrongContent)]).await;
     let item = master.image(9 * MIB).await;
     let spool = master.spool(0, &[(&item, 1)]);
-    let (bytes, error) = drain(&lease(&spool, &item), &item, AT_ONCE);
+    let (bytes, error) = drain(&lease(&spool, &item), &item);
     assert_eq!(error.unwrap().code(), ErrorCode::ChecksumMismatch);
     assert!((bytes.len() as u64) < item.size);
 }
@@ -348,7 +372,7 @@ async fn a_full_disk_is_a_warning_and_memory_takes_over() {
     let spool = master.spool(20 * MIB, &[(&item, 2)]);
     spool.disk.room().unwrap().fill_up();
     let regions = [lease(&spool, &item), lease(&spool, &item)];
-    for bytes in drain_all(&[(&regions[0], AT_ONCE), (&regions[1], AT_ONCE)], &item) {
+    for bytes in drain_all(&regions.each_ref(), &item) {
         assert!(bytes == master.stored(&item));
     }
     assert_eq!(
@@ -366,7 +390,7 @@ async fn a_folder_that_cannot_be_made_is_a_warning_or_an_error_at_once() {
     let spool = master.spool(20 * MIB, &[(&item, 1)]);
     let error = spool.open_folder().unwrap_err();
     assert!(error.to_string().contains("spool"), "{error}");
-    assert_eq!(drain(&lease(&spool, &item), &item, AT_ONCE).1, None);
+    assert_eq!(drain(&lease(&spool, &item), &item).1, None);
     assert_eq!(
         *master.warned.lock().unwrap(),
         [WarningCode::SpoolUnwritable]
@@ -389,11 +413,8 @@ async fn a_reading_that_nobody_wants_ends() {
     let entry = Arc::clone(spool.stock().entry(&item.id).unwrap());
     drop((content, region));
     // The threads let go of it in their own time.
-    for _ in 0..500 {
-        if spool.stock().entry(&item.id).is_none() && Arc::strong_count(&entry) == 1 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the writing thread lives on");
+    until("an end of the writing thread", async || {
+        spool.stock().entry(&item.id).is_none() && Arc::strong_count(&entry) == 1
+    })
+    .await;
 }

@@ -173,17 +173,19 @@ impl Handler<RunRegions> for Coordinator {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use futures_util::future::LocalBoxFuture;
 
     use super::*;
     use crate::engine::shutdown::Stopper;
+    use crate::wait::until;
 
-    /// Panics in the region `Boom`, stops the run in `Stop`, and takes a moment elsewhere.
+    /// Panics in the region `Boom` and stops the run in `Stop`, each once as many regions as may have
+    /// been at work at once.
     struct Work {
         running: AtomicUsize,
         most: AtomicUsize,
+        at_once: usize,
         stopper: Stopper,
     }
 
@@ -193,7 +195,10 @@ mod tests {
             Box::pin(async move {
                 let running = work.running.fetch_add(1, Ordering::SeqCst) + 1;
                 work.most.fetch_max(running, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                let are_all = async || work.most.load(Ordering::SeqCst) >= work.at_once;
+                until("as many regions as may", are_all).await;
+                // Any more would begin now.
+                tokio::task::yield_now().await;
                 assert_ne!(task.region.region, "Boom");
                 if task.region.region == "Stop" {
                     work.stopper.step();
@@ -214,6 +219,7 @@ mod tests {
         let work = Arc::new(Work {
             running: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
+            at_once: max_children.min(regions.len()),
             stopper,
         });
         let (events, collected) = crate::event::collected();
