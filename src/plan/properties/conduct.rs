@@ -114,11 +114,11 @@ impl Conductor {
         match self.glance.fill(&id, upload) {
             Ok(true) => {}
             Ok(false) => {
-                self.glance.delete(&id)?;
+                self.glance.clean_up(&id)?;
                 return Ok(None);
             }
             Err(refusal) => {
-                self.glance.delete(&id)?;
+                self.glance.clean_up(&id)?;
                 return Err(refusal);
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::model::{ContentHash, Image, ImageId, ImageStatus, Visibility};
 use crate::plan::Upload;
-use crate::plan::fixture::{PROJECT, image, now};
+use crate::plan::fixture::{PROJECT, content, image, now};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,17 +100,19 @@ impl Glance {
     /// Sends content. Gives false where it is not what it should be.
     pub(super) fn fill(&mut self, id: &ImageId, upload: &Upload) -> Result<bool, Refusal> {
         let number = self.request()?;
-        if self.trouble == Trouble::WrongContent(number) {
-            return Ok(false);
-        }
         assert_eq!(self.image(id).status, ImageStatus::Queued);
-        let content = upload.content.clone();
+        let is_right = self.trouble != Trouble::WrongContent(number);
+        let stored = if is_right {
+            upload.content.clone()
+        } else {
+            content("damaged")
+        };
         self.change(id, |image| {
             image.status = ImageStatus::Active;
-            image.content = content;
+            image.content = stored;
             image.size = Some(upload.size);
         });
-        Ok(true)
+        Ok(is_right)
     }
 
     pub(super) fn patch(
@@ -123,6 +125,20 @@ impl Glance {
         Ok(())
     }
 
+    /// Deletes what could not be completed; what Glance does not delete stays.
+    pub(super) fn clean_up(&mut self, id: &ImageId) -> Result<(), Refusal> {
+        let deleted = if self.image(id).protected {
+            self.request().map(drop)
+        } else {
+            self.delete(id)
+        };
+        match deleted {
+            Err(Refusal::Dead) => deleted,
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes an image, as a plan asks for it: never a protected one.
     pub(super) fn delete(&mut self, id: &ImageId) -> Result<(), Refusal> {
         self.request()?;
         if self.trouble == Trouble::InUse {
@@ -130,7 +146,7 @@ impl Glance {
         }
         assert!(
             !self.image(id).protected,
-            "Glance deletes no protected image"
+            "a plan deletes no protected image"
         );
         let mut images = self.images().to_vec();
         images.retain(|image| image.id != *id);

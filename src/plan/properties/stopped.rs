@@ -7,7 +7,8 @@ use super::conduct::{Run, carry_out};
 use super::fleet::{Fleet, fleet};
 use super::glance::Trouble;
 use super::oracle::{Oracle, is_deactivated, refers};
-use crate::model::Status;
+use crate::model::{ImageStatus, Status, SyncRules, Visibility};
+use crate::plan::fixture::{INSTALLATION, image};
 use crate::plan::{Action, Plan, Stage, tags};
 
 pub(super) fn trouble() -> impl Strategy<Value = Trouble> {
@@ -180,5 +181,38 @@ proptest! {
             let after = fleet.plan_for(run.glance.images());
             prop_assert!(after.actions.is_empty(), "{:?}", after.actions);
         }
+    }
+}
+
+/// The content of a leftover that somebody has protected proves wrong, or is not taken: Glance deletes
+/// it no more than the plan does.
+#[test]
+fn a_protected_leftover_that_cannot_be_completed_stays_and_the_next_run_needs_it_not() {
+    for (trouble, status) in [
+        (Trouble::WrongContent(0), ImageStatus::Active),
+        (Trouble::Refused(0), ImageStatus::Queued),
+    ] {
+        let leftover = image("a")
+            .status("queued")
+            .visibility(Visibility::Private)
+            .protected()
+            .tag(tags::INCOMPLETE)
+            .tag(&tags::installation(INSTALLATION))
+            .build();
+        let id = leftover.id.clone();
+        let fleet = Fleet {
+            master: vec![image("a").build()],
+            region: vec![leftover],
+            rules: SyncRules::default(),
+        };
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, false);
+        assert!(run.failed, "{trouble:?}");
+        assert_eq!(run.glance.image(&id).status, status);
+        assert!(tags::is_incomplete(run.glance.image(&id)));
+        let region = run.glance.images();
+        let next = carry_out(&fleet.plan_for(region), region, Trouble::None, false);
+        assert!(!next.failed, "{trouble:?}");
+        assert_eq!(next.now, [("a".to_owned(), Status::Ok)]);
+        assert_eq!(next.glance.deleted, []);
     }
 }
