@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::messages::{self, Label, Line, Weight};
 use super::terminal::{Terminal, Verbosity};
 use super::text::{OneLine, before};
+use super::warnings::WarningGroups;
 use crate::event::{Event, EventKind, Mode, RegionResult};
 use crate::model::{ByteSize, RegionName};
 
@@ -16,6 +17,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 pub(super) struct Lines {
     terminal: Terminal,
     mode: Mode,
+    /// While a run is under way, the warnings that were not said yet.
+    warnings: Option<WarningGroups>,
     told: HashMap<(Option<RegionName>, String), Instant>,
 }
 
@@ -24,6 +27,7 @@ impl Lines {
         Self {
             terminal,
             mode: Mode::Sync,
+            warnings: None,
             told: HashMap::new(),
         }
     }
@@ -31,12 +35,31 @@ impl Lines {
     pub(super) fn event(&mut self, event: &Event, now: Instant) {
         if let EventKind::RunStarted { mode, .. } = &event.kind {
             self.mode = *mode;
+            self.warnings = (self.terminal.verbosity() < Verbosity::Verbose).then(Default::default);
+        }
+        match (&event.kind, &mut self.warnings) {
+            (EventKind::Warning(warning), Some(warnings)) => {
+                warnings.add(event.region.as_ref(), warning);
+                return;
+            }
+            // How many of a region's warnings others share is known at the end.
+            (EventKind::RegionStarted, Some(warnings)) if warnings.are_of_the_run() => self.warn(),
+            (EventKind::RunFinished { .. }, _) => self.warn(),
+            _ => {}
         }
         if let Some(line) = self.progress(event, now) {
             self.write(event.region.as_ref(), &[line]);
         }
         let lines = messages::lines(&event.kind, event.region.as_ref(), self.mode);
         self.write(event.region.as_ref(), &lines);
+    }
+
+    /// Says the warnings that were not said yet, once for each cause.
+    pub(super) fn warn(&mut self) {
+        let lines = self.warnings.as_mut().map(WarningGroups::take);
+        for (region, line) in lines.unwrap_or_default() {
+            self.write(region.as_ref(), &[line]);
+        }
     }
 
     /// How far an upload is, now and then.

@@ -31,6 +31,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod text;
+mod warnings;
 
 pub use actor::{Finish, Reporter, ReporterHandle, ReporterLost};
 pub use logging::init_tracing;

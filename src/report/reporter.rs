@@ -280,6 +280,9 @@ impl ReporterState {
     /// waits to be flushed.
     pub(super) fn finish(&mut self) -> RunSummary {
         self.screen = None;
+        if let Messages::Text(lines) = &mut self.messages {
+            lines.warn();
+        }
         self.terminal.clear();
         let folder = self.logs.as_ref().map(|logs| logs.folder().to_owned());
         self.summary.finish(folder)

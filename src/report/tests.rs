@@ -122,6 +122,37 @@ fn lines_of_a_quiet_sync_and_of_a_status_report() {
 }
 
 #[test]
+fn a_fleet_with_one_cause_of_warning_has_one_line_for_it() {
+    let names: Vec<String> = (0..300).map(|number| format!("Region{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut reports = vec![Report::Event(run_started(Mode::Sync, true, &names))];
+    for name in names {
+        reports.push(Report::Event(at(Some(name), 1, EventKind::RegionStarted)));
+        for image in 0..500 {
+            let message = format!("the image `i{image}` of {name} has another checksum");
+            let warning = Warning::new(WarningCode::ChecksumConflict, message);
+            let kind = EventKind::Warning(warning.image(format!("i{image}")));
+            reports.push(Report::Event(at(Some(name), 2, kind)));
+        }
+    }
+    reports.push(Report::Event(run_finished(0)));
+    let folder = tempfile::tempdir().unwrap();
+    let (text, summary) = run(TerminalOptions::default(), folder.path(), reports);
+    assert_eq!(summary.warnings, 150_000);
+    let warned = text
+        .lines()
+        .filter(|line| line.contains("warning:"))
+        .count();
+    let logs = std::fs::read_dir(summary.log_folder.unwrap()).unwrap();
+    let logged: usize = logs
+        .map(|log| std::fs::read_to_string(log.unwrap().path()).unwrap())
+        .map(|log| log.matches("warning:").count())
+        .sum();
+    assert_eq!(logged, 150_000, "each is in its region's log");
+    assert_eq!(warned, 1, "{text}");
+}
+
+#[test]
 fn ndjson_is_what_the_contract_says() {
     let options = TerminalOptions {
         log_format: LogFormat::Json,
