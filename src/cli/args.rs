@@ -16,7 +16,7 @@ pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArg
 use super::lock_wait::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
 use crate::event::Mode;
-use crate::model::{ByteSize, RegionSelector};
+use crate::model::{ByteSize, RegionSelector, TimeSpan};
 use crate::report::{ColorChoice, LogFormat, TerminalOptions, Verbosity};
 
 const EXAMPLES: &str = "\
@@ -161,6 +161,11 @@ pub(super) struct RunArgs {
     /// [default: not written]
     #[arg(long, value_name = "FILE", conflicts_with = "show_regions")]
     pub(super) metrics_file: Option<PathBuf>,
+
+    /// How often to say what is under way, where no bars show it, such as 30s or 5m;
+    /// 0 for never
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub(super) stats: TimeSpan,
 
     /// Format of standard output: csv, table, json or html for --show-status,
     /// text or json otherwise [default: csv, text]

@@ -22,7 +22,7 @@ const VALUE_WIDTH: usize = 36;
 
 pub(super) fn run(args: &CheckConfigArgs) -> u8 {
     let sources = session::sources(&args.config, args.config.overrides.clone());
-    session::run(&args.messages, &sources, async |session| {
+    session::run(&args.messages, session::STATS, &sources, async |session| {
         check(args, session).await
     })
 }

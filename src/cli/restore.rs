@@ -13,7 +13,7 @@ use crate::state::{backup_files, file_stem};
 
 pub(super) fn run(args: &RestoreArgs) -> u8 {
     let sources = session::sources(&args.config, args.config.overrides.clone());
-    session::run(&args.messages, &sources, async |session| {
+    session::run(&args.messages, session::STATS, &sources, async |session| {
         restore(args, session).await
     })
 }

@@ -37,7 +37,7 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
         .as_deref()
         .map(|path| MetricsFile::new(path, args.mode()));
     let metrics = metrics.as_ref();
-    let code = session::run(&args.messages, &sources, async |session| {
+    let code = session::run(&args.messages, args.stats, &sources, async |session| {
         if let Some(metrics) = metrics {
             metrics.master(&session.settings.master_region.region);
             metrics.check().map_err(CliError::Usage)?;

@@ -13,7 +13,7 @@ use crate::engine::{StartError, StopSignal};
 use crate::event::{Events, Failure};
 use crate::exit_codes;
 use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
-use crate::model::{ContentSource, ErrorCode, TargetName};
+use crate::model::{ContentSource, ErrorCode, TargetName, TimeSpan};
 use crate::report::{
     LogFormat, LoggedRuns, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost,
     RunSummary, Terminal, Verbosity, format, init_tracing, tell_errors, tell_warnings,
@@ -22,6 +22,9 @@ use crate::state::{FolderError, LockError, StateError, state_errors};
 
 /// So long the configuration may be read without a word.
 const SILENCE: Duration = Duration::from_secs(3);
+
+/// How often it is said what is under way, unless the command line says it.
+pub(super) const STATS: TimeSpan = TimeSpan::from_secs(60);
 
 /// A mode at work.
 pub(super) struct Session {
@@ -138,6 +141,7 @@ impl CliError {
 /// Starts the system, reads the configuration, and hands both to a mode, whose exit code counts.
 pub(super) fn run<F>(
     messages: &MessageArgs,
+    stats: TimeSpan,
     sources: &Sources,
     mode: impl FnOnce(Session) -> F,
 ) -> u8
@@ -168,6 +172,7 @@ where
                     terminal: terminal.clone(),
                     log_dir: settings.log_dir.clone(),
                     logged_runs: logged_runs(&settings),
+                    stats: Some(stats.0).filter(|interval| !interval.is_zero()),
                 });
                 let session = Session {
                     events: reporter.events(),

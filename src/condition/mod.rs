@@ -14,6 +14,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use monty::MontyRun;
@@ -31,6 +32,15 @@ use crate::model::Image;
 #[error("{0}")]
 pub struct ConditionError(String);
 
+impl ConditionError {
+    /// True where the condition passed its bound of time or memory.
+    pub fn is_of_bounds(&self) -> bool {
+        ["TimeoutError", "MemoryError"]
+            .iter()
+            .any(|exception| self.0.starts_with(exception))
+    }
+}
+
 /// A compiled condition (behaviour, "Which images are selected").
 ///
 /// It is compiled once and evaluated many times; a clone shares the code.
@@ -41,6 +51,7 @@ pub struct Condition {
     program: Arc<Mutex<MontyRun>>,
     /// The process that evaluates it, where there is one.
     worker: Arc<Mutex<Option<Worker>>>,
+    evaluations: Arc<AtomicUsize>,
 }
 
 impl Condition {
@@ -55,6 +66,7 @@ impl Condition {
             text: text.into(),
             program: Arc::new(Mutex::new(program)),
             worker: Arc::default(),
+            evaluations: Arc::default(),
         })
     }
 
@@ -90,7 +102,13 @@ impl Condition {
             let program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
             sandbox::run(&program, &facts)
         };
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
         result.map_err(ConditionError)
+    }
+
+    /// How often it was evaluated so far, by this value or a clone of it.
+    pub fn evaluations(&self) -> usize {
+        self.evaluations.load(Ordering::Relaxed)
     }
 
     /// No image follows for now: nothing is kept that only a further evaluation needs.

@@ -169,6 +169,7 @@ impl<'a> Prepared<'a> {
         stop: &'a StopSignal,
     ) -> Result<Self, StartError> {
         let started = Instant::now();
+        events.phase("logging in", "");
         let (fleet, chosen) = log_in(settings, scope, names).await?;
         Ok(Self {
             fleet,

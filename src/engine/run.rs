@@ -56,8 +56,9 @@ pub async fn run(
     let begun = stop.unless_stopping(async {
         let (scope, mode) = (&options.scope, options.mode);
         let run = Prepared::new(settings, scope, mode, Names::Checked, events, stop).await?;
+        events.phase(format!("listing the images of {}", run.fleet.master), "");
         let inventory = Arc::new(run.fleet.inventory().await?);
-        let selections = select(&inventory, used_targets(&run.fleet, &run.chosen)).await?;
+        let selections = select(&inventory, used_targets(&run.fleet, &run.chosen), events).await?;
         Ok::<_, StartError>((run, inventory, selections))
     });
     let (run, inventory, selections) = begun.await.ok_or(StartError::Interrupted)??;

@@ -15,6 +15,7 @@ use super::names::UnknownName;
 use super::region_selection::TargetRegions;
 use crate::config::{ConfigErrors, Settings, TargetSettings};
 use crate::content::SpoolError;
+use crate::event::Events;
 use crate::model::{
     Credential, ErrorCode, Image, Interface, RegionName, TargetName, Warning, WarningCode,
 };
@@ -24,8 +25,8 @@ use crate::openstack::{
 };
 use crate::plan::{MasterInventory, Selection};
 
-/// So long conditions are evaluated without a word.
-const SILENCE: Duration = Duration::from_secs(3);
+/// Between two looks at how far a condition is.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Why a run ends before it begins.
 #[derive(Debug, thiserror::Error)]
@@ -392,11 +393,13 @@ impl LogIn<'_> {
 }
 
 /// What each of the targets wants of the inventory. Conditions run on a thread of their own, one
-/// after another, before any region starts.
+/// after another, before any region starts; how far they are is reported meanwhile.
 pub(super) async fn select(
     inventory: &Arc<MasterInventory>,
     targets: Vec<Arc<TargetSettings>>,
+    events: &Events,
 ) -> Result<BTreeMap<TargetName, Arc<Selection>>, StartError> {
+    let images = inventory.images.len();
     let inventory = Arc::clone(inventory);
     let under_way = Arc::new(Mutex::new(None));
     let at_work = Arc::clone(&under_way);
@@ -404,9 +407,9 @@ pub(super) async fn select(
         targets
             .into_iter()
             .map(|target| {
-                if target.condition.is_some() {
+                if let Some(condition) = &target.condition {
                     *at_work.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(target.name.clone());
+                        Some((target.name.clone(), condition.clone()));
                 }
                 let selection =
                     Selection::choose(&inventory, &target.rules, target.condition.as_ref());
@@ -414,14 +417,19 @@ pub(super) async fn select(
             })
             .collect()
     });
-    let selected = tokio::select! {
-        selected = &mut selecting => selected,
-        () = tokio::time::sleep(SILENCE) => {
-            let target = under_way.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(target) = target {
-                tracing::warn!("`metadata_condition` of [{target}] is still being evaluated");
-            }
-            selecting.await
+    let selected = loop {
+        tokio::select! {
+            selected = &mut selecting => break selected,
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+        }
+        let at_work = under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some((target, condition)) = at_work {
+            let doing = format!("evaluating `metadata_condition` of [{target}]");
+            let done = condition.evaluations().min(images);
+            events.phase(doing, format!("{done} of {images} images"));
         }
     };
     selected.map_err(|_| StartError::SelectionLost)

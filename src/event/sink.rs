@@ -26,6 +26,14 @@ pub enum Report {
         /// Such as `lists images`.
         message: String,
     },
+    /// What the run does before its first region: for the screen, where it takes long. No public event
+    /// is made of it.
+    Phase {
+        /// Such as `listing the images of Spain`.
+        doing: String,
+        /// How far it is, such as `120 of 500 images`; empty where nobody knows.
+        progress: String,
+    },
     /// Content begins to flow; the counter is polled until [`Report::TransferFinished`].
     TransferStarted {
         /// The region that it flows to.
@@ -92,6 +100,14 @@ impl Events {
     /// Reports the decision for a region; see [`Report::Planned`] for what it stands for.
     pub fn planned(&self, plan: Arc<Plan>) {
         self.send(Report::Planned(plan));
+    }
+
+    /// Reports what the run does before its first region, and how far it is.
+    pub fn phase(&self, doing: impl Into<String>, progress: impl Into<String>) {
+        self.send(Report::Phase {
+            doing: doing.into(),
+            progress: progress.into(),
+        });
     }
 
     /// Reports what a region does right now, such as `lists images`.

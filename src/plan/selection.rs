@@ -74,13 +74,14 @@ impl Selection {
     /// Applies the rules of a target to the inventory.
     ///
     /// The condition is evaluated once per image. An image for which it raises is left out, with a
-    /// warning `condition_failed`.
+    /// warning `condition_failed`; once it has passed a bound of time or memory for three images, it is
+    /// not evaluated for any other, and those are left out like them.
     pub fn choose(
         inventory: &MasterInventory,
         rules: &SyncRules,
         condition: Option<&Condition>,
     ) -> Self {
-        let mut warnings = Vec::new();
+        let mut evaluation = condition.map(Evaluation::of);
         let forced = inventory.meant_by(&rules.forcesyncs);
         let chosen: Vec<(Arc<Image>, SelectedBy)> = inventory
             .images
@@ -89,14 +90,12 @@ impl Selection {
                 let by = if forced.contains(&image.id) && !is_obsolete(image) {
                     SelectedBy::Forcesyncs
                 } else {
-                    selected_by(image, inventory, rules, condition, &mut warnings)?
+                    selected_by(image, inventory, rules, evaluation.as_mut())?
                 };
                 Some((Arc::clone(image), by))
             })
             .collect();
-        if let Some(condition) = condition {
-            condition.rest();
-        }
+        let warnings = evaluation.map_or_else(Vec::new, Evaluation::finish);
         let by_name: HashMap<String, usize> = chosen
             .iter()
             .enumerate()
@@ -192,34 +191,71 @@ fn is_obsolete(image: &Image) -> bool {
     image.name.ends_with(OBSOLETE_SUFFIX)
 }
 
+/// So many images may take all the time or memory that a condition may use; for those that follow it is
+/// taken for granted that they would.
+const OVER_BOUNDS_MAX: usize = 3;
+
+/// A condition that is evaluated for one image after another.
+struct Evaluation<'a> {
+    condition: &'a Condition,
+    /// For how many images it passed a bound.
+    over_bounds: usize,
+    /// What it raised.
+    warnings: Vec<Warning>,
+}
+
+impl<'a> Evaluation<'a> {
+    fn of(condition: &'a Condition) -> Self {
+        Self {
+            condition,
+            over_bounds: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The truth value for an image; false, with a warning, where it raises.
+    fn is_true(&mut self, image: &Image, inventory: &MasterInventory, rules: &SyncRules) -> bool {
+        let name = &image.name;
+        let message = if self.over_bounds >= OVER_BOUNDS_MAX {
+            format!(
+                "`metadata_condition` passed its bounds for {OVER_BOUNDS_MAX} images, so it was not evaluated for the image `{name}`, which is left out"
+            )
+        } else {
+            let region = &inventory.region;
+            match self.condition.evaluate(image, region, &rules.metadata_set) {
+                Ok(truth) => return truth,
+                Err(error) => {
+                    self.over_bounds += usize::from(error.is_of_bounds());
+                    format!(
+                        "`metadata_condition` raised for the image `{name}`, which is left out: {error}"
+                    )
+                }
+            }
+        };
+        let warning = Warning::new(WarningCode::ConditionFailed, message);
+        self.warnings.push(warning.image(name).image_id(&image.id));
+        false
+    }
+
+    /// What it raised for all the images.
+    fn finish(self) -> Vec<Warning> {
+        self.condition.rest();
+        self.warnings
+    }
+}
+
 /// The rule, other than `forcesyncs`, by which an image is wanted.
 fn selected_by(
     image: &Image,
     inventory: &MasterInventory,
     rules: &SyncRules,
-    condition: Option<&Condition>,
-    warnings: &mut Vec<Warning>,
+    evaluation: Option<&mut Evaluation<'_>>,
 ) -> Option<SelectedBy> {
     if is_obsolete(image) {
         return None;
     }
-    if let Some(condition) = condition {
-        let is_true = condition
-            .evaluate(image, &inventory.region, &rules.metadata_set)
-            .unwrap_or_else(|error| {
-                warnings.push(
-                    Warning::new(
-                        WarningCode::ConditionFailed,
-                        format!(
-                            "`metadata_condition` raised for the image `{}`, which is left out: {error}",
-                            image.name
-                        ),
-                    )
-                    .image(&image.name)
-                    .image_id(&image.id),
-                );
-                false
-            });
+    if let Some(evaluation) = evaluation {
+        let is_true = evaluation.is_true(image, inventory, rules);
         return is_true.then_some(SelectedBy::MetadataCondition);
     }
     if !image.visibility.is_public() {
@@ -358,6 +394,28 @@ mod tests {
         assert!(selection.condition_failed());
         assert_eq!(selection.warnings.len(), 1);
         assert_eq!(selection.warnings[0].image.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_condition_that_runs_away_is_evaluated_for_three_images_and_fails_all() {
+        let listed = ('a'..='z').map(|name| image(&name.to_string()).build());
+        let inventory = MasterInventory::build("Spain", listed.collect(), PROJECT);
+        let condition = Condition::parse("'x' * 10 ** 10").unwrap();
+        let selection = Selection::choose(&inventory, &SyncRules::default(), Some(&condition));
+        assert_eq!(condition.evaluations(), OVER_BOUNDS_MAX);
+        assert!(selection.images.is_empty());
+        let failed = selection.warnings.iter();
+        let failed: Vec<_> = failed
+            .map(|warning| (warning.code, warning.image.as_deref()))
+            .collect();
+        assert_eq!(failed.len(), 26);
+        assert_eq!(failed[25], (WarningCode::ConditionFailed, Some("z")));
+        // One that merely raises says nothing of the others.
+        let condition =
+            Condition::parse("image.name == 'z' or image.user_properties['x']").unwrap();
+        let selection = Selection::choose(&inventory, &SyncRules::default(), Some(&condition));
+        assert_eq!(condition.evaluations(), 26);
+        assert_eq!(names(&selection), ["z"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a reporter is started with.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::terminal::Terminal;
 use crate::event::Mode;
@@ -35,4 +36,6 @@ pub struct ReportOptions {
     pub log_dir: PathBuf,
     /// Which runs leave region logs there.
     pub logged_runs: LoggedRuns,
+    /// How often it is said what is under way, where no bars show it; none for never.
+    pub stats: Option<Duration>,
 }

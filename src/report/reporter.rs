@@ -1,7 +1,7 @@
 //! What the reporter knows and does, without actix: each report goes to every sink in turn.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local, Utc};
 
@@ -11,7 +11,7 @@ use super::messages::{self, Line, Weight};
 use super::ndjson::Ndjson;
 use super::open_actions::OpenActions;
 use super::options::{LoggedRuns, ReportOptions};
-use super::progress::{Screen, Transfer};
+use super::progress::{Activity, Transfer};
 use super::region_log::{LogError, RegionLogs};
 use super::run_record::RunRecord;
 use super::summary::{RunSummary, SummaryBuilder};
@@ -34,7 +34,10 @@ pub(super) struct ReporterState {
     log_dir: PathBuf,
     logged_runs: LoggedRuns,
     messages: Messages,
-    screen: Option<Screen>,
+    activity: Activity,
+    stats: Option<Duration>,
+    /// When it was last said what is under way.
+    last_stats: Instant,
     logs: Option<RegionLogs>,
     record: Option<RunRecord>,
     /// One warning about logs is enough for a run.
@@ -55,9 +58,9 @@ impl ReporterState {
                 LogFormat::Text => Messages::Text(Lines::new(terminal.clone())),
                 LogFormat::Json => Messages::Json(Ndjson::new(terminal.clone())),
             },
-            screen: terminal
-                .has_bars()
-                .then(|| Screen::new(terminal.clone(), now)),
+            activity: Activity::new(now),
+            stats: options.stats,
+            last_stats: now,
             terminal,
             logs: None,
             record: None,
@@ -73,6 +76,7 @@ impl ReporterState {
         match report {
             Report::Event(event) => self.event(&event, now),
             Report::Planned(plan) => self.planned(&plan, now),
+            Report::Phase { doing, progress } => self.activity.phase(doing, progress, now),
             Report::Note { region, message } => self.note(&region, &message),
             Report::TransferStarted {
                 region,
@@ -126,9 +130,7 @@ impl ReporterState {
     fn transfer_finished(&mut self, region: &RegionName, image: &str) {
         let ended = |transfer: &mut Transfer| transfer.region == *region && transfer.image == image;
         for transfer in self.transfers.extract_if(.., ended) {
-            if let Some(screen) = &mut self.screen {
-                screen.transfer_finished(&transfer);
-            }
+            self.activity.transfer_finished(&transfer);
         }
     }
 
@@ -138,9 +140,7 @@ impl ReporterState {
         if let Messages::Text(lines) = &mut self.messages {
             lines.write(Some(region), std::slice::from_ref(&line));
         }
-        if let Some(screen) = &mut self.screen {
-            screen.note(region, message);
-        }
+        self.activity.note(region, message);
         self.log(region, Utc::now(), &[line], Instant::now());
     }
 
@@ -151,9 +151,7 @@ impl ReporterState {
         self.record(event, now);
         self.summary.event(event);
         self.tell_what_is_left(event, now);
-        if let Some(screen) = &mut self.screen {
-            screen.event(event, now);
-        }
+        self.activity.event(event, now);
         match &mut self.messages {
             Messages::Text(lines) => lines.event(event, now),
             Messages::Json(ndjson) => ndjson.event(event),
@@ -271,15 +269,40 @@ impl ReporterState {
         for event in events {
             self.event(&event, now);
         }
-        if let Some(screen) = &mut self.screen {
-            screen.draw(&self.transfers, now);
+        self.show_activity(now);
+    }
+
+    /// Draws the bars; where there are none, says now and then what is under way.
+    fn show_activity(&mut self, now: Instant) {
+        if let Some(text) = self.activity.slow_phase(now) {
+            match &mut self.messages {
+                Messages::Text(lines) => lines.write(None, &[Line::info(Weight::Normal, text)]),
+                Messages::Json(_) => tracing::warn!("{text}"),
+            }
+        }
+        if self.terminal.has_bars() {
+            let (size, paint) = (self.terminal.size(), self.terminal.paint());
+            let bars = self.activity.bars(&self.transfers, now, size, paint);
+            if let Some(bars) = bars {
+                self.terminal.draw(&bars);
+            }
+        }
+        let Some(interval) = self.stats.filter(|_| !self.terminal.has_bars()) else {
+            return;
+        };
+        if let Messages::Text(lines) = &mut self.messages
+            && now.duration_since(self.last_stats) >= interval
+        {
+            self.last_stats = now;
+            if let Some(text) = self.activity.under_way(&self.transfers, now) {
+                lines.write(None, &[Line::info(Weight::Normal, text)]);
+            }
         }
     }
 
     /// Takes the bars away and sums up. Lines and logs are written as they come, so nothing else
     /// waits to be flushed.
     pub(super) fn finish(&mut self) -> RunSummary {
-        self.screen = None;
         if let Messages::Text(lines) = &mut self.messages {
             lines.warn();
         }

@@ -87,6 +87,7 @@ fn run(options: TerminalOptions, log_dir: &Path, reports: Vec<Report>) -> (Strin
         terminal: kept.terminal(options),
         log_dir: log_dir.to_owned(),
         logged_runs: LoggedRuns::Parallel,
+        stats: None,
     };
     let now = Instant::now();
     let mut state = ReporterState::new(options, now);
@@ -150,6 +151,55 @@ fn a_fleet_with_one_cause_of_warning_has_one_line_for_it() {
         .sum();
     assert_eq!(logged, 150_000, "each is in its region's log");
     assert_eq!(warned, 1, "{text}");
+}
+
+#[test]
+fn where_no_bars_show_it_what_is_under_way_is_said_now_and_then() {
+    let said = |verbosity, stats| {
+        let kept = Kept::default();
+        let now = Instant::now();
+        let options = ReportOptions {
+            terminal: kept.terminal(TerminalOptions {
+                verbosity,
+                ..TerminalOptions::default()
+            }),
+            log_dir: ".".into(),
+            logged_runs: LoggedRuns::Parallel,
+            stats,
+        };
+        let mut state = ReporterState::new(options, now);
+        let at_second = |second| now + Duration::from_secs(second);
+        let phase = |progress: &str| Report::Phase {
+            doing: "evaluating `metadata_condition` of [master]".to_owned(),
+            progress: progress.to_owned(),
+        };
+        state.report(phase("1 of 500 images"), now);
+        state.tick(at_second(2));
+        state.report(phase("2 of 500 images"), at_second(2));
+        for second in [3, 4, 59, 60, 61] {
+            state.tick(at_second(second));
+        }
+        let started = run_started(Mode::Status, false, &["Trento", "Lannion"]);
+        state.report(Report::Event(started), at_second(62));
+        let region = at(Some("Trento"), 1, EventKind::RegionStarted);
+        state.report(Report::Event(region), at_second(62));
+        for second in [119, 120, 121, 180] {
+            state.tick(at_second(second));
+        }
+        let ended = region_finished("Trento", RegionResult::Synchronised, 0);
+        state.report(Report::Event(ended), at_second(181));
+        state.tick(at_second(300));
+        kept.text()
+    };
+    let every_minute = Some(Duration::from_mins(1));
+    assert_snapshot!(said(Verbosity::Normal, every_minute), @r"
+    still evaluating `metadata_condition` of [master]: 2 of 500 images
+    still evaluating `metadata_condition` of [master]: 2 of 500 images
+    under way: 0 of 2 regions done; Trento: listing images for 58.0 s
+    under way: 0 of 2 regions done; Trento: listing images for 1 min 58 s
+    ");
+    assert_snapshot!(said(Verbosity::Normal, None), @"still evaluating `metadata_condition` of [master]: 2 of 500 images");
+    assert_eq!(said(Verbosity::Quiet, every_minute), "");
 }
 
 #[test]
@@ -253,6 +303,7 @@ fn an_upload_is_told_once_a_second_while_it_lasts() {
         terminal,
         log_dir: ".".into(),
         logged_runs: LoggedRuns::Parallel,
+        stats: None,
     };
     let mut state = ReporterState::new(options, start);
     let sent = Arc::new(AtomicU64::new(0));
@@ -295,6 +346,7 @@ fn the_actor_answers_with_everything_sent_before() {
         terminal: kept.terminal(TerminalOptions::default()),
         log_dir: folder.path().to_owned(),
         logged_runs: LoggedRuns::Parallel,
+        stats: None,
     };
     let summary = actix::System::new().block_on(async {
         let reporter = super::Reporter::start(options);

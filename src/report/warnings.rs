@@ -173,7 +173,7 @@ impl Group {
         }
     }
 
-    /// `: \`a\`, \`b\`, \`c\` and 497 more in Trento, Lannion, Prague and 297 more`.
+    /// The first images, then the first regions, and how many more there are of each.
     fn which(&self) -> String {
         let images = self.images.listed(|name| format!("`{}`", OneLine(name)));
         let regions = self.regions.listed(shown);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use glancesync::condition::{Condition, evaluate_apart};
 use glancesync::model::{ContentHash, Image, ImageId, ImageStatus, Visibility};
 
-use crate::common::{Fleet, NewImage};
+use crate::common::{Fleet, NewImage, Program};
 
 /// A few times the bound of a second: the machine has other work, and the builds of tests are slow.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -103,6 +103,38 @@ fn the_images_after_one_that_ran_away_are_evaluated() {
     for _ in 0..100 {
         assert_eq!(evaluate(&condition), Ok(true));
     }
+}
+
+#[test]
+fn a_condition_that_runs_away_for_all_images_is_given_up_and_said_once() {
+    let fleet = Fleet::start();
+    for number in 0..12 {
+        fleet
+            .master()
+            .create(NewImage::new(&format!("image {number}"), "abc"));
+    }
+    let condition = "sum(x for x in range(10 ** 12))";
+    let config = fleet.config().master("metadata_condition", condition);
+    let program = |words: &[&str]| Program::with(&fleet, &config).args(words).run().expect(1);
+    let begun = Instant::now();
+    let outcome = program(&["--dry-run", "RegionTwo"]);
+    assert!(begun.elapsed() < Duration::from_secs(25), "{outcome}");
+    let warned = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.contains("warning:"));
+    let warned: Vec<&str> = warned
+        .filter(|line| line.contains("condition_failed"))
+        .collect();
+    assert_eq!(warned.len(), 1, "{outcome}");
+    assert!(warned[0].contains("12 images"), "{outcome}");
+    assert!(
+        outcome
+            .stdout
+            .contains("`metadata_condition` raised an error"),
+        "{outcome}"
+    );
+    outcome.assert_changed_nothing();
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn what_does_not_count_is_said_with_how_many_and_why() {
     assert_eq!(outcome.warnings(), ["volume_backed volume"]);
     let plan = outcome.stdout;
     assert!(
-        plan.contains("`counts`") && plan.contains("`blank`"),
+        plan.contains("  + counts ") && plan.contains("  + blank "),
         "{plan}"
     );
 

@@ -275,6 +275,33 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
+fn without_a_terminal_what_is_under_way_is_said_now_and_then() {
+    use glancesync::sandbox::{Effect, Fault};
+    let fleet = Fleet::embedded(|_| ());
+    let content = vec![b'x'; 256 << 10];
+    fleet.master().create(NewImage::new("large", content));
+    let slow = Effect::Slow {
+        bytes_per_sec: 100 << 10,
+    };
+    let fault = || vec![Fault::new("PUT", "/v2/images/*/file", slow.clone())];
+    for region in ["RegionTwo", "RegionThree"] {
+        fleet.sandbox().set_faults(region, fault()).unwrap();
+    }
+    let run = |words: &[&str]| {
+        let program = Program::with(&fleet, &fleet.config());
+        program.args(words).run().expect(0)
+    };
+    let outcome = run(&["--stats", "1s", "RegionTwo"]);
+    outcome.assert_says("under way: 0 of 1 region done; ");
+    let outcome = run(&["--stats", "0", "RegionThree"]);
+    assert!(!outcome.stderr.contains("under way"), "{outcome}");
+    let outcome = Program::with(&fleet, &fleet.config())
+        .args(["--stats", "often"])
+        .run();
+    outcome.expect(2).assert_says("is not a duration");
+}
+
+#[test]
 fn quiet_says_nothing_of_what_went_well() {
     let fleet = mixed();
     let program = Program::with(&fleet, &fleet.config().master("dontupdate", ""));

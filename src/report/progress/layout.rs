@@ -179,7 +179,7 @@ fn fleet_line(fleet: &FleetRow, width: usize, paint: Paint) -> String {
 }
 
 /// Whole percents; 100 only where everything was sent, as nothing is to be sent.
-fn percent(bytes: u64, total: u64) -> u64 {
+pub(super) fn percent(bytes: u64, total: u64) -> u64 {
     if total == 0 {
         return 100;
     }
@@ -206,10 +206,10 @@ fn clock(time: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn rows() -> Vec<Row> {
+    pub(in crate::report::progress) fn rows() -> Vec<Row> {
         let sent = |bytes, rate, left| Sent {
             bytes,
             total: 512 << 20,
@@ -250,7 +250,7 @@ mod tests {
         ]
     }
 
-    fn fleet() -> FleetRow {
+    pub(in crate::report::progress) fn fleet() -> FleetRow {
         FleetRow {
             regions_done: 12,
             regions_total: 40,

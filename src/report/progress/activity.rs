@@ -1,21 +1,36 @@
-//! The bars: what every region at work does right now, and how far the fleet is.
+//! What a run does right now: before its first region what it waits for, then what every region at work
+//! does, and how far the fleet is.
 //!
-//! The reporter's state feeds it events and asks it several times a second to draw; `layout` makes
-//! lines of it, which the terminal shows. Ended regions are lines above, written by `lines`.
+//! The reporter's state feeds it events. On a terminal it asks several times a second for the bars, of which
+//! `layout` makes lines; elsewhere now and then for one line, which `stats` makes. Ended regions are lines
+//! of their own, written by `lines`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::layout::{self, FleetRow, Row, Sent, Size};
 use super::speed::{Speed, time_left};
+use super::stats;
 use super::transfers::Transfer;
 use crate::event::{Event, EventKind, RegionResult};
 use crate::model::RegionName;
 use crate::report::messages;
-use crate::report::terminal::Terminal;
+use crate::report::style::Paint;
 use crate::report::text::OneLine;
 
 /// All was sent; the server still reads, hashes and answers.
 const FINISHING: &str = "finishing";
+
+/// So long a run is silent about what it waits for before its first region.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// What a run does before its first region.
+struct Phase {
+    doing: String,
+    /// How far it is; empty where nobody knows.
+    progress: String,
+    since: Instant,
+    is_told: bool,
+}
 
 /// A region at work.
 struct Working {
@@ -32,10 +47,10 @@ struct Working {
     speed: Speed,
 }
 
-/// The state of the bars.
-pub(in crate::report) struct Screen {
-    terminal: Terminal,
+/// What a run does right now.
+pub(in crate::report) struct Activity {
     started: Instant,
+    phase: Option<Phase>,
     regions_total: usize,
     /// Columns of the longest name, so that nothing moves when a region ends.
     name_width: usize,
@@ -47,11 +62,11 @@ pub(in crate::report) struct Screen {
     speed: Speed,
 }
 
-impl Screen {
-    pub(in crate::report) fn new(terminal: Terminal, now: Instant) -> Self {
+impl Activity {
+    pub(in crate::report) fn new(now: Instant) -> Self {
         Self {
-            terminal,
             started: now,
+            phase: None,
             regions_total: 0,
             name_width: 0,
             regions_done: 0,
@@ -66,6 +81,7 @@ impl Screen {
         match (&event.kind, &event.region) {
             (EventKind::RunStarted { regions, .. }, _) => {
                 self.started = now;
+                self.phase = None;
                 self.regions_total = regions.len();
                 let widths = regions.iter().map(|region| {
                     let name = region.to_string();
@@ -102,6 +118,47 @@ impl Screen {
         }
     }
 
+    /// The run does that before its first region, and is so far with it.
+    pub(in crate::report) fn phase(&mut self, doing: String, progress: String, now: Instant) {
+        match &mut self.phase {
+            Some(phase) if phase.doing == doing => phase.progress = progress,
+            _ => {
+                self.phase = Some(Phase {
+                    doing,
+                    progress,
+                    since: now,
+                    is_told: false,
+                });
+            }
+        }
+    }
+
+    /// What the run waits for before its first region; once, when that takes long.
+    pub(in crate::report) fn slow_phase(&mut self, now: Instant) -> Option<String> {
+        let phase = self.phase.as_mut()?;
+        if phase.is_told || now.duration_since(phase.since) < SILENCE {
+            return None;
+        }
+        phase.is_told = true;
+        Some(phase.text())
+    }
+
+    /// What is under way, on one line; none where nothing is.
+    pub(in crate::report) fn under_way(
+        &mut self,
+        transfers: &[Transfer],
+        now: Instant,
+    ) -> Option<String> {
+        if let Some(phase) = &self.phase {
+            return Some(phase.text());
+        }
+        if self.working.is_empty() {
+            return None;
+        }
+        let (rows, fleet) = self.rows(transfers, now);
+        Some(stats::under_way(&rows, &fleet))
+    }
+
     pub(in crate::report) fn note(&mut self, region: &RegionName, message: &str) {
         if let Some(place) = self.place(region) {
             self.working[place].doing(message, "");
@@ -124,24 +181,27 @@ impl Screen {
             .position(|working| working.region == *region)
     }
 
-    /// Draws what there is now.
-    pub(in crate::report) fn draw(&mut self, transfers: &[Transfer], now: Instant) {
-        // Before the first region and after the last there is nothing to show.
-        if self.working.is_empty() && self.regions_done == 0 {
-            return;
-        }
-        let (width, height) = self.terminal.size();
-        let lines = self.lines(transfers, now, width, height);
-        self.terminal.draw(&lines);
-    }
-
-    fn lines(
+    /// The lines of the bars, for a screen of so many columns and rows; none before the first region.
+    pub(in crate::report) fn bars(
         &mut self,
         transfers: &[Transfer],
         now: Instant,
-        width: usize,
-        height: usize,
-    ) -> Vec<String> {
+        (width, height): (usize, usize),
+        paint: Paint,
+    ) -> Option<Vec<String>> {
+        if self.working.is_empty() && self.regions_done == 0 {
+            return None;
+        }
+        let (rows, fleet) = self.rows(transfers, now);
+        let size = Size {
+            width,
+            height,
+            name_width: self.name_width,
+        };
+        Some(layout::lines(&rows, &fleet, size, paint))
+    }
+
+    fn rows(&mut self, transfers: &[Transfer], now: Instant) -> (Vec<Row>, FleetRow) {
         let mut sent_now = 0;
         let rows: Vec<Row> = self
             .working
@@ -155,12 +215,7 @@ impl Screen {
             })
             .collect();
         let fleet = self.fleet(sent_now, now);
-        let size = Size {
-            width,
-            height,
-            name_width: self.name_width,
-        };
-        layout::lines(&rows, &fleet, size, self.terminal.paint())
+        (rows, fleet)
     }
 
     fn fleet(&mut self, sent_now: u64, now: Instant) -> FleetRow {
@@ -197,6 +252,17 @@ impl Screen {
                     .count()
                 < self.regions_total,
             elapsed: now.duration_since(self.started),
+        }
+    }
+}
+
+impl Phase {
+    fn text(&self) -> String {
+        let text = format!("still {}", OneLine(&self.doing));
+        if self.progress.is_empty() {
+            text
+        } else {
+            format!("{text}: {}", self.progress)
         }
     }
 }
