@@ -11,7 +11,9 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub(super) use commands::{CheckConfigArgs, CompletionsArgs, LogsArgs, RestoreArgs, SandboxArgs};
+pub(super) use commands::{
+    CheckConfigArgs, CompletionsArgs, DemoArgs, FleetArgs, LogsArgs, RestoreArgs, SandboxArgs,
+};
 
 use super::lock_wait::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
@@ -34,22 +36,6 @@ A region that is called like a command is written `master:demo`.
 Exit codes: 0 in order, 1 something failed, 2 wrong command line or
 configuration or no master region, 3 another run is under way, 130 interrupted.";
 
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  glancesync demo --parallel               everything that a run does
-  glancesync demo --dry-run                what it would do, and why
-  glancesync demo --show-status --format table
-
-Nothing outside a new folder below the temporary one is touched.";
-
-const SANDBOX_EXAMPLES: &str = "\
-Examples:
-  glancesync sandbox                       prints the variables to set
-  glancesync sandbox --env-file fleet.env &
-                                           then, once it is there: . ./fleet.env
-
-The fleet lives until Ctrl-C.";
-
 /// Keeps the images of a fleet of OpenStack regions in step with one master region.
 #[derive(Debug, Parser)]
 #[command(
@@ -70,10 +56,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run against an embedded OpenStack on loopback: no cloud is needed
-    #[command(after_help = DEMO_EXAMPLES)]
-    Demo(Box<RunArgs>),
+    #[command(after_help = commands::demo_help(), mut_args = commands::hide(&DemoArgs::WITHOUT_EFFECT))]
+    Demo(Box<DemoArgs>),
     /// Keep such an embedded fleet running, to try things against
-    #[command(after_help = SANDBOX_EXAMPLES)]
+    #[command(after_help = commands::sandbox_help(), mut_args = commands::hide(&SandboxArgs::WITHOUT_EFFECT))]
     Sandbox(SandboxArgs),
     /// List past runs, or print the log of a region
     Logs(LogsArgs),
@@ -287,6 +273,11 @@ impl From<FailOnArg> for FailOn {
 }
 
 impl MessageArgs {
+    /// True where something is asked for that only a run has.
+    fn is_about_a_run(&self) -> bool {
+        matches!(self.log_format, LogFormatArg::Json) || self.no_progress || self.verbose > 0
+    }
+
     pub(super) fn terminal_options(&self) -> TerminalOptions {
         TerminalOptions {
             log_format: match self.log_format {
@@ -311,7 +302,7 @@ impl Cli {
     pub(super) fn wants_document(&self) -> bool {
         match &self.command {
             None => self.run.format == Some(Format::Json),
-            Some(Command::Demo(args)) => args.format == Some(Format::Json),
+            Some(Command::Demo(args)) => args.run.format == Some(Format::Json),
             Some(Command::Logs(args)) => args.format == DocumentFormat::Json,
             Some(Command::Restore(args)) => args.format == DocumentFormat::Json,
             Some(Command::CheckConfig(args)) => args.format == DocumentFormat::Json,

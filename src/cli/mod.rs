@@ -16,11 +16,13 @@ mod run_lock;
 mod sandbox;
 mod session;
 mod signals;
+mod temporary;
 
 use std::process::ExitCode;
 
 pub use args::Cli;
 use args::Command;
+use run::Traces;
 
 use crate::condition;
 
@@ -39,7 +41,7 @@ pub fn main() -> ExitCode {
         output::promise_document();
     }
     let code = match cli.command {
-        None => run::run(&cli.run, None),
+        None => run::run(&cli.run, Traces::Kept),
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Sandbox(args)) => sandbox::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::Local;
 
@@ -15,22 +15,23 @@ use super::{backup, output, regions, run_lock, session};
 use crate::engine::{self, RunOptions, RunOutcome, Scope};
 use crate::event::Mode;
 use crate::exit_codes;
-use crate::model::{RegionSelector, Warning, WarningCode};
+use crate::model::{Warning, WarningCode};
 use crate::plan::{ImageFilter, OwnIncomplete, Plan};
 use crate::report::format::{self, PlanDetail};
 use crate::report::{ColorChoice, RunSummary, Style, Terminal, Verbosity, stdout_width};
 use crate::state::{FoundHashes, Keeps, check_records, last_times};
 
-/// What is different where a fleet of this program's own is run.
-pub(super) struct Embedded {
-    /// Stand for no region at all on the command line.
-    pub(super) regions: Vec<RegionSelector>,
-    /// Where its state lies, so that none is left in the user's.
-    pub(super) state: PathBuf,
+/// Whether what a run leaves on the disk is still there when the program has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Traces {
+    /// It is.
+    Kept,
+    /// It goes with the fleet: there is no use in naming it.
+    Removed,
 }
 
 /// Runs a fleet as the command line says.
-pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
+pub(super) fn run(args: &RunArgs, traces: Traces) -> u8 {
     let sources = session::sources(&args.config, args.overrides());
     let metrics = args
         .metrics_file
@@ -46,18 +47,14 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
         if args.parallel {
             session.say_how_many_at_once();
         }
-        let scope = scope(args, embedded);
+        let scope = scope(args);
         if args.show_regions {
             return regions::print(scope, session, format).await;
         }
         if args.make_backup {
             return backup::run(args, &scope, session, format, metrics).await;
         }
-        let state = match embedded {
-            Some(embedded) => vec![embedded.state.clone()],
-            None => run_lock::state_folders(&session.settings),
-        };
-        run_fleet(args, scope, &state, session, format, metrics).await
+        run_fleet(args, scope, traces, session, format, metrics).await
     });
     match metrics.map(|metrics| metrics.write(code)) {
         Some(Err(error)) => {
@@ -69,12 +66,9 @@ pub(super) fn run(args: &RunArgs, embedded: Option<&Embedded>) -> u8 {
     }
 }
 
-fn scope(args: &RunArgs, embedded: Option<&Embedded>) -> Scope {
+fn scope(args: &RunArgs) -> Scope {
     Scope {
-        selectors: match embedded {
-            Some(embedded) if args.regions.is_empty() => embedded.regions.clone(),
-            _ => args.regions.clone(),
-        },
+        selectors: args.regions.clone(),
         exclude: args.exclude.iter().cloned().collect(),
         all: args.all,
         commands: command_names(),
@@ -85,7 +79,7 @@ fn scope(args: &RunArgs, embedded: Option<&Embedded>) -> Scope {
 async fn run_fleet(
     args: &RunArgs,
     scope: Scope,
-    state: &[PathBuf],
+    traces: Traces,
     session: Session,
     format: Format,
     metrics: Option<&MetricsFile>,
@@ -98,6 +92,7 @@ async fn run_fleet(
                 .map_err(|error| CliError::Usage(format!("`log_dir`: {error}")))?;
         }
     }
+    let state = &run_lock::state_folders(&session.settings);
     let stop = session.stop_signal();
     let wait = args.wait_lock.unwrap_or_default();
     let admission = match mode {
@@ -134,6 +129,9 @@ async fn run_fleet(
     let terminal = session.terminal.clone();
     let log_dir = session.settings.log_dir.clone();
     let mut summary = session.finish().await?;
+    if traces == Traces::Removed {
+        summary.log_folder = None;
+    }
     summary.sync_under_way = admission.sync.as_ref().map(ToString::to_string);
     if let Some(metrics) = metrics {
         metrics.ended(&summary, &outcome);

@@ -1,15 +1,19 @@
-//! `glancesync sandbox`: keeps the demo fleet running until a signal comes.
+//! `glancesync sandbox`: keeps a demo fleet running until a signal comes.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::Duration;
 
 use super::args::SandboxArgs;
-use super::demo::Demo;
+use super::demo::{Demo, DemoError};
 use super::output;
+use super::signals::FirstSignal;
+use crate::event::Failure;
 use crate::exit_codes;
-use crate::report::{Terminal, TerminalOptions};
+use crate::model::ErrorCode;
+use crate::report::Terminal;
+use crate::sandbox::SandboxError;
 use crate::sandbox::demo::{MASTER_PASSWORD, MASTER_REGION, PROJECT, USER};
 use crate::state::write_atomic;
 
@@ -20,41 +24,29 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PERMISSIONS: u32 = 0o600;
 
 pub(super) fn run(args: &SandboxArgs) -> u8 {
-    let terminal = Terminal::stderr(TerminalOptions::default());
-    match serve(args.env_file.as_deref(), &terminal) {
+    let terminal = Terminal::stderr(args.messages.terminal_options());
+    match serve(args, &terminal) {
         Ok(()) => exit_codes::OK,
         Err(error) => {
-            terminal.write(format!("error: {error}\n"));
-            exit_codes::FAILED
+            if let Some(error) = error.downcast_ref::<DemoError>() {
+                return output::end_with(&terminal, &[error.failure()], error.exit_code());
+            }
+            let hint = "The fleet is gone again: mend that, and start anew.";
+            let failure = Failure::new(ErrorCode::Internal, error.to_string(), hint);
+            output::end_with(&terminal, &[failure], exit_codes::FAILED)
         }
     }
 }
 
-fn serve(env_file: Option<&Path>, terminal: &Terminal) -> Result<(), Box<dyn std::error::Error>> {
-    let demo = Demo::start()?;
-    let sandbox = demo.fleet.sandbox();
-    let keystone = sandbox.keystone_url("master")?;
-    let glance = sandbox.glance_url("master:Central")?;
-    let variables = format!(
-        "# Configuration file: {config}\n\
-             export GLANCESYNC_CONFIG={config}\n\
-             export OS_AUTH_URL={keystone}\n\
-             export OS_USERNAME={USER}\n\
-             export OS_PASSWORD={MASTER_PASSWORD}\n\
-             export OS_PROJECT_NAME={PROJECT}\n\
-             export OS_USER_DOMAIN_NAME=Default\n\
-             export OS_PROJECT_DOMAIN_NAME=Default\n\
-             export OS_IDENTITY_API_VERSION=3\n\
-             export OS_REGION_NAME={MASTER_REGION}\n\
-             export GLANCE_URL={glance}\n",
-        config = demo.config_file.display(),
-    );
-    match env_file {
+fn serve(args: &SandboxArgs, terminal: &Terminal) -> Result<(), Box<dyn std::error::Error>> {
+    args.check().map_err(DemoError::WithoutEffect)?;
+    let signal = FirstSignal::listen(terminal.clone())?;
+    let demo = Demo::start(&args.fleet)?;
+    let variables = variables(&demo)?;
+    match &args.env_file {
         // Whoever waits for the file finds it whole, and servers that answer.
         Some(path) => {
-            for url in [&keystone, &glance] {
-                wait_for_answer(url)?;
-            }
+            wait_for_answer(demo.fleet.sandbox().keystone_url("master")?)?;
             write_atomic(path, variables.as_bytes(), PERMISSIONS)
                 .map_err(|error| format!("--env-file {}: {error}", path.display()))?;
             terminal.say(&format!(
@@ -66,13 +58,36 @@ fn serve(env_file: Option<&Path>, terminal: &Terminal) -> Result<(), Box<dyn std
     }
     terminal.say(
         "The fleet runs until Ctrl-C. In another terminal, after the lines above:\n\
-         \x20 glancesync --show-status master: partner:\n\
+         \x20 glancesync --show-status --all\n\
          \x20 openstack image list\n\
          \x20 curl -H \"X-Auth-Token: $(openstack token issue -f value -c id)\" $GLANCE_URL/v2/images",
     );
-    wait_for_signal()?;
-    std::fs::remove_dir_all(&demo.folder)?;
+    signal.wait();
+    if let Some(path) = &args.env_file {
+        // It leads to a fleet that is gone; whoever has removed it already meant just that.
+        let _ = fs::remove_file(path);
+    }
     Ok(())
+}
+
+fn variables(demo: &Demo) -> Result<String, SandboxError> {
+    let sandbox = demo.fleet.sandbox();
+    Ok(format!(
+        "# Configuration file: {config}\n\
+         export GLANCESYNC_CONFIG={config}\n\
+         export OS_AUTH_URL={keystone}\n\
+         export OS_USERNAME={USER}\n\
+         export OS_PASSWORD={MASTER_PASSWORD}\n\
+         export OS_PROJECT_NAME={PROJECT}\n\
+         export OS_USER_DOMAIN_NAME=Default\n\
+         export OS_PROJECT_DOMAIN_NAME=Default\n\
+         export OS_IDENTITY_API_VERSION=3\n\
+         export OS_REGION_NAME={MASTER_REGION}\n\
+         export GLANCE_URL={glance}\n",
+        config = demo.config_file.display(),
+        keystone = sandbox.keystone_url("master")?,
+        glance = sandbox.glance_url("master:Central")?,
+    ))
 }
 
 /// Asks a server for its versions, and waits for the first bytes of the answer.
@@ -83,20 +98,4 @@ fn wait_for_answer(url: &str) -> Result<(), Box<dyn std::error::Error>> {
     server.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     server.read_exact(&mut [0; 12])?;
     Ok(())
-}
-
-fn wait_for_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
-            _ = hangup.recv() => Ok(()),
-        }
-    })
 }

@@ -1,12 +1,16 @@
 //! What the signals of the operating system mean to a run.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
 use rustix::process::Signal;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal as UnixSignal, SignalKind, signal};
 
-use super::output;
+use super::{output, temporary};
 use crate::engine::{Stop, StopSignal, Stopper};
 use crate::event::Failure;
 use crate::exit_codes;
@@ -16,6 +20,9 @@ use crate::report::{OneLine, Terminal};
 
 /// Of what is under way, no more is named.
 const MOST_NAMED: usize = 5;
+
+/// Whether a session takes signals. They are the process's, of which there is one.
+static IS_LISTENING: AtomicBool = AtomicBool::new(false);
 
 /// The signals of this process.
 #[derive(Debug)]
@@ -29,14 +36,9 @@ impl Signals {
     /// an interrupt, until somebody asks for an orderly stop. So does SIGHUP, of a terminal that closes,
     /// unless it was ignored from the start (`nohup`). A file that grows beyond `ulimit -f` is an error
     /// of whoever writes it, and no end of the process.
-    pub(super) fn listen(terminal: Terminal) -> std::io::Result<Self> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = if host::is_ignored(Signal::HUP) {
-            None
-        } else {
-            Some(signal(SignalKind::hangup())?)
-        };
+    pub(super) fn listen(terminal: Terminal) -> io::Result<Self> {
+        let mut ending = EndingSignals::listen()?;
+        IS_LISTENING.store(true, Ordering::Relaxed);
         // What was registered once is never the end of the process again.
         drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         let (stopper, stop) = Stopper::new();
@@ -44,23 +46,14 @@ impl Signals {
         let is_asked = Arc::clone(&is_orderly);
         actix::spawn(async move {
             loop {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                    () = heard(&mut hangup) => {}
-                }
+                ending.received().await;
                 let reached = if is_asked.load(Ordering::Relaxed) {
                     stopper.step()
                 } else {
                     None
                 };
                 let Some(reached) = reached else {
-                    terminal.clear();
-                    let code = ErrorCode::Interrupted;
-                    let message = "the program was interrupted".to_owned();
-                    let failure = Failure::new(code, message, code.hint());
-                    output::print_errors(&[failure], exit_codes::INTERRUPTED);
-                    std::process::exit(i32::from(exit_codes::INTERRUPTED));
+                    interrupted(&terminal);
                 };
                 terminal.say(&words(reached, &stopper.waits_for()));
             }
@@ -75,14 +68,102 @@ impl Signals {
     }
 }
 
-/// Waits for a signal; for ever where it is not listened to.
-async fn heard(signal: &mut Option<UnixSignal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
+/// The signals that end a program.
+struct EndingSignals {
+    interrupt: UnixSignal,
+    terminate: UnixSignal,
+    /// None where it was ignored from the start.
+    hangup: Option<UnixSignal>,
+}
+
+impl EndingSignals {
+    fn listen() -> io::Result<Self> {
+        let hangup = if host::is_ignored(Signal::HUP) {
+            None
+        } else {
+            Some(signal(SignalKind::hangup())?)
+        };
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup,
+        })
     }
+
+    /// Waits for one of them.
+    async fn received(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = hangup => {}
+        }
+    }
+}
+
+/// The first signal of a program that runs no fleet, or not yet: it ends the program, until somebody
+/// waits for it or [`Signals`] listen.
+#[derive(Debug)]
+pub(super) struct FirstSignal {
+    is_awaited: Arc<AtomicBool>,
+    received: Receiver<()>,
+}
+
+impl FirstSignal {
+    /// Takes signals from now on, on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// Signals cannot be taken.
+    pub(super) fn listen(terminal: Terminal) -> io::Result<Self> {
+        let is_awaited = Arc::new(AtomicBool::new(false));
+        let is_asked = Arc::clone(&is_awaited);
+        let (sender, received) = mpsc::channel();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let mut ending = {
+            let _inside = runtime.enter();
+            EndingSignals::listen()?
+        };
+        let wait = move || {
+            runtime.block_on(ending.received());
+            if is_asked.load(Ordering::Relaxed) {
+                // Received as long as the program runs.
+                let _ = sender.send(());
+            } else if !IS_LISTENING.load(Ordering::Relaxed) {
+                interrupted(&terminal);
+            }
+        };
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(wait)?;
+        Ok(Self {
+            is_awaited,
+            received,
+        })
+    }
+
+    /// Waits for it.
+    pub(super) fn wait(self) {
+        self.is_awaited.store(true, Ordering::Relaxed);
+        // The sender is gone only once the program ends.
+        let _ = self.received.recv();
+    }
+}
+
+/// Ends the program at once.
+fn interrupted(terminal: &Terminal) -> ! {
+    terminal.clear();
+    let code = ErrorCode::Interrupted;
+    let message = "the program was interrupted".to_owned();
+    let failure = Failure::new(code, message, code.hint());
+    output::print_errors(&[failure], exit_codes::INTERRUPTED);
+    temporary::remove_all();
+    std::process::exit(i32::from(exit_codes::INTERRUPTED));
 }
 
 /// What is said of a step: what is waited for, and what a further signal does.

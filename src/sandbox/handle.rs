@@ -39,9 +39,18 @@ impl Sandbox {
     /// [`SandboxError`] when the specification contradicts itself, a port is taken, or the
     /// temporary folder cannot be written.
     pub fn start(spec: &SandboxSpec) -> Result<Self, SandboxError> {
+        Self::start_in(spec, &std::env::temp_dir())
+    }
+
+    /// The same, with content in a folder of its own in `parent`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_in(spec: &SandboxSpec, parent: &Path) -> Result<Self, SandboxError> {
         let folder = tempfile::Builder::new()
             .prefix("glancesync-sandbox-")
-            .tempdir()
+            .tempdir_in(parent)
             .map_err(|source| SandboxError::Store {
                 region: "any region".to_owned(),
                 source,

@@ -154,6 +154,12 @@ pub enum Content {
         /// The text.
         text: String,
     },
+    /// So many bytes, of which none are kept: the image is active and has no data, and its hashes
+    /// are those that the seed claims.
+    Claimed {
+        /// Length in bytes.
+        size: u64,
+    },
     /// Bytes that look random and depend on the two numbers alone, but for a beginning that makes
     /// them an image of its `disk_format` to whoever inspects it, given 40 KiB to write it in.
     Generated {

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use glancesync::sandbox::RegionSpec;
 
 use crate::common::config::credential;
-use crate::common::{Fleet, NewImage, Program, wait_until};
+use crate::common::{Fleet, NewImage, Program};
 
 /// The names that documents use for what a reader has: a run, a backup, a folder.
 const RUN: &str = "sync_20261124_0315";
@@ -243,31 +243,6 @@ fn the_alerts_are_quiet_while_the_shipped_timer_runs_every_night() {
         let hours: u32 = time.strip_suffix('h').unwrap().parse().unwrap();
         assert!(hours > NIGHT, "{rule}: {time}");
     }
-}
-
-#[test]
-fn the_variables_of_a_sandbox_are_there_once_it_answers() {
-    let fleet = Fleet::embedded(|_| ());
-    let path = fleet.home().join("fleet.env");
-    let words = ["sandbox", "--env-file", path.to_str().unwrap()];
-    let sandbox = Program::bare(&fleet).args(words).start();
-    wait_until("the file", || path.exists());
-    let script = format!(
-        ". {} && {} --show-regions",
-        path.display(),
-        env!("CARGO_BIN_EXE_glancesync")
-    );
-    let (code, said) = run(&fleet, &script);
-    assert_eq!(code, Some(0), "{said}");
-    sandbox.signal("TERM");
-    let outcome = sandbox.wait().expect(0);
-    assert_eq!(outcome.stdout, "");
-    let outcome = Program::bare(&fleet)
-        .args(["sandbox", "--env-file", "/no/such/folder/fleet.env"])
-        .run();
-    outcome
-        .expect(1)
-        .assert_says("--env-file /no/such/folder/fleet.env");
 }
 
 #[test]

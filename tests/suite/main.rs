@@ -23,6 +23,7 @@ mod configuration;
 mod conflict;
 mod cost;
 mod credentials;
+mod demo;
 mod documents;
 mod faults;
 mod files;

@@ -1,13 +1,30 @@
 //! What each command takes besides a run.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, Args};
 use clap_complete::Shell;
 
-use super::{ConfigArgs, DocumentFormat, MessageArgs};
+use super::{ConfigArgs, DocumentFormat, MessageArgs, RunArgs};
 use crate::cli::lock_wait::{LockWait, UNLIMITED};
 use crate::model::RegionName;
+use crate::sandbox::demo::{NAMED_FAULTS, RegionFault};
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  glancesync demo --parallel               everything that a run does
+  glancesync demo --dry-run                what it would do, and why
+  glancesync demo --show-status --format table
+  glancesync demo --fault quota=East       what it says when something fails
+  glancesync demo --regions 60 --images 200 --dry-run";
+
+const SANDBOX_EXAMPLES: &str = "\
+Examples:
+  glancesync sandbox                       prints the variables to set
+  glancesync sandbox --env-file fleet.env &
+                                           then, once it is there: . ./fleet.env
+  glancesync sandbox --regions 20 --fault late=West --fault conflict=East";
 
 const CHECK_CONFIG_EXAMPLES: &str = "\
 Examples:
@@ -135,13 +152,146 @@ pub(in crate::cli) struct RestoreArgs {
     pub(in crate::cli) messages: MessageArgs,
 }
 
+/// What an embedded fleet consists of.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FleetArgs {
+    /// Regions of the fleet besides the master region
+    #[arg(long = "regions", value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(in crate::cli) fleet_regions: u16,
+
+    /// Images of the master region
+    #[arg(long = "images", value_name = "N", default_value_t = 12,
+        value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub(in crate::cli) fleet_images: u16,
+
+    /// Have something go wrong in a region: NAME is one of those below (may be
+    /// repeated)
+    #[arg(long = "fault", value_name = "NAME=REGION")]
+    pub(in crate::cli) faults: Vec<RegionFault>,
+}
+
+/// Everything about `demo`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DemoArgs {
+    #[command(flatten)]
+    pub(in crate::cli) fleet: FleetArgs,
+
+    /// Keep configuration and logs when the demo ends, and say where they are
+    #[arg(long)]
+    pub(in crate::cli) keep: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) run: RunArgs,
+}
+
+impl DemoArgs {
+    /// Options of all runs that have no effect on this one; its help leaves them out.
+    pub(super) const WITHOUT_EFFECT: [&str; 2] = ["file", "wait_lock"];
+
+    /// An error where an option has no effect.
+    pub(in crate::cli) fn check(&self) -> Result<(), String> {
+        let config_file = self.run.config.file.is_some();
+        let without_effect = [
+            (
+                config_file,
+                "`--config-file` has no effect on the demo, which has a configuration of its own: change its values with `--config KEY=VALUE`",
+            ),
+            (
+                self.run.wait_lock.is_some(),
+                "`--wait-lock` has no effect on the demo: no other run has its fleet",
+            ),
+            (
+                self.run.make_backup && !self.keep,
+                "`--make-backup` has no effect on the demo, whose files are removed at its end: add `--keep`",
+            ),
+        ];
+        first_of(&without_effect)
+    }
+}
+
 /// Everything about `sandbox`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SandboxArgs {
-    /// Write the variables into FILE, whole, once the fleet answers
-    /// [default: printed]
+    #[command(flatten)]
+    pub(in crate::cli) fleet: FleetArgs,
+
+    /// Write the variables into FILE, whole, once the fleet answers, and remove
+    /// it at the end [default: printed]
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) env_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) messages: MessageArgs,
+}
+
+impl SandboxArgs {
+    /// Options of all commands that have no effect on this one; its help leaves them out.
+    pub(super) const WITHOUT_EFFECT: [&str; 5] =
+        ["overrides", "file", "log_format", "no_progress", "verbose"];
+
+    /// An error where an option has no effect.
+    pub(in crate::cli) fn check(&self) -> Result<(), String> {
+        let without_effect = [
+            (
+                self.config.file.is_some() || !self.config.overrides.is_empty(),
+                "`--config` and `--config-file` have no effect on the sandbox, which runs no sync: give them to the commands that you run against it",
+            ),
+            (
+                self.messages.is_about_a_run(),
+                "`--log-format`, `--no-progress` and `-v` have no effect on the sandbox, which runs no sync",
+            ),
+        ];
+        first_of(&without_effect)
+    }
+}
+
+/// The first of those that are the case.
+fn first_of(problems: &[(bool, &str)]) -> Result<(), String> {
+    let mut problems = problems.iter();
+    match problems.find(|(is_so, _)| *is_so) {
+        Some((_, problem)) => Err((*problem).to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// Leaves these options out of a help.
+pub(super) fn hide(ids: &'static [&'static str]) -> impl FnMut(Arg) -> Arg {
+    |argument| {
+        let is_hidden = ids.contains(&argument.get_id().as_str());
+        argument.hide(is_hidden)
+    }
+}
+
+/// The help of `demo`, below its options.
+pub(super) fn demo_help() -> String {
+    format!(
+        "{}\n{DEMO_EXAMPLES}\n\n\
+         The fleet is gone when the demo ends, and its files with it, unless they are\n\
+         to be kept.",
+        faults_help()
+    )
+}
+
+/// The help of `sandbox`, below its options.
+pub(super) fn sandbox_help() -> String {
+    format!(
+        "{}\n{SANDBOX_EXAMPLES}\n\nThe fleet lives until Ctrl-C, and its files as long.",
+        faults_help()
+    )
+}
+
+fn faults_help() -> String {
+    let mut text = "Faults, for --fault NAME=REGION, such as `--fault down=West`:\n".to_owned();
+    for fault in NAMED_FAULTS {
+        // Writing into a text does not fail.
+        let _ = writeln!(text, "  {:<10}{}", fault.name, fault.what);
+    }
+    text + "The regions are North, South, East and West, Harbour and Summit of the target\n\
+            `partner`, and from the seventh on Region007 and so on.\n"
 }
 
 /// Everything about `completions`.

@@ -93,6 +93,11 @@ fn put_content(region: &Region, image: &mut Image, content: &Content) -> Result<
     let hashing = region.spec.hashes;
     let stored = match content {
         Content::None => return Ok(()),
+        Content::Claimed { size } => {
+            image.located = true;
+            image.size = Some(*size);
+            return Ok(());
+        }
         Content::Bytes { bytes } => store::write(
             &path,
             mode,
