@@ -30,7 +30,7 @@ use glancesync::model::{ByteSize, ImageId};
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_mins(1),
     save_timeout: Duration::from_mins(15),
-    pace: None,
+    bandwidth: Vec::new(),
 };
 
 /// One size after another, to one server.
@@ -51,7 +51,8 @@ fn sizes(criterion: &mut Criterion) {
         group.bench_function("glancesync", |bencher| {
             bencher.iter(|| {
                 let sent = Arc::default();
-                let upload = upload(&writer, id, content, &sent, &LIMITS);
+                let limits = LIMITS;
+                let upload = upload(&writer, id, content, &sent, &limits);
                 runtime.block_on(upload).unwrap();
             });
         });

@@ -14,8 +14,8 @@ use super::sources::Environment;
 use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
-    ByteSize, ChecksumList, ContentSource, ListedHash, RegionName, SyncRules, TargetName, TimeSpan,
-    Warning, WarningCode,
+    Bandwidth, BandwidthError, ByteSize, ChecksumList, ContentSource, ListedHash, RegionName,
+    SyncRules, TargetName, TimeSpan, Warning, WarningCode,
 };
 
 /// What is wrong with a text that is not a flag.
@@ -169,6 +169,18 @@ impl<'a> Checker<'a> {
                 "is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`".to_owned()
             })
         })
+    }
+
+    pub(super) fn bandwidth(&mut self, layers: &Layers, section: &str, key: &str) -> Bandwidth {
+        self.read(layers, section, key, |text| {
+            text.parse().map_err(|error| match error {
+                BandwidthError::Neither(_) => "is neither a rate nor a timetable; set one such as \
+                    `20MiB`, `off` or `08:00,5M 19:00,off`"
+                    .to_owned(),
+                entry => entry.to_string(),
+            })
+        })
+        .unwrap_or_default()
     }
 
     pub(super) fn path(&mut self, layers: &Layers, section: &str, key: &str) -> PathBuf {

@@ -87,6 +87,7 @@ pub const KEYS: &[Key] = &[
     main("preferable_order", ""),
     main("max_children", "4"),
     main("keep_going", "false"),
+    main("bwlimit_total", ""),
     main("state_dir", ""),
     main("installation", ""),
     alias("images_path", main("images_dir", "/var/lib/glance/images")),

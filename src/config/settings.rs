@@ -23,8 +23,8 @@ use super::sources::Sources;
 use super::value;
 use crate::condition::Condition;
 use crate::model::{
-    ByteSize, ContentSource, Credential, Interface, RegionName, SyncRules, TargetName, Warning,
-    WarningCode,
+    Bandwidth, ByteSize, ContentSource, Credential, Interface, RegionName, SyncRules, TargetName,
+    Warning, WarningCode,
 };
 
 /// A configuration that is checked as a whole.
@@ -38,6 +38,8 @@ pub struct Settings {
     pub max_children: usize,
     /// A failed image does not stop its region.
     pub keep_going: bool,
+    /// The most that is sent to all regions together.
+    pub bwlimit_total: Bandwidth,
     /// Where the lock and the installation's id are kept; none for the user's state folder.
     pub state_dir: Option<PathBuf>,
     /// Who this installation is; none for the id that is kept in the state folder.
@@ -101,8 +103,8 @@ pub struct TargetSettings {
     pub retries: u32,
     /// For a region to make an image `active` after its last byte.
     pub save_timeout: Duration,
-    /// The most that is sent to each region in a second; none for no bound.
-    pub bwlimit: Option<ByteSize>,
+    /// The most that is sent to each of its regions.
+    pub bwlimit: Bandwidth,
 }
 
 /// `image_endpoint_override`: where the images of one region are, whatever the catalogue says.
@@ -166,6 +168,7 @@ impl Settings {
             preferable_order: checker.regions(&layers, MAIN, "preferable_order"),
             max_children: checker.at_least_one(&layers, MAIN, "max_children"),
             keep_going: checker.flag(&layers, MAIN, "keep_going"),
+            bwlimit_total: checker.bandwidth(&layers, MAIN, "bwlimit_total"),
             state_dir: checker.optional_path(&layers, MAIN, "state_dir"),
             installation: checker.installation(&layers),
             images_dir: checker.path(&layers, MAIN, "images_dir"),
@@ -394,6 +397,6 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
         upload_stall_timeout: checker.duration(layers, name, "upload_stall_timeout"),
         retries: checker.number(layers, name, "retries"),
         save_timeout: checker.duration(layers, name, "save_timeout"),
-        bwlimit: checker.size(layers, name, "bwlimit"),
+        bwlimit: checker.bandwidth(layers, name, "bwlimit"),
     }
 }

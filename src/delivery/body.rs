@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::progress::UploadProgress;
-use super::rate_limit::RateLimiter;
+use super::rate_limit::UploadRate;
 use super::read_ahead::Pieces;
 use crate::content::{Content, SourceError};
 
@@ -28,7 +28,7 @@ pub(super) struct ContentBody {
     current: Bytes,
     left: u64,
     tally: Arc<UploadProgress>,
-    pace: Option<Arc<RateLimiter>>,
+    rate: Option<UploadRate>,
     /// Until the next bytes are due.
     due: Option<Pin<Box<Sleep>>>,
 }
@@ -43,7 +43,7 @@ impl ContentBody {
         content: Content,
         pieces: Pieces,
         tally: Arc<UploadProgress>,
-        pace: Option<Arc<RateLimiter>>,
+        rate: Option<UploadRate>,
     ) -> Self {
         Self {
             left: content.size(),
@@ -51,7 +51,7 @@ impl ContentBody {
             pieces,
             current: Bytes::new(),
             tally,
-            pace,
+            rate,
             due: None,
         }
     }
@@ -59,19 +59,19 @@ impl ContentBody {
     /// How much of the present buffer goes out now.
     fn poll_length(&mut self, context: &mut Context<'_>) -> Poll<usize> {
         let most = self.current.len().min(PIECE_BYTES);
-        let Some(pace) = &self.pace else {
+        let Some(rate) = &mut self.rate else {
             return Poll::Ready(most);
         };
         loop {
             if let Some(due) = &mut self.due {
                 ready!(due.as_mut().poll(context));
                 self.due = None;
-                self.tally.set_pacing(false);
+                self.tally.set_limited(false);
             }
-            match pace.take(most) {
+            match rate.take(most) {
                 Ok(length) => return Poll::Ready(length),
                 Err(wait) => {
-                    self.tally.set_pacing(true);
+                    self.tally.set_limited(true);
                     self.due = Some(Box::pin(sleep(wait)));
                 }
             }
@@ -113,6 +113,10 @@ impl Body for ContentBody {
         let length = ready!(this.poll_length(context));
         let piece = this.current.split_to(length);
         this.left = this.left.saturating_sub(length as u64);
+        if this.left == 0 {
+            // What the others share while this waits for its answer.
+            this.rate = None;
+        }
         this.tally.add(length as u64);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }

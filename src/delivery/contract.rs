@@ -25,7 +25,7 @@ const UPLOADS: &str = "/v2/images/*/file";
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_secs(30),
     save_timeout: Duration::from_mins(15),
-    pace: None,
+    bandwidth: Vec::new(),
 };
 
 struct Cloud {

@@ -15,7 +15,9 @@ pub(super) struct UploadProgress {
     /// The reading thread waits for its file, and not for a buffer that the network still holds.
     is_reading: AtomicBool,
     /// The next bytes are not due yet.
-    is_pacing: AtomicBool,
+    is_limited: AtomicBool,
+    /// They have not been at some time since the watch looked.
+    was_limited: AtomicBool,
     /// Nobody wants the answer any more.
     is_given_up: AtomicBool,
     failure: Mutex<Option<SourceError>>,
@@ -46,13 +48,17 @@ impl UploadProgress {
         self.is_reading.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_pacing(&self, is_pacing: bool) {
-        self.is_pacing.store(is_pacing, Ordering::Relaxed);
+    /// Whether all that the limits on bandwidth let through is sent, and more is waited for.
+    pub(super) fn set_limited(&self, is_limited: bool) {
+        self.is_limited.store(is_limited, Ordering::Relaxed);
+        if is_limited {
+            self.was_limited.store(true, Ordering::Relaxed);
+        }
     }
 
-    /// True where the limit on bandwidth is all that is waited for.
-    pub(super) fn waits_for_pace(&self) -> bool {
-        self.is_pacing.load(Ordering::Relaxed)
+    /// True where a limit on bandwidth was all that was waited for, now or since this was last asked.
+    pub(super) fn has_waited_for_rate(&self) -> bool {
+        self.was_limited.swap(false, Ordering::Relaxed) || self.is_limited.load(Ordering::Relaxed)
     }
 
     /// Makes the body fail as soon as it is asked again, so that its connection is closed, and ends

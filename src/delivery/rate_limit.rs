@@ -1,193 +1,233 @@
-//! `bwlimit`: how much may be sent to a region and when. One [`RateLimiter`] is shared by all uploads to
-//! the region; an upload without a limit has none and pays nothing.
+//! `bwlimit` and `bwlimit_total`: how much may be sent and when. A [`RateLimiter`] is shared by the
+//! uploads that it limits, fairly; an upload that nothing limits has none and pays nothing.
 
-use std::num::NonZeroU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::model::ByteSize;
+use chrono::{Local, NaiveTime};
 
-/// Sent at once at most, as a part of a second's bytes: so fine that the line sees a steady flow,
-/// and so coarse that waiting costs nothing.
-const STEPS_PER_SEC: u64 = 40;
+use super::fair_bucket::{FairBucket, MemberId};
+use crate::model::Bandwidth;
 
-/// What was not used is kept for so many steps, so that a thread that wakes late makes up for it. In
-/// any two seconds no more than a twentieth goes out beyond the limit for that.
-const STEPS_KEPT: u64 = 4;
+/// How often a timetable is looked at, at most.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// The bandwidth of one region.
+/// Nobody waits for longer without asking again: by then the rate may be another, or fewer share it.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+
+/// A bandwidth that all uploads to a region share, or all uploads of a run.
 #[derive(Debug)]
-pub struct RateLimiter(Mutex<Bucket>);
+pub struct RateLimiter(Mutex<State>);
 
-impl RateLimiter {
-    /// So many bytes in a second; none where the limit is 0, which is no limit.
-    pub fn new(bytes_per_sec: ByteSize) -> Option<Self> {
-        let rate = NonZeroU64::new(bytes_per_sec.0)?;
-        Some(Self(Mutex::new(Bucket::new(rate, Instant::now()))))
+#[derive(Debug)]
+struct State {
+    bandwidth: Bandwidth,
+    bucket: FairBucket,
+    /// When the time of day decides again; none where the rate is the same all day.
+    look_at: Option<Instant>,
+}
+
+impl State {
+    fn new(bandwidth: &Bandwidth, now: Instant, time: NaiveTime) -> Self {
+        Self {
+            bandwidth: bandwidth.clone(),
+            bucket: FairBucket::new(bandwidth.rate_at(time), now),
+            look_at: (!bandwidth.is_constant()).then(|| now + LOOK),
+        }
     }
 
-    /// The bytes that are certain to be let through in that time, which is half of what it grants.
-    pub(super) fn bytes_in(&self, time: Duration) -> u64 {
-        let rate = self.0.lock().unwrap_or_else(PoisonError::into_inner).rate;
-        u64::try_from(u128::from(rate.get()) * time.as_millis() / 2000).unwrap_or(u64::MAX)
+    fn take(
+        &mut self,
+        id: MemberId,
+        wanted: usize,
+        now: Instant,
+        time: impl FnOnce() -> NaiveTime,
+    ) -> Result<usize, Duration> {
+        if self.look_at.is_some_and(|due| due <= now) {
+            self.bucket.set_rate(self.bandwidth.rate_at(time()), now);
+            self.look_at = Some(now + LOOK);
+        }
+        self.bucket
+            .take(id, wanted, now)
+            .map_err(|wait| wait.min(LONGEST_WAIT))
+    }
+}
+
+fn time_of_day() -> NaiveTime {
+    Local::now().time()
+}
+
+impl RateLimiter {
+    /// A limiter to that bandwidth; none where it never limits anything.
+    pub fn new(bandwidth: &Bandwidth) -> Option<Arc<Self>> {
+        let is_limited = !bandwidth.is_unlimited();
+        is_limited.then(|| {
+            let state = State::new(bandwidth, Instant::now(), time_of_day());
+            Arc::new(Self(Mutex::new(state)))
+        })
+    }
+
+    /// The bytes that each upload is certain to be let through in that time, which is half of its
+    /// share; none where nothing is limited now.
+    pub(super) fn bytes_in(&self, time: Duration) -> Option<u64> {
+        let share = self.state().bucket.share_per_sec()?;
+        let bytes = u128::from(share) * time.as_millis() / 2000;
+        Some(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one upload may send under every limit that holds for it. Its share is the others' again when it
+/// is dropped.
+#[derive(Debug)]
+pub(super) struct UploadRate(Vec<Share>);
+
+impl UploadRate {
+    /// A share of each of these; none where there are none.
+    pub(super) fn join(limiters: &[Arc<RateLimiter>]) -> Option<Self> {
+        let shares: Vec<Share> = limiters.iter().map(Share::new).collect();
+        (!shares.is_empty()).then_some(Self(shares))
     }
 
     /// How many of the `wanted` bytes may be sent now, at least one; or how long to wait before
     /// asking again. What is granted counts as sent.
-    pub(super) fn take(&self, wanted: usize) -> Result<usize, Duration> {
-        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(wanted, Instant::now())
+    pub(super) fn take(&mut self, wanted: usize) -> Result<usize, Duration> {
+        let mut granted = wanted;
+        for share in &mut self.0 {
+            granted = share.grant(granted)?;
+        }
+        for share in &mut self.0 {
+            share.granted -= granted;
+        }
+        Ok(granted)
     }
 }
 
-/// A bucket that fills at a rate. It holds nanobytes, of which one comes in for each byte a second
-/// in each nanosecond, so that nothing is ever rounded.
 #[derive(Debug)]
-struct Bucket {
-    rate: NonZeroU64,
-    level: u128,
-    since: Instant,
+struct Share {
+    limiter: Arc<RateLimiter>,
+    id: MemberId,
+    /// Granted by this limit and not sent yet, since another one granted less.
+    granted: usize,
 }
 
-const NANOS: u128 = 1_000_000_000;
-
-impl Bucket {
-    fn new(rate: NonZeroU64, now: Instant) -> Self {
+impl Share {
+    fn new(limiter: &Arc<RateLimiter>) -> Self {
         Self {
-            rate,
-            level: 0,
-            since: now,
+            id: limiter.state().bucket.join(Instant::now()),
+            limiter: Arc::clone(limiter),
+            granted: 0,
         }
     }
 
-    /// The bytes of one step.
-    fn step(&self) -> u64 {
-        (self.rate.get() / STEPS_PER_SEC).max(1)
-    }
-
-    fn capacity(&self) -> u128 {
-        u128::from(self.step() * STEPS_KEPT) * NANOS
-    }
-
-    fn take(&mut self, wanted: usize, now: Instant) -> Result<usize, Duration> {
-        let came_in = now.saturating_duration_since(self.since).as_nanos();
-        self.since = now;
-        let rate = u128::from(self.rate.get());
-        self.level = (self.level + came_in.saturating_mul(rate)).min(self.capacity());
-        let wanted = wanted as u128 * NANOS;
-        let needed = wanted.min(u128::from(self.step()) * NANOS);
-        if self.level < needed {
-            let nanos = (needed - self.level).div_ceil(rate);
-            return Err(Duration::from_nanos(
-                u64::try_from(nanos).unwrap_or(u64::MAX),
-            ));
+    fn grant(&mut self, wanted: usize) -> Result<usize, Duration> {
+        if self.granted == 0 {
+            let mut state = self.limiter.state();
+            self.granted = state.take(self.id, wanted, Instant::now(), time_of_day)?;
         }
-        let bytes = wanted.min(self.level) / NANOS;
-        self.level -= bytes * NANOS;
-        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+        Ok(self.granted.min(wanted))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut state = self.limiter.state();
+        state.bucket.leave(self.id, Instant::now());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-
-    use proptest::prelude::*;
-
     use super::*;
+    use crate::wait::wait_until;
 
-    fn bucket(rate: u64, now: Instant) -> Bucket {
-        Bucket::new(NonZeroU64::new(rate).unwrap(), now)
+    fn time(hour: u32, minute: u32, second: u32) -> NaiveTime {
+        NaiveTime::from_hms_opt(hour, minute, second).unwrap()
     }
 
-    /// What is granted when, to one who wakes up to so late, takes pieces of so many bytes, and is
-    /// away now and then: for 10 s of made-up time.
-    fn grants(rate: u64, piece: usize, late: &[u64], away: &[u64]) -> Vec<(Duration, u64)> {
-        let start = Instant::now();
-        let mut bucket = bucket(rate, start);
-        let (mut now, mut granted) = (Duration::ZERO, Vec::new());
-        let mut late = late.iter().cycle();
-        let mut away = away.iter().cycle();
-        let mut until_away = 50;
-        while now < Duration::from_secs(10) {
-            match bucket.take(piece, start + now) {
-                Ok(bytes) => granted.push((now, bytes as u64)),
-                Err(wait) => {
-                    now += wait + Duration::from_millis(*late.next().unwrap());
-                    until_away -= 1;
-                    if until_away == 0 {
-                        until_away = 50;
-                        now += Duration::from_millis(*away.next().unwrap());
-                    }
-                }
-            }
-        }
-        granted
-    }
-
-    /// The most in any two seconds.
-    fn most_in_two_seconds(granted: &[(Duration, u64)]) -> u64 {
-        let (mut sum, mut most) = (0, 0);
-        let mut window = VecDeque::new();
-        for (at, bytes) in granted {
-            window.push_back((*at, *bytes));
-            sum += bytes;
-            while window.front().unwrap().0 + Duration::from_secs(2) < *at {
-                sum -= window.pop_front().unwrap().1;
-            }
-            most = most.max(sum);
-        }
-        most
+    fn limiter(bandwidth: &str) -> Option<Arc<RateLimiter>> {
+        RateLimiter::new(&bandwidth.parse().unwrap())
     }
 
     #[test]
-    fn a_steady_sender_gets_what_the_limit_says() {
-        for rate in [1_000, 50_000, 1 << 20, 125_000_000, 10_000_000_000] {
-            for piece in [1 << 12, 1 << 15, 1 << 20, 1 << 30] {
-                if rate / piece as u64 > 1_000_000 {
-                    continue;
-                }
-                let granted = grants(rate, piece, &[0, 1, 5], &[0]);
-                let sum: u64 = granted.iter().map(|(_, bytes)| bytes).sum();
-                let expected = rate * 10;
-                assert!(
-                    sum.abs_diff(expected) <= expected / 50,
-                    "{rate} {piece}: {sum}"
-                );
-                let most = most_in_two_seconds(&granted);
-                assert!(most <= 2 * rate + rate / 5, "{rate} {piece}: {most}");
-            }
-        }
-    }
-
-    #[test]
-    fn few_bytes_are_waited_for_one_by_one() {
-        let now = Instant::now();
-        let mut bucket = bucket(2, now);
-        assert_eq!(bucket.take(100, now), Err(Duration::from_millis(500)));
-        let later = now + Duration::from_millis(500);
-        assert_eq!(bucket.take(100, later), Ok(1));
-        assert_eq!(bucket.take(0, later), Ok(0));
-    }
-
-    #[test]
-    fn no_limit_is_no_pace() {
-        assert!(RateLimiter::new(ByteSize(0)).is_none());
-        let pace = RateLimiter::new(ByteSize(1 << 40)).unwrap();
-        let wait = pace.take(1 << 20).err().unwrap_or_default();
+    fn what_never_limits_is_no_limiter() {
+        assert!(limiter("0").is_none() && limiter("08:00,off 19:00,0").is_none());
+        assert!(UploadRate::join(&[]).is_none());
+        let mut rate = UploadRate::join(&[limiter("1T").unwrap()]).unwrap();
+        let wait = rate.take(1 << 20).err().unwrap_or_default();
         assert!(wait <= Duration::from_millis(25));
     }
 
-    proptest! {
-        #[test]
-        fn however_late_a_sender_comes_no_two_seconds_see_a_tenth_too_much(
-            rate in 1_000_u64..1 << 32,
-            piece in 1_usize << 14..1 << 22,
-            late in prop::collection::vec(0_u64..60, 1..8),
-            away in prop::collection::vec(0_u64..3_000, 1..4),
-        ) {
-            let most = most_in_two_seconds(&grants(rate, piece, &late, &away));
-            prop_assert!(most <= 2 * rate + rate / 5, "{} of {}", most, rate);
+    #[test]
+    fn a_timetable_counts_while_an_upload_is_under_way() {
+        let start = Instant::now();
+        let bandwidth = "08:00,4000 19:00,off".parse().unwrap();
+        let mut state = State::new(&bandwidth, start, time(18, 59, 58));
+        let id = state.bucket.join(start);
+        let mut take = |secs, time| {
+            let now = start + Duration::from_secs(secs);
+            state.take(id, 1 << 20, now, || time)
+        };
+        assert_eq!(take(0, time(18, 59, 58)), Err(Duration::from_millis(25)));
+        assert_eq!(take(1, time(18, 59, 59)), Ok(400));
+        assert_eq!(take(2, time(19, 0, 0)), Ok(1 << 20));
+        assert_eq!(take(3, time(7, 59, 59)), Ok(1 << 20));
+        assert_eq!(take(4, time(8, 0, 0)), Err(Duration::from_millis(25)));
+    }
+
+    #[test]
+    fn the_time_of_day_is_asked_for_once_a_second_and_never_for_a_rate() {
+        let start = Instant::now();
+        for (bandwidth, looks) in [("08:00,1M 19:00,2M", 9), ("1M", 0)] {
+            let mut state = State::new(&bandwidth.parse().unwrap(), start, time(9, 0, 0));
+            let id = state.bucket.join(start);
+            let mut asked = 0;
+            for millis in 0..10_000 {
+                let now = start + Duration::from_millis(millis);
+                let _ = state.take(id, 1 << 10, now, || {
+                    asked += 1;
+                    time(9, 0, 0)
+                });
+            }
+            assert_eq!(asked, looks, "{bandwidth}");
         }
+    }
+
+    #[test]
+    fn a_wait_is_short_for_the_rate_may_change_meanwhile() {
+        let mut rate = UploadRate::join(&[limiter("1").unwrap()]).unwrap();
+        assert_eq!(rate.take(1 << 20), Err(LONGEST_WAIT));
+    }
+
+    #[test]
+    fn of_two_limits_the_lower_one_counts_and_the_other_loses_nothing() {
+        let limiters = [limiter("100G").unwrap(), limiter("1M").unwrap()];
+        let mut rate = UploadRate::join(&limiters).unwrap();
+        let (start, mut sent) = (Instant::now(), 0);
+        wait_until("200 KiB", || {
+            sent += rate.take(1 << 20).unwrap_or_default();
+            sent >= 200 << 10
+        });
+        assert!(start.elapsed() >= Duration::from_millis(90), "{sent}");
+        let [first, second] = &rate.0[..] else {
+            panic!()
+        };
+        assert_eq!(second.granted, 0);
+        assert!(first.granted <= 1 << 20);
+    }
+
+    #[test]
+    fn a_share_is_given_back() {
+        let limiter = limiter("4000").unwrap();
+        let limiters = [Arc::clone(&limiter)];
+        let first = UploadRate::join(&limiters);
+        let second = UploadRate::join(&limiters);
+        assert_eq!(limiter.bytes_in(Duration::from_secs(1)), Some(1000));
+        drop(second);
+        assert_eq!(limiter.bytes_in(Duration::from_secs(1)), Some(2000));
+        drop(first);
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::progress::UploadProgress;
-use super::rate_limit::RateLimiter;
+use super::rate_limit::UploadRate;
 use crate::content::SourceError;
 use crate::content::{Opened, Ready};
 use crate::openstack::{ContentSocket, NotSent};
@@ -32,7 +32,7 @@ pub(super) struct SendfileUpload {
     opened: Opened,
     socket: ContentSocket,
     tally: Arc<UploadProgress>,
-    pace: Option<Arc<RateLimiter>>,
+    rate: Option<UploadRate>,
     /// How much of the content was sent.
     offset: u64,
     /// Set once something had to be read by ourselves.
@@ -52,13 +52,13 @@ impl SendfileUpload {
         opened: Opened,
         socket: ContentSocket,
         tally: Arc<UploadProgress>,
-        pace: Option<Arc<RateLimiter>>,
+        rate: Option<UploadRate>,
     ) -> Self {
         Self {
             opened,
             socket,
             tally,
-            pace,
+            rate,
             offset: 0,
             buffer: None,
         }
@@ -168,22 +168,21 @@ impl SendfileUpload {
     }
 
     /// Waits until some bytes may be sent, and says how many.
-    fn wait_until_due(&self, most: usize) -> Result<usize, Over> {
-        let Some(pace) = &self.pace else {
-            return Ok(most);
-        };
-        let due = loop {
-            match pace.take(most) {
-                Ok(due) => break due,
+    fn wait_until_due(&mut self, most: usize) -> Result<usize, Over> {
+        loop {
+            let Some(rate) = &mut self.rate else {
+                return Ok(most);
+            };
+            match rate.take(most) {
+                Ok(due) => return Ok(due),
                 Err(wait) => {
-                    self.tally.set_pacing(true);
+                    self.tally.set_limited(true);
                     thread::sleep(wait.min(LOOK_UP));
+                    self.tally.set_limited(false);
                     self.check_wanted()?;
                 }
             }
-        };
-        self.tally.set_pacing(false);
-        Ok(due)
+        }
     }
 
     fn check_wanted(&self) -> Result<(), Over> {
@@ -201,9 +200,10 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::OwnedFd;
 
+    use super::super::rate_limit::RateLimiter;
     use super::*;
     use crate::content::{Content, ImagesDir};
-    use crate::model::{ByteSize, ErrorCode, ImageId};
+    use crate::model::{ErrorCode, ImageId};
     use crate::wait::wait_until;
 
     const ID: &str = "3e2b1a9c-0000-4000-8000-000000000001";
@@ -258,6 +258,11 @@ mod tests {
         }
     }
 
+    fn rate(bandwidth: &str) -> Option<UploadRate> {
+        let limiter = RateLimiter::new(&bandwidth.parse().unwrap());
+        UploadRate::join(&[limiter.unwrap()])
+    }
+
     fn bytes(size: usize) -> Vec<u8> {
         (0..=250).cycle().take(size).collect()
     }
@@ -279,7 +284,7 @@ mod tests {
     fn a_limit_changes_nothing_but_the_pace() {
         let expected = bytes(200_000);
         for mut rig in [Rig::new(&expected), Rig::new(&expected).copying()] {
-            rig.pour.pace = RateLimiter::new(ByteSize(2_000_000)).map(Arc::new);
+            rig.pour.rate = rate("2000000");
             let (received, result, _) = rig.run();
             result.unwrap();
             assert!(received == expected);
@@ -324,13 +329,13 @@ mod tests {
 
     #[test]
     fn who_is_not_wanted_any_more_stops_although_the_server_does_not_read() {
-        for pace in [None, RateLimiter::new(ByteSize(1))] {
+        for rate in [None, rate("1")] {
             let mut rig = Rig::new(&bytes(32 * CALL_BYTES));
-            rig.pour.pace = pace.map(Arc::new);
+            rig.pour.rate = rate;
             let tally = Arc::clone(&rig.pour.tally);
             let sender = thread::spawn(move || rig.pour.run());
             wait_until("a first byte", || {
-                tally.sent() > 0 || tally.waits_for_pace()
+                tally.sent() > 0 || tally.has_waited_for_rate()
             });
             tally.give_up();
             wait_until("an end", || sender.is_finished());

@@ -2,11 +2,17 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{TransferError, UploadLimits, upload};
+use http_body::Body;
+
+use super::body::ContentBody;
+use super::progress::UploadProgress;
+use super::rate_limit::UploadRate;
+use super::{RateLimiter, TransferError, UploadLimits, read_ahead, upload};
 use crate::content::{Content, ImagesDir};
 use crate::model::{ErrorCode, ImageId};
 use crate::openstack::testing::{FakeCloud, Script};
@@ -19,12 +25,12 @@ const MIB: usize = 1 << 20;
 const SHORT: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_millis(300),
     save_timeout: Duration::from_mins(15),
-    pace: None,
+    bandwidth: Vec::new(),
 };
 const LONG: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_secs(30),
     save_timeout: Duration::from_mins(15),
-    pace: None,
+    bandwidth: Vec::new(),
 };
 
 struct Upload {
@@ -170,6 +176,49 @@ async fn a_server_that_never_answers_has_longer_but_not_for_ever() {
         assert!(matches!(error, TransferError::NoAnswer { .. }), "{error}");
         assert!(started.elapsed() >= SHORT.stall_timeout * 5);
         assert!(started.elapsed() < Duration::from_secs(5));
+    }
+}
+
+/// Takes all of a body, as an HTTP client whose connection takes everything at once.
+async fn drain(upload: &Upload, rate: Option<UploadRate>) -> usize {
+    let tally = Arc::new(UploadProgress::default());
+    let pieces = read_ahead::start(upload.content.clone(), &tally);
+    let pieces = pieces.await.unwrap();
+    let mut body = ContentBody::new(upload.content.clone(), pieces, tally, rate);
+    let mut bytes = 0;
+    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        bytes += frame.unwrap().into_data().unwrap().len();
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn uploads_by_sendfile_and_by_body_share_a_limit_evenly() {
+    const SIZE: usize = 300 << 10;
+    let upload = Upload::of(SIZE, Script::status(204)).await;
+    let limiter = RateLimiter::new(&"400K".parse().unwrap()).unwrap();
+    let limits = UploadLimits {
+        // By the limit alone, 64 KiB take longer than `stall_timeout`.
+        bandwidth: vec![Arc::clone(&limiter)],
+        ..SHORT
+    };
+    let started = Instant::now();
+    let by_body = async {
+        let bytes = drain(&upload, UploadRate::join(&[limiter])).await;
+        (bytes, started.elapsed())
+    };
+    let by_sendfile = async {
+        upload.run(limits).await.unwrap();
+        started.elapsed()
+    };
+    let (sendfile, (bytes, body)) = tokio::join!(by_sendfile, by_body);
+    assert_eq!(bytes, SIZE);
+    for elapsed in [sendfile, body] {
+        // One that got all until it had enough would be over after 0.75 s.
+        assert!(
+            elapsed > Duration::from_millis(1100),
+            "{sendfile:?} {body:?}"
+        );
     }
 }
 

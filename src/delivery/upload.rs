@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::body::ContentBody;
 use super::error::TransferError;
 use super::progress::UploadProgress;
-use super::rate_limit::RateLimiter;
+use super::rate_limit::{RateLimiter, UploadRate};
 use super::read_ahead;
 use super::sendfile::SendfileUpload;
 use crate::content::Opened;
@@ -26,8 +26,8 @@ pub struct UploadLimits {
     pub stall_timeout: Duration,
     /// For the region to have it all stored, from the last byte on.
     pub save_timeout: Duration,
-    /// The bandwidth, which all uploads to a region share; none where it is not limited.
-    pub pace: Option<Arc<RateLimiter>>,
+    /// The limits on bandwidth, which it shares with other uploads; none where there are none.
+    pub bandwidth: Vec<Arc<RateLimiter>>,
 }
 
 /// The slowest that a store is given time for to hash and put away what it has received.
@@ -40,6 +40,14 @@ impl UploadLimits {
     pub fn answer_timeout(&self, size: u64) -> Duration {
         let hashing = Duration::from_secs(size / SLOWEST_STORE_BYTES_PER_SEC);
         (self.start_timeout() + hashing).min(self.save_timeout)
+    }
+
+    /// The bytes that the limits on bandwidth are certain to let through until it has stalled.
+    fn bytes_in_stall_timeout(&self) -> Option<u64> {
+        let limiters = self.bandwidth.iter();
+        limiters
+            .filter_map(|limiter| limiter.bytes_in(self.stall_timeout))
+            .min()
     }
 
     /// How long it may take until the first byte can be sent: a log-in may come before it, and the
@@ -91,13 +99,13 @@ async fn upload_once(
     let tally = Arc::new(UploadProgress::new(Arc::clone(bytes_sent)));
     // The connection may live on after the answer; whoever sends into it must not.
     let _give_up = GiveUp(Arc::clone(&tally));
-    let pace = limits.pace.clone();
+    let rate = UploadRate::join(&limits.bandwidth);
     let sent = async {
         if writer.takes_files() {
             let opened = open(content).await?;
             let (at_work, has_ended) = oneshot::channel();
             let pour = |socket: ContentSocket| {
-                let sender = SendfileUpload::new(opened, socket.clone(), Arc::clone(&tally), pace);
+                let sender = SendfileUpload::new(opened, socket.clone(), Arc::clone(&tally), rate);
                 if let Err(error) = sender.start(at_work) {
                     tally.fail(content.unreadable(&error.to_string()));
                     socket.close();
@@ -108,7 +116,7 @@ async fn upload_once(
             let _ = has_ended.await;
         } else {
             let pieces = read_ahead::start(content.clone(), &tally).await?;
-            let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally), pace);
+            let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally), rate);
             writer.put_content(id, body, size).await?;
         }
         Ok(())
@@ -150,11 +158,7 @@ async fn watch(tally: &UploadProgress, content: &Content, limits: &UploadLimits)
     let look = (limits.stall_timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
     let mut ticks = interval(look);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let most = limits
-        .pace
-        .as_ref()
-        .map(|pace| pace.bytes_in(limits.stall_timeout));
-    let mut stall = StallTimer::new(most);
+    let mut stall = StallTimer::default();
     let (mut phase, mut known) = (Phase::Starting, 0);
     let mut since = Instant::now();
     loop {
@@ -164,11 +168,13 @@ async fn watch(tally: &UploadProgress, content: &Content, limits: &UploadLimits)
         let sent = tally.sent();
         let now = Phase::of(tally.has_begun(), sent, size);
         let is_patient = tally.waits_for_source() && content.ends_by_itself();
-        // Counting begins anew where all is sent again with a new token.
-        if now != phase || sent < known {
+        stall.allow(limits.bytes_in_stall_timeout());
+        // Counting begins anew where all is sent again with a new token, and where the region has taken
+        // all that the limit on bandwidth let through.
+        if now != phase || sent < known || tally.has_waited_for_rate() {
             stall.restart();
-        } else if tally.waits_for_pace() || is_patient {
-            // Who waits because he was told to does not stand still.
+        } else if is_patient {
+            // Who waits for the content does not stand still.
             stall.pass(Duration::ZERO, sent - known);
         } else {
             stall.pass(waited, sent - known);

@@ -13,6 +13,7 @@ use super::shutdown::StopSignal;
 use super::targets::{Fleet, StartError, select};
 use super::verdict::Verdict;
 use crate::config::Settings;
+use crate::delivery::RateLimiter;
 use crate::event::Events;
 use crate::event::{Failure, Mode};
 use crate::model::{ImageId, RegionName, TargetName, Warning, WarningCode, did_you_mean};
@@ -91,6 +92,7 @@ pub async fn run(
         installation: options.installation,
         own_incomplete: options.own_incomplete,
         hashes: Arc::new(options.hashes),
+        bandwidth: RateLimiter::new(&settings.bwlimit_total),
         events: events.clone(),
         stop: stop.clone(),
     });

@@ -2,6 +2,7 @@
 
 mod action;
 mod auth;
+mod bandwidth;
 mod checksum;
 mod content_source;
 mod credential;
@@ -20,6 +21,7 @@ mod warning;
 
 pub use action::{ActionKind, Status};
 pub use auth::{Auth, AuthType, AuthTypeError, Client, Factor, Federation, Grant, TokenEndpoint};
+pub use bandwidth::{Bandwidth, BandwidthError};
 pub use checksum::{
     Checksum, ChecksumError, ContentHash, ListedHash, ListedHashError, MultiHash, Proof,
 };

@@ -14,14 +14,10 @@ pub struct StallTimer {
 }
 
 impl StallTimer {
-    /// Of a transfer that may have no more than `most` bytes within the limit; none where it may have
-    /// as many as it can.
-    pub fn new(most: Option<u64>) -> Self {
-        Self {
-            least: most.map_or(LEAST_BYTES, |most| most.clamp(1, LEAST_BYTES)),
-            bytes: 0,
-            waited: Duration::ZERO,
-        }
+    /// The transfer may have no more than `most` bytes within the limit; none where it may have as many
+    /// as it can.
+    pub fn allow(&mut self, most: Option<u64>) {
+        self.least = most.map_or(LEAST_BYTES, |most| most.clamp(1, LEAST_BYTES));
     }
 
     /// So much got through after so long a wait.
@@ -47,7 +43,11 @@ impl StallTimer {
 
 impl Default for StallTimer {
     fn default() -> Self {
-        Self::new(None)
+        Self {
+            least: LEAST_BYTES,
+            bytes: 0,
+            waited: Duration::ZERO,
+        }
     }
 }
 
@@ -70,7 +70,8 @@ mod tests {
     #[test]
     fn who_may_not_be_faster_need_not_be() {
         let (second, limit) = (Duration::from_secs(1), Duration::from_mins(1));
-        let mut timer = StallTimer::new(Some(600));
+        let mut timer = StallTimer::default();
+        timer.allow(Some(600));
         for _ in 0..1000 {
             timer.pass(second, 10);
             assert!(timer.left_of(limit) > Duration::ZERO);

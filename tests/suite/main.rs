@@ -33,6 +33,7 @@ mod hashes;
 mod interrupt;
 mod inventory;
 mod leftovers;
+mod limits;
 mod lock;
 mod logs;
 mod machine;

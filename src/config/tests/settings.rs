@@ -36,7 +36,8 @@ fn defaults_are_those_of_the_table() {
     assert_eq!((&master.cacert, master.insecure), (&None, false));
     assert_eq!(master.list_images_timeout, Duration::from_secs(30));
     assert_eq!(master.upload_stall_timeout, Duration::from_mins(1));
-    assert_eq!((master.retries, master.bwlimit), (3, None));
+    assert_eq!(master.retries, 3);
+    assert!(master.bwlimit.is_unlimited() && settings.bwlimit_total.is_unlimited());
 }
 
 #[test]
@@ -76,6 +77,8 @@ source = Glance
 spool_dir = /var/spool/gs
 spool_limit = 10GiB
 log_dir = /var/log/gs
+bwlimit_total = 08:00,5M
+  19:00,off
 "
     );
     let settings = Fixture::new(&text).load().unwrap();
@@ -87,6 +90,8 @@ log_dir = /var/log/gs
         .collect();
     assert_eq!(printed, ["Trento", "other:Paris"]);
     assert_eq!(settings.max_children, 4);
+    let timetable = "08:00,5M 19:00,off".parse().unwrap();
+    assert_eq!(settings.bwlimit_total, timetable);
     assert_eq!(settings.source, ContentSource::Glance);
     assert_eq!(settings.images_dir, Path::new("/srv/images"));
     assert_eq!(settings.spool_dir, Some(PathBuf::from("/var/spool/gs")));
@@ -109,7 +114,7 @@ log_dir = /var/log/gs
     assert!(!master.rules.only_tenant_images && !master.rules.support_obsolete_images);
     assert_eq!(master.rules.max_replace, Some(5));
     assert_eq!(master.list_images_timeout, Duration::from_millis(1500));
-    assert_eq!(master.bwlimit, Some(ByteSize(20 << 20)));
+    assert_eq!(master.bwlimit, "20M".parse().unwrap());
     assert_eq!(master.retries, 7);
     let ignored: Vec<String> = master
         .ignore_regions
@@ -172,6 +177,6 @@ fn an_override_goes_before_the_file_wherever_it_stands() {
         master.rules.metadata_set,
         BTreeSet::from(["b=c".to_owned()])
     );
-    assert_eq!(master.bwlimit, None);
+    assert!(master.bwlimit.is_unlimited());
     assert_eq!(settings.max_children, 2);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::content::ContentResolver;
+use crate::delivery::RateLimiter;
 use crate::engine::shutdown::StopSignal;
 use crate::event::Events;
 use crate::event::Mode;
@@ -35,6 +36,8 @@ pub(crate) struct RunContext {
     pub own_incomplete: OwnIncomplete,
     /// The hashes of other kinds that contents of the master were found to have.
     pub hashes: Arc<FoundHashes>,
+    /// The limit on what is sent to all regions together, if there is one.
+    pub bandwidth: Option<Arc<RateLimiter>>,
     /// Where everything is reported.
     pub events: Events,
     /// Whether the run is to stop.

@@ -207,12 +207,10 @@ impl RegionRun<'_> {
             limits: UploadLimits {
                 stall_timeout: job.target.settings.upload_stall_timeout,
                 save_timeout: job.target.settings.save_timeout,
-                pace: job
-                    .target
-                    .settings
-                    .bwlimit
-                    .and_then(RateLimiter::new)
-                    .map(Arc::new),
+                bandwidth: RateLimiter::new(&job.target.settings.bwlimit)
+                    .into_iter()
+                    .chain(self.context.bandwidth.clone())
+                    .collect(),
             },
             lease: &self.lease,
             born: std::cell::RefCell::default(),
