@@ -55,5 +55,6 @@ mod settling;
 mod source;
 mod status;
 mod truth;
+mod tutorial;
 mod upload;
 mod wire;
