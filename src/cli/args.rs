@@ -197,7 +197,7 @@ pub(super) struct MessageArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     pub(super) color: ColorArg,
 
-    /// Say more (-vv: what the HTTP client does)
+    /// Say more: every step; -vv every request, -vvv what a developer needs
     #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
 

@@ -11,7 +11,7 @@ use super::error::{CallRecord, OpenStackError, ServerAnswer};
 use super::{TransportCause, server_message};
 use crate::model::Secret;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 
 /// Why one try failed.
 #[derive(Debug)]

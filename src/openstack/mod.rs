@@ -25,6 +25,7 @@ mod master_endpoints;
 mod patch;
 mod reader;
 mod request;
+mod request_log;
 mod retry;
 mod server_message;
 mod session;

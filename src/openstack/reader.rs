@@ -12,6 +12,7 @@ use super::attempt::AttemptError;
 use super::error::Operation;
 use super::glance_service::{CALL_TIMEOUT, GlanceOptions, Service};
 use super::request::{self, AUTH_TOKEN, Request};
+use super::request_log::RequestLog;
 use super::retry::{Notes, Repeat, RetryPolicy, Tries};
 use super::{Download, EndpointUrl, Listing, OpenStackError, Session, listing};
 use crate::model::{Image, ImageId, Interface, RegionName};
@@ -190,7 +191,12 @@ impl GlanceReader {
             if from > 0 {
                 call = call.header(header::RANGE, format!("bytes={from}-"));
             }
-            let failure = match timeout(CALL_TIMEOUT, call.send()).await {
+            let mut log = RequestLog::begin(&request.method, &request.url);
+            let answer = timeout(CALL_TIMEOUT, call.send()).await;
+            if let Ok(Ok(response)) = &answer {
+                log.answered(response.status(), response.headers());
+            }
+            let failure = match answer {
                 Ok(Ok(response)) => match check_answer(service, &request, response).await? {
                     Ok(response) => {
                         return Download::new(response, request, from).map_err(|request| {
@@ -203,6 +209,8 @@ impl GlanceReader {
                 Ok(Err(error)) => AttemptError::transport(error),
                 Err(_) => AttemptError::TimedOut(CALL_TIMEOUT),
             };
+            log.failed(&failure);
+            drop(log);
             if failure.is_unauthorised() && !is_token_new {
                 is_token_new = true;
                 service.session.renew(&token).await?;

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::attempt::AttemptError;
 use super::error::{CallRecord, Operation};
+use super::request_log::{RequestLog, without_secrets};
 use super::retry::Tries;
 use crate::model::{RegionName, Secret};
 
@@ -51,15 +52,11 @@ impl Request {
 
     /// The record of this call for an error.
     pub(super) fn record(&self, tries: &Tries<'_>) -> CallRecord {
-        let mut url = self.url.clone();
-        url.set_query(None);
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
         CallRecord {
             region: self.region.clone(),
             operation: self.operation,
             method: self.method.to_string(),
-            url: url.into(),
+            url: without_secrets(&self.url).into(),
             tries: tries.count(),
             elapsed: tries.elapsed(),
         }
@@ -99,12 +96,14 @@ impl Request {
                 .header(header::CONTENT_TYPE, media_type)
                 .body(body.clone());
         }
-        timeout(limit, async {
+        let mut log = RequestLog::begin(&self.method, &self.url);
+        let result = timeout(limit, async {
             let response = request.send().await.map_err(AttemptError::transport)?;
+            log.answered(response.status(), response.headers());
             read(accept(response).await?).await
-        })
-        .await
-        .unwrap_or(Err(AttemptError::TimedOut(limit)))
+        });
+        let result = result.await.unwrap_or(Err(AttemptError::TimedOut(limit)));
+        result.inspect_err(|error| log.failed(error))
     }
 }
 

@@ -34,6 +34,7 @@ use super::TransportCause;
 use super::attempt::AttemptError;
 use super::client::CONNECT_TIMEOUT;
 use super::request::{Answer, MAX_ERROR_BYTES};
+use super::request_log::RequestLog;
 use super::socket::ContentSocket;
 
 /// Sends the head of the request, whose URI is that of `url` and which says how long its content is;
@@ -43,6 +44,17 @@ pub(super) async fn send(
     url: &Url,
     head: http::Request<()>,
     pour: impl FnOnce(ContentSocket),
+) -> Result<Answer, AttemptError> {
+    let mut log = RequestLog::begin(head.method(), url);
+    let result = send_logged(url, head, pour, &mut log).await;
+    result.inspect_err(|error| log.failed(error))
+}
+
+async fn send_logged(
+    url: &Url,
+    head: http::Request<()>,
+    pour: impl FnOnce(ContentSocket),
+    log: &mut RequestLog,
 ) -> Result<Answer, AttemptError> {
     let stream = timeout(CONNECT_TIMEOUT, connect(url))
         .await
@@ -59,7 +71,9 @@ pub(super) async fn send(
     let mut connection = pin!(connection);
     let mut answer = pin!(async {
         let response = sender.send_request(head.map(|()| Elsewhere)).await;
-        read(response.map_err(|error| lost(&error))?).await
+        let response = response.map_err(|error| lost(&error))?;
+        log.answered(response.status(), response.headers());
+        read(response).await
     });
     let mut pour = Some(pour);
     loop {

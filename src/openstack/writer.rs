@@ -16,6 +16,7 @@ use super::client::USER_AGENT;
 use super::error::{CallRecord, Operation};
 use super::glance_service::{CALL_TIMEOUT, GlanceOptions};
 use super::request::{self, AUTH_TOKEN, Answer, Request};
+use super::request_log::RequestLog;
 use super::retry::{Notes, Repeat, Tries};
 use super::{
     ContentSocket, GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session,
@@ -461,17 +462,19 @@ where
     B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let response = client
+    let call = client
         .put(request.url.clone())
         .headers(headers)
-        .body(reqwest::Body::wrap(body))
-        .send()
-        .await
-        .map_err(AttemptError::transport)?;
-    let answer = request::read(response, request.max_answer_bytes);
-    timeout(REST_OF_ANSWER_TIMEOUT, answer)
-        .await
-        .unwrap_or(Err(AttemptError::TimedOut(REST_OF_ANSWER_TIMEOUT)))
+        .body(reqwest::Body::wrap(body));
+    let mut log = RequestLog::begin(&Method::PUT, &request.url);
+    let answer = async {
+        let response = call.send().await.map_err(AttemptError::transport)?;
+        log.answered(response.status(), response.headers());
+        let answer = request::read(response, request.max_answer_bytes);
+        let answer = timeout(REST_OF_ANSWER_TIMEOUT, answer).await;
+        answer.unwrap_or(Err(AttemptError::TimedOut(REST_OF_ANSWER_TIMEOUT)))
+    };
+    answer.await.inspect_err(|error| log.failed(error))
 }
 
 async fn put_direct(

@@ -114,7 +114,7 @@ impl Lines {
                 Weight::Step => !self.terminal.has_bars(),
                 Weight::Detail => false,
             },
-            Verbosity::Verbose | Verbosity::Debug => true,
+            Verbosity::Verbose | Verbosity::Requests | Verbosity::Debug => true,
         }
     }
 

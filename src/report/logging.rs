@@ -20,23 +20,31 @@ use super::text::visible_json;
 use crate::model::redact_urls;
 
 /// Sends tracing to `terminal`, in its format. Shown are: with `-q` errors, by default warnings,
-/// with `-v` also this program's debug messages, with `-vv` its traces and the HTTP client's debug
-/// messages. Fails where tracing was set up before.
+/// with `-v` also this program's debug messages, with `-vv` a line for each request, with `-vvv` its
+/// traces and what is inside the HTTP client.
+///
+/// # Errors
+///
+/// Tracing was set up before.
 pub fn init_tracing(terminal: &Terminal) -> Result<(), TryInitError> {
     use tracing_subscriber::util::SubscriberInitExt as _;
-    let directives = match terminal.verbosity() {
-        Verbosity::Quiet => "error",
-        Verbosity::Normal => "warn",
-        Verbosity::Verbose => "warn,glancesync=debug",
-        Verbosity::Debug => "warn,glancesync=trace,hyper=debug,hyper_util=debug,reqwest=debug",
-    };
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(directives))
+        .with_env_filter(EnvFilter::new(directives(terminal.verbosity())))
         .with_writer(TerminalWriter(terminal.clone()))
         .with_ansi(terminal.paint().enabled);
     match terminal.log_format() {
         LogFormat::Text => builder.finish().try_init(),
         LogFormat::Json => builder.event_format(JsonLine).finish().try_init(),
+    }
+}
+
+fn directives(verbosity: Verbosity) -> &'static str {
+    match verbosity {
+        Verbosity::Quiet => "error",
+        Verbosity::Normal => "warn",
+        Verbosity::Verbose => "warn,glancesync=debug,glancesync::http=warn",
+        Verbosity::Requests => "warn,glancesync=debug",
+        Verbosity::Debug => "warn,glancesync=trace,hyper=debug,hyper_util=trace,reqwest=debug",
     }
 }
 

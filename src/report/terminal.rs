@@ -88,7 +88,9 @@ pub enum Verbosity {
     Normal,
     /// Every step.
     Verbose,
-    /// Every step, and what the HTTP client does.
+    /// Every step, and every request.
+    Requests,
+    /// Everything, what is inside the HTTP client included.
     Debug,
 }
 
@@ -99,6 +101,7 @@ impl Verbosity {
             (true, _) => Self::Quiet,
             (false, 0) => Self::Normal,
             (false, 1) => Self::Verbose,
+            (false, 2) => Self::Requests,
             (false, _) => Self::Debug,
         }
     }
@@ -432,6 +435,7 @@ pub(super) mod tests {
         assert_eq!(Verbosity::from_flags(3, true), Verbosity::Quiet);
         assert_eq!(Verbosity::from_flags(0, false), Verbosity::Normal);
         assert_eq!(Verbosity::from_flags(1, false), Verbosity::Verbose);
+        assert_eq!(Verbosity::from_flags(2, false), Verbosity::Requests);
         assert_eq!(Verbosity::from_flags(9, false), Verbosity::Debug);
     }
 }

@@ -56,8 +56,8 @@ fn no_name_forges_a_line() {
     for words in [
         &["--dry-run", "-v"][..],
         &["--show-status", "--format", "table"],
-        &["--parallel", "-vv"],
-        &["--parallel", "-vv", "--log-format", "json"],
+        &["--parallel", "-vvv"],
+        &["--parallel", "-vvv", "--log-format", "json"],
     ] {
         let program = Program::with(&fleet, &fleet.config()).args(words);
         let outcome = program.args(["RegionTwo", "RegionThree"]).run();

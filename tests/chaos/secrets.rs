@@ -80,7 +80,7 @@ fn assert_kept(fleet: &Fleet, outcome: &Outcome) {
     }
 }
 
-const FORMATS: [&[&str]; 2] = [&["-vv"], &["-vv", "--log-format", "json"]];
+const FORMATS: [&[&str]; 2] = [&["-vvv"], &["-vv", "--log-format", "json"]];
 
 #[test]
 fn no_mode_shows_a_secret() {
@@ -120,7 +120,7 @@ fn a_server_that_repeats_what_it_was_told_is_not_quoted_with_it() {
             .sandbox()
             .set_faults("RegionTwo", vec![fault])
             .unwrap();
-        let words = ["--parallel", "-vv", "RegionTwo"];
+        let words = ["--parallel", "-vvv", "RegionTwo"];
         let outcome = Program::with(&fleet, &config(&fleet)).args(words).run();
         // An image that is gone when it is to be deleted is no failure.
         let is_gone = (method, status) == ("DELETE", 404);
@@ -245,7 +245,7 @@ fn a_clouds_yaml_with_a_mistake_is_not_quoted() {
             .without("master", "credential")
             .master("cloud", "c");
         for words in ["check-config", "--show-status"] {
-            let program = Program::with(&fleet, &config).args([words, "-vv"]);
+            let program = Program::with(&fleet, &config).args([words, "-vvv"]);
             let program = program.env("OS_CLIENT_CONFIG_FILE", &path.display().to_string());
             assert_kept(&fleet, &program.run());
         }

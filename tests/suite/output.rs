@@ -275,6 +275,41 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
+fn every_request_is_a_line_when_asked_for_and_the_pool_only_for_developers() {
+    let fleet = Fleet::start();
+    fleet.master().create(NewImage::new("a", "abc"));
+    let lines = |verbosity: &str, region: &str| {
+        let program = Program::with(&fleet, &fleet.config());
+        let outcome = program.args([verbosity, region]).run().expect(0);
+        let is_inside = |line: &&str| line.contains("hyper");
+        let has_pool = outcome.stderr.lines().any(|line| is_inside(&line));
+        let requests = outcome
+            .stderr
+            .lines()
+            .filter(|line| line.contains("glancesync::http"));
+        let requests: Vec<String> = requests.map(ToOwned::to_owned).collect();
+        (requests, has_pool)
+    };
+    assert_eq!(lines("-v", "RegionTwo"), (Vec::new(), false));
+    let (requests, has_pool) = lines("-vv", "RegionThree");
+    assert!(!has_pool);
+    for (method, path, status) in [
+        ("POST", "/auth/tokens: ", "201"),
+        ("GET", "/v2/images: ", "200"),
+        ("POST", "/v2/images: ", "201"),
+        ("PUT", "/file: ", "204"),
+    ] {
+        let is_it = |line: &&String| {
+            line.contains(&format!(" {method} http")) && line.contains(&format!("{path}{status}"))
+        };
+        let line = requests.iter().find(is_it);
+        let line = line.unwrap_or_else(|| panic!("no {method} {path}{status} in {requests:#?}"));
+        assert!(line.ends_with(" s") && !line.contains('?'), "{line}");
+    }
+    assert!(lines("-vvv", "other:RegionOne").1);
+}
+
+#[test]
 fn without_a_terminal_what_is_under_way_is_said_now_and_then() {
     use glancesync::sandbox::{Effect, Fault};
     let fleet = Fleet::embedded(|_| ());

@@ -44,7 +44,7 @@ fn a_password_in_the_url_of_a_property_is_sent_and_never_shown() {
         (&config, &["--dry-run", "--log-format", "json"]),
         (&config, &["--show-status", "--format", "json"]),
         (&config, &["--show-status", "--format", "html"]),
-        (&config, &["--parallel", "-vv"]),
+        (&config, &["--parallel", "-vvv"]),
         (
             &config,
             &[
