@@ -238,10 +238,14 @@ impl<'a> Prepared<'a> {
             self.events.warning(None, warning.clone());
         }
         for region in skipped {
-            self.warn(
-                WarningCode::MasterRegionSkipped,
-                format!("{region} leads to the master region's own Glance, and is skipped"),
-            );
+            let message = if *region == self.fleet.master {
+                format!(
+                    "{region} is the master region, with which the others are compared: it is never written to, and is skipped"
+                )
+            } else {
+                format!("{region} leads to the master region's own Glance, and is skipped")
+            };
+            self.warn(WarningCode::MasterRegionSkipped, message);
         }
     }
 

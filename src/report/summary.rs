@@ -188,6 +188,9 @@ pub struct RunSummary {
     pub log_folder: Option<PathBuf>,
     /// Targets for which no image is selected.
     pub empty_selections: Vec<TargetName>,
+    /// The master region was chosen as a destination, and skipped.
+    #[serde(skip)]
+    pub master_skipped: bool,
     /// What failed outside every region.
     pub errors: Vec<Failure>,
     /// The regions, in run order.
@@ -205,6 +208,7 @@ pub(super) struct SummaryBuilder {
     seconds: f64,
     warnings: usize,
     empty_selections: Vec<TargetName>,
+    master_skipped: bool,
     errors: Vec<Failure>,
     regions: Vec<RegionSummary>,
     places: BTreeMap<RegionName, usize>,
@@ -248,6 +252,7 @@ impl SummaryBuilder {
         match kind {
             EventKind::Warning(warning) => {
                 self.warnings += 1;
+                self.master_skipped |= warning.code == WarningCode::MasterRegionSkipped;
                 if warning.code == WarningCode::EmptySelection {
                     self.empty_selections.extend(warning.target.clone());
                 }
@@ -322,6 +327,7 @@ impl SummaryBuilder {
                 }),
             log_folder,
             empty_selections: self.empty_selections.clone(),
+            master_skipped: self.master_skipped,
             errors: self.errors.clone(),
             regions: regions.clone(),
         }

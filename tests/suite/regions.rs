@@ -145,6 +145,19 @@ fn the_master_region_is_told_by_its_endpoint_and_skipped() {
     }
 }
 
+#[test]
+fn the_master_region_alone_is_nothing_to_do_and_is_said_to_be_the_master() {
+    let fleet = with_one_image();
+    for words in [&["RegionOne"][..], &["--dry-run", "RegionOne"]] {
+        let program = Program::with(&fleet, &fleet.config()).args(words);
+        let outcome = program.run().expect(0);
+        outcome.assert_says("RegionOne is the master region, with which the others are compared");
+        let said = "Nothing to do: RegionOne is the master region, which is never written to";
+        assert!(outcome.stdout.contains(said), "{outcome}");
+        outcome.assert_changed_nothing();
+    }
+}
+
 /// An embedded fleet with another region in the catalogue of `master`, whose endpoint is that URL.
 fn with_alias(endpoint: &str) -> Fleet {
     let fleet = Fleet::embedded(|spec| {

@@ -387,6 +387,36 @@ fn a_summary_names_every_failure_and_what_to_do() {
 }
 
 #[test]
+fn a_target_that_fails_as_a_whole_is_named_once() {
+    let ends = [("Trento", Some(RegionResult::Failed), 0)];
+    let mut summary = summary(Mode::Status, &[], &ends);
+    let region = &mut summary.regions[0];
+    region.region = crate::model::RegionName::new(crate::model::TargetName::new("partner"), "");
+    let failure = &mut region.errors[0];
+    (failure.image, failure.action) = (None, None);
+    failure.message = "partner: could not log in: POST http://192.0.2.1/v3/auth/tokens".to_owned();
+    let plans: [Plan; 0] = [];
+    for text in [
+        written(|out| summary_text(out, &summary, WHOLE)),
+        written(|out| status_html(out, &plans, &summary, made())),
+        written(|out| restore_text(out, false, &[], &summary, WHOLE)),
+    ] {
+        assert!(text.contains("could not log in"), "{text}");
+        for twice in ["partner::", "partner: partner", "partner:</b></a> partner"] {
+            assert!(!text.contains(twice), "{twice}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_run_without_a_region_says_why() {
+    let mut summary = summary(Mode::Sync, &[], &[]);
+    assert_snapshot!(written(|out| summary_text(out, &summary, WHOLE)), @"Nothing to do: no region is left.");
+    summary.master_skipped = true;
+    assert_snapshot!(written(|out| summary_text(out, &summary, WHOLE)), @"Nothing to do: Spain is the master region, which is never written to, and no other was chosen.");
+}
+
+#[test]
 fn a_summary_of_what_changes_nothing() {
     for mode in [Mode::Status, Mode::Backup] {
         let summary = compared(mode);

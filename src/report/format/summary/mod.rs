@@ -81,6 +81,16 @@ pub fn summary_json(out: &mut impl Write, summary: &RunSummary) -> io::Result<()
 
 /// `12 regions in 3 min 12 s: 8 in step, 2 changed, 1 needs a decision, 1 failed.`
 fn headline(summary: &RunSummary) -> String {
+    if summary.regions.is_empty() {
+        let master = summary.master.as_ref().map(ToString::to_string);
+        return match master.filter(|_| summary.master_skipped) {
+            Some(master) => format!(
+                "Nothing to do: {} is the master region, which is never written to, and no other was chosen.",
+                OneLine(&master)
+            ),
+            None => "Nothing to do: no region is left.".to_owned(),
+        };
+    }
     let mut parts = Vec::new();
     let mut part = |number: usize, one: &str, several: &str| {
         if number > 0 {
