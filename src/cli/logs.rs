@@ -221,7 +221,7 @@ fn follow(
         loop {
             // Asked first: what a run wrote before it ended is there when its end is seen.
             let is_under_way = folder.is_under_way();
-            followed.look(folder, region)?;
+            followed.find_new_logs(folder, region)?;
             for (logged, lines) in &mut followed.files {
                 let prefix = label.then_some(logged.region.as_str());
                 let mut show = |line: &str| {
@@ -256,7 +256,7 @@ struct Followed {
 }
 
 impl Followed {
-    fn look(&mut self, folder: &RunFolder, region: Option<&str>) -> io::Result<()> {
+    fn find_new_logs(&mut self, folder: &RunFolder, region: Option<&str>) -> io::Result<()> {
         let files = log_files(&folder.path)?;
         let new: Vec<_> = files
             .into_iter()

@@ -32,7 +32,7 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
         let wait = args.wait_lock.unwrap_or_default();
         run_lock::acquire_run_lock(&session, &state, wait, &stop).await?
     } else {
-        run_lock::look(&session, &state)
+        run_lock::admit_read_only(&session, &state)
     };
     let options = RestoreOptions {
         files,

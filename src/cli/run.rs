@@ -97,7 +97,7 @@ async fn run_fleet(
     let wait = args.wait_lock.unwrap_or_default();
     let admission = match mode {
         Mode::Sync => run_lock::acquire_run_lock(&session, state, wait, &stop).await?,
-        _ => run_lock::look(&session, state),
+        _ => run_lock::admit_read_only(&session, state),
     };
     let keeps = match mode {
         Mode::Sync => Keeps::InFolder,
@@ -136,7 +136,7 @@ async fn run_fleet(
     if let Some(metrics) = metrics {
         metrics.ended(&summary, &outcome);
     }
-    let look = Look {
+    let options = PrintOptions {
         style: ColorChoice::from(args.messages.color).style_of_stdout(),
         detail: if terminal.verbosity() >= Verbosity::Verbose {
             PlanDetail::Full
@@ -145,7 +145,7 @@ async fn run_fleet(
         },
     };
     let exit_code = outcome.exit_code;
-    if let Err(error) = print(mode, format, &outcome, &summary, &log_dir, look) {
+    if let Err(error) = print(mode, format, &outcome, &summary, &log_dir, options) {
         return Ok(session::output_lost(&terminal, &summary, error, exit_code));
     }
     if mode == Mode::Status {
@@ -164,7 +164,7 @@ fn damaged_hashes(folder: &Path) -> Warning {
 
 /// How what is for people looks.
 #[derive(Clone, Copy)]
-struct Look {
+struct PrintOptions {
     style: Style,
     detail: PlanDetail,
 }
@@ -175,7 +175,7 @@ fn print(
     outcome: &RunOutcome,
     summary: &RunSummary,
     log_dir: &Path,
-    look: Look,
+    options: PrintOptions,
 ) -> Result<(), OutputError> {
     let times = match mode {
         Mode::DryRun => {
@@ -198,7 +198,7 @@ fn print(
     output::print(|out| match (mode, wanted) {
         (Mode::Status, Format::Csv) => format::status_csv(out, &plans, reader),
         (Mode::Status, Format::Table) => {
-            format::status_table(out, &plans, summary, stdout_width(), look.style.paint)
+            format::status_table(out, &plans, summary, stdout_width(), options.style.paint)
         }
         (Mode::Status, Format::Html) => {
             format::status_html(out, &plans, summary, Local::now().fixed_offset())
@@ -206,9 +206,9 @@ fn print(
         (Mode::Status, _) => format::status_json(out, &plans, summary),
         (Mode::DryRun, Format::Json) => format::plan_json(out, &plans, &times, summary),
         (Mode::DryRun, _) => {
-            format::plan_text(out, &plans, &times, summary, look.detail, look.style)
+            format::plan_text(out, &plans, &times, summary, options.detail, options.style)
         }
         (_, Format::Json) => format::summary_json(out, summary),
-        _ => format::summary_text(out, summary, look.style),
+        _ => format::summary_text(out, summary, options.style),
     })
 }

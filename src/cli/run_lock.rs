@@ -8,7 +8,7 @@ use super::session::{CliError, Session};
 use crate::config::Settings;
 use crate::engine::{StartError, StopSignal};
 use crate::model::{Auth, ProjectRef, TargetName, Warning, WarningCode};
-use crate::state::{self, Holder, LockError, MasterKey, RunLock, state_errors};
+use crate::state::{self, LockError, LockOwner, MasterKey, RunLock, state_errors};
 
 /// Between two tries to take a lock that another run has.
 const RETRY: Duration = Duration::from_millis(200);
@@ -19,7 +19,7 @@ pub(super) struct Admission {
     /// Who this installation is; empty where that is not known.
     pub(super) installation: String,
     /// The sync that is under way, where this mode only looks.
-    pub(super) sync: Option<Holder>,
+    pub(super) sync: Option<LockOwner>,
     /// Where the state of this master is kept; none where nothing can be written.
     pub(super) folder: Option<PathBuf>,
     _lock: Option<RunLock>,
@@ -102,7 +102,7 @@ fn take(folders: &[PathBuf], key: MasterKey) -> Result<(RunLock, PathBuf), CliEr
 }
 
 /// What a mode that changes nothing needs: no lock, and whose images are its own.
-pub(super) fn look(session: &Session, folders: &[PathBuf]) -> Admission {
+pub(super) fn admit_read_only(session: &Session, folders: &[PathBuf]) -> Admission {
     let key = master_key(session);
     let mut errors = Vec::new();
     let mut writable = None;
@@ -120,7 +120,7 @@ pub(super) fn look(session: &Session, folders: &[PathBuf]) -> Admission {
         let warning = Warning::new(WarningCode::StateUnwritable, message);
         session.events.warning(None, warning);
     }
-    let sync = writable.as_deref().and_then(state::lock_holder);
+    let sync = writable.as_deref().and_then(state::lock_owner);
     let known = || state::known_installation(writable.as_deref()?);
     let id = session.settings.installation.clone().or_else(known);
     Admission {

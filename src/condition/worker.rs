@@ -28,7 +28,7 @@ const PROCESSOR_SECS: u64 = 2;
 /// copies that one operation makes of it.
 const MEMORY_BYTES: u64 = 192 << 20;
 /// Where the machine has no processor time for the worker, somebody has to end it in the end.
-const PATIENCE: Duration = Duration::from_secs(6);
+const REAL_TIME_MAX: Duration = Duration::from_secs(6);
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
@@ -145,9 +145,9 @@ impl Worker {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let patience = Timespec::try_from(PATIENCE).map_err(io::Error::other)?;
+        let left = Timespec::try_from(REAL_TIME_MAX).map_err(io::Error::other)?;
         let mut asked = [PollFd::new(self.answers.get_ref(), PollFlags::IN)];
-        match poll(&mut asked, Some(&patience))? {
+        match poll(&mut asked, Some(&left))? {
             0 => Err(io::ErrorKind::TimedOut.into()),
             _ => Ok(()),
         }

@@ -12,7 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::error::{ConfigError, Origin};
 use super::keys::{MAIN, MASTER};
 use super::layers::{Layers, Level, Value};
-use super::parts::{CONNECTION, Given, OVERRIDE_REGION, Parts, Place, REGION};
+use super::parts::{CONNECTION, Given, OVERRIDE_REGION, Parts, PartsSource, REGION};
 use super::sources::Sources;
 use super::variables::{SINGLE, VARIABLES, Variable, variable_of};
 use super::{assemble, clouds};
@@ -126,15 +126,15 @@ impl Search<'_> {
         single.set("auth_type", written.clone());
         let cloud = given("cloud");
         let combined = given("credential");
-        self.parts.fill(options, Place::Configuration);
+        self.parts.fill(options, PartsSource::Configuration);
         if let Some(cloud) = cloud {
             self.cloud(&cloud, layers.get(MAIN, "master_region"));
         }
         single.auth_type = self.auth_type(written);
-        self.parts.fill(single, Place::Configuration);
+        self.parts.fill(single, PartsSource::Configuration);
         if let Some(combined) = combined {
             match split_credential(&combined) {
-                Ok(parts) => self.parts.fill(parts, Place::Configuration),
+                Ok(parts) => self.parts.fill(parts, PartsSource::Configuration),
                 Err(problem) => self.note(combined.origin, problem),
             }
         }
@@ -184,7 +184,7 @@ impl Search<'_> {
             section: MAIN.to_owned(),
             pieces: Vec::new(),
         });
-        self.parts.fill(options, Place::Environment);
+        self.parts.fill(options, PartsSource::Environment);
         if let Some(cloud) = cloud {
             self.cloud(
                 &cloud,
@@ -192,7 +192,7 @@ impl Search<'_> {
             );
         }
         single.auth_type = self.auth_type(written);
-        self.parts.fill(single, Place::Environment);
+        self.parts.fill(single, PartsSource::Environment);
     }
 
     /// The type that is written down there; one that is not understood is a problem, where this

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::error::Origin;
 use super::sources::Sources;
-use crate::host::{FILE_BYTES_MAX, Patience, read_input};
+use crate::host::{FILE_BYTES_MAX, SilenceLimit, read_input};
 use crate::model::{Warning, WarningCode};
 
 /// The file to read and, when it must exist, what names it.
@@ -45,7 +45,7 @@ pub(super) enum ReadError {
 }
 
 /// A pipe may wait for a person who types a password: `<(gpg -d …)`.
-const SILENCE: Patience = Patience(Duration::from_mins(1));
+const SILENCE: SilenceLimit = SilenceLimit(Duration::from_mins(1));
 
 /// The text of a file. Blocks for a minute where it is a pipe out of which nothing comes.
 pub(super) fn read_text(path: &Path) -> Result<String, ReadError> {

@@ -1,4 +1,4 @@
-//! A credential in the making: its parts, how those of one place complete those of another, and what
+//! A credential in the making: its parts, how those of one source complete those of another, and what
 //! is still missing. `credential` goes through the places; `assemble` makes the whole.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ impl Given {
 
 /// The region of a cloud, which no key of a target sets.
 pub(super) const REGION: &str = "region";
-/// The region that the place of `image_endpoint_override` names.
+/// The region that the source of `image_endpoint_override` names.
 pub(super) const OVERRIDE_REGION: &str = "image_endpoint_override region";
 
 /// What says where Keystone is and for which project the token is, whoever logs in.
@@ -56,9 +56,9 @@ const FEDERATION: [&str; 6] = [
     "access_token",
 ];
 
-/// What kind of place parts come from.
+/// What kind of source parts come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum PartsSource {
     /// The configuration itself, whose sections inherit from `[DEFAULT]`: an `auth_type` further
     /// down is meant for what stands further up.
     Configuration,
@@ -73,7 +73,7 @@ pub(super) enum Place {
 pub(super) struct Parts {
     /// The `auth_type` that was written down, or that a cloud has by its keys.
     pub auth_type: Option<AuthType>,
-    /// The type that the keys of the first place with a secret ask for.
+    /// The type that the keys of the first source with a secret ask for.
     derived: Option<AuthType>,
     given: BTreeMap<&'static str, Given>,
 }
@@ -102,10 +102,10 @@ impl Parts {
         self.given.contains_key(key)
     }
 
-    /// Takes from a place further down what no place further up gave.
-    pub(super) fn fill(&mut self, mut lower: Self, place: Place) {
+    /// Takes from a source further down what no source further up gave.
+    pub(super) fn fill(&mut self, mut lower: Self, source: PartsSource) {
         let is_whole = self.is_whole();
-        if self.auth_type.is_none() && (place == Place::Configuration || !is_whole) {
+        if self.auth_type.is_none() && (source == PartsSource::Configuration || !is_whole) {
             self.auth_type = lower.auth_type;
         }
         let theirs = lower.asked_for();
@@ -118,7 +118,7 @@ impl Parts {
             (Some(own), Some(theirs)) => {
                 theirs.is_federated()
                     && !own.is_federated()
-                    && (place != Place::Configuration || self.auth_type.is_some())
+                    && (source != PartsSource::Configuration || self.auth_type.is_some())
             }
             _ => false,
         };
@@ -127,7 +127,7 @@ impl Parts {
                 .given
                 .retain(|key, _| PLACE.contains(key) || CONNECTION.contains(key));
             lower.auth_type = None;
-        } else if is_whole && place != Place::Configuration {
+        } else if is_whole && source != PartsSource::Configuration {
             lower
                 .given
                 .retain(|key, _| DOMAINS.contains(key) || CONNECTION.contains(key));
@@ -158,7 +158,7 @@ impl Parts {
             cloud.given.retain(|key, _| !CONNECTION.contains(key));
         }
         cloud.auth_type = cloud.asked_for();
-        self.fill(cloud, Place::Cloud);
+        self.fill(cloud, PartsSource::Cloud);
     }
 
     /// The type that is written down, or that the keys which are there ask for: the most particular

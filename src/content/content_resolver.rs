@@ -50,7 +50,7 @@ impl ContentResolver {
 
     /// Where the content of an image would come from. Whether the master's Glance would give it is not
     /// asked; see [`ContentResolver::ask`].
-    pub async fn look(&self, item: &Item) -> Result<ContentOrigin, SourceError> {
+    pub async fn find_origin(&self, item: &Item) -> Result<ContentOrigin, SourceError> {
         let file = self.find_file(item).await;
         Ok(file?.map_or(ContentOrigin::Glance, |file| file.origin()))
     }

@@ -312,7 +312,7 @@ impl Opened {
     }
 
     /// What can be read from `offset` on, which is less than the size. Waits for it, but no longer
-    /// than `patience`; then there is none, and whoever still wants it asks again. What is before
+    /// than `limit`; then there is none, and whoever still wants it asks again. What is before
     /// `offset` is not needed any more.
     ///
     /// The last byte is ready only when the whole content is known to be what it should be: a server
@@ -320,7 +320,7 @@ impl Opened {
     pub(crate) fn ready(
         &mut self,
         offset: u64,
-        patience: Duration,
+        limit: Duration,
     ) -> Result<Option<Ready>, SourceError> {
         let ready = match &mut self.source {
             Source::File { found, file } => {
@@ -331,7 +331,7 @@ impl Opened {
                 let length = last.saturating_sub(offset).max(1);
                 Some(Ready::new(Arc::clone(file), 0, offset, length))
             }
-            Source::Glance(reading) => reading.ready(offset, patience)?,
+            Source::Glance(reading) => reading.ready(offset, limit)?,
         };
         Ok(ready.map(|ready| {
             let must_copy = ready.must_copy || self.hasher.is_some();

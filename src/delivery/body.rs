@@ -27,7 +27,7 @@ pub(super) struct ContentBody {
     pieces: Pieces,
     current: Bytes,
     left: u64,
-    tally: Arc<UploadProgress>,
+    progress: Arc<UploadProgress>,
     rate: Option<UploadRate>,
     /// Until the next bytes are due.
     due: Option<Pin<Box<Sleep>>>,
@@ -42,7 +42,7 @@ impl ContentBody {
     pub(super) fn new(
         content: Content,
         pieces: Pieces,
-        tally: Arc<UploadProgress>,
+        progress: Arc<UploadProgress>,
         rate: Option<UploadRate>,
     ) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl ContentBody {
             content,
             pieces,
             current: Bytes::new(),
-            tally,
+            progress,
             rate,
             due: None,
         }
@@ -66,12 +66,12 @@ impl ContentBody {
             if let Some(due) = &mut self.due {
                 ready!(due.as_mut().poll(context));
                 self.due = None;
-                self.tally.set_limited(false);
+                self.progress.set_limited(false);
             }
             match rate.take(most) {
                 Ok(length) => return Poll::Ready(length),
                 Err(wait) => {
-                    self.tally.set_limited(true);
+                    self.progress.set_limited(true);
                     self.due = Some(Box::pin(sleep(wait)));
                 }
             }
@@ -79,7 +79,7 @@ impl ContentBody {
     }
 
     fn fail(&self, error: SourceError) -> BrokenOff {
-        self.tally.fail(error);
+        self.progress.fail(error);
         BrokenOff
     }
 }
@@ -93,11 +93,11 @@ impl Body for ContentBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = &mut *self;
-        this.tally.begin();
+        this.progress.begin();
         if this.left == 0 {
             return Poll::Ready(None);
         }
-        if this.tally.is_given_up() {
+        if this.progress.is_given_up() {
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         if this.current.is_empty() {
@@ -117,7 +117,7 @@ impl Body for ContentBody {
             // What the others share while this waits for its answer.
             this.rate = None;
         }
-        this.tally.add(length as u64);
+        this.progress.add(length as u64);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

@@ -57,18 +57,18 @@ impl Drop for PooledBuffer {
 /// only when the file has ended where it should and has not been written to.
 pub(super) async fn start(
     content: Content,
-    tally: &Arc<UploadProgress>,
+    progress: &Arc<UploadProgress>,
 ) -> Result<Pieces, SourceError> {
     let (opened, is_open) = oneshot::channel();
     let (filled, pieces) = mpsc::channel(BUFFERS);
     let name = content.clone();
-    let tally = Arc::clone(tally);
+    let progress = Arc::clone(progress);
     thread::Builder::new()
         .name("image-reader".to_owned())
         .spawn(move || match content.open() {
             Ok(content) => {
                 if opened.send(Ok(())).is_ok() {
-                    read(content, &filled, &tally);
+                    read(content, &filled, &progress);
                 }
             }
             Err(error) => {
@@ -82,17 +82,17 @@ pub(super) async fn start(
     Ok(pieces)
 }
 
-fn read(mut opened: Opened, filled: &Filled, tally: &UploadProgress) {
+fn read(mut opened: Opened, filled: &Filled, progress: &UploadProgress) {
     let (home, returned) = std_mpsc::channel::<Vec<u8>>();
     let mut buffers_made = 0;
     let mut offset = 0;
     while offset < opened.size() {
-        tally.set_reading(true);
+        progress.set_reading(true);
         let ready = opened.ready(offset, LOOK_UP);
-        tally.set_reading(false);
+        progress.set_reading(false);
         let ready = match ready {
             Ok(Some(ready)) => ready,
-            Ok(None) if filled.is_closed() || tally.is_given_up() => return,
+            Ok(None) if filled.is_closed() || progress.is_given_up() => return,
             Ok(None) => continue,
             Err(error) => {
                 // Where nobody waits for it, nobody is to be told.
@@ -107,20 +107,20 @@ fn read(mut opened: Opened, filled: &Filled, tally: &UploadProgress) {
             let mut buffer = if buffers_made < BUFFERS {
                 buffers_made += 1;
                 Vec::with_capacity(BUFFER_BYTES)
-            } else if let Some(buffer) = next_returned(&returned, filled, tally) {
+            } else if let Some(buffer) = next_returned(&returned, filled, progress) {
                 buffer
             } else {
                 return;
             };
             buffer.resize(length, 0);
-            tally.set_reading(true);
+            progress.set_reading(true);
             let result = opened.read(&ready, offset, &mut buffer).map(|()| {
                 Bytes::from_owner(PooledBuffer {
                     buffer: Some(buffer),
                     home: home.clone(),
                 })
             });
-            tally.set_reading(false);
+            progress.set_reading(false);
             let is_over = result.is_err();
             if filled.blocking_send(result).is_err() || is_over {
                 return;
@@ -135,13 +135,13 @@ fn read(mut opened: Opened, filled: &Filled, tally: &UploadProgress) {
 fn next_returned(
     returned: &std_mpsc::Receiver<Vec<u8>>,
     filled: &Filled,
-    tally: &UploadProgress,
+    progress: &UploadProgress,
 ) -> Option<Vec<u8>> {
     loop {
         if let Ok(buffer) = returned.recv_timeout(LOOK_UP) {
             return Some(buffer);
         }
-        if filled.is_closed() || tally.is_given_up() {
+        if filled.is_closed() || progress.is_given_up() {
             return None;
         }
     }

@@ -31,7 +31,7 @@ const LOOK_UP: Duration = Duration::from_millis(250);
 pub(super) struct SendfileUpload {
     opened: Opened,
     socket: ContentSocket,
-    tally: Arc<UploadProgress>,
+    progress: Arc<UploadProgress>,
     rate: Option<UploadRate>,
     /// How much of the content was sent.
     offset: u64,
@@ -51,13 +51,13 @@ impl SendfileUpload {
     pub(super) fn new(
         opened: Opened,
         socket: ContentSocket,
-        tally: Arc<UploadProgress>,
+        progress: Arc<UploadProgress>,
         rate: Option<UploadRate>,
     ) -> Self {
         Self {
             opened,
             socket,
-            tally,
+            progress,
             rate,
             offset: 0,
             buffer: None,
@@ -70,9 +70,9 @@ impl SendfileUpload {
     pub(super) fn start(mut self, at_work: oneshot::Sender<()>) -> io::Result<()> {
         let sender = thread::Builder::new().name("image-sender".to_owned());
         let started = sender.spawn(move || {
-            self.tally.begin();
+            self.progress.begin();
             if let Err(error) = self.run() {
-                self.tally.fail(error);
+                self.progress.fail(error);
                 self.socket.close();
             }
             drop(at_work);
@@ -82,9 +82,9 @@ impl SendfileUpload {
 
     fn run(&mut self) -> Result<(), SourceError> {
         while self.offset < self.opened.size() {
-            self.tally.set_reading(true);
+            self.progress.set_reading(true);
             let ready = self.opened.ready(self.offset, LOOK_UP);
-            self.tally.set_reading(false);
+            self.progress.set_reading(false);
             let sent = match ready? {
                 Some(ready) => self.send(&ready)?,
                 None => self.check_wanted(),
@@ -108,7 +108,7 @@ impl SendfileUpload {
                 match self.send_some(ready, part(due - self.offset))? {
                     Ok(sent) => {
                         self.offset += sent as u64;
-                        self.tally.add(sent as u64);
+                        self.progress.add(sent as u64);
                     }
                     Err(over) => return Ok(Err(over)),
                 }
@@ -126,9 +126,9 @@ impl SendfileUpload {
         let offset = self.offset;
         if self.buffer.is_none() && !ready.must_copy {
             loop {
-                self.tally.set_reading(true);
+                self.progress.set_reading(true);
                 let sent = self.socket.send_file(&ready.file, ready.at(offset), length);
-                self.tally.set_reading(false);
+                self.progress.set_reading(false);
                 match sent {
                     Ok(0) => return Err(self.opened.ended()),
                     Ok(sent) => return Ok(Ok(sent)),
@@ -141,9 +141,9 @@ impl SendfileUpload {
         }
         let mut buffer = self.buffer.take().unwrap_or_default();
         buffer.resize(length.min(BUFFER_BYTES), 0);
-        self.tally.set_reading(true);
+        self.progress.set_reading(true);
         let read = self.opened.read(ready, offset, &mut buffer);
-        self.tally.set_reading(false);
+        self.progress.set_reading(false);
         read?;
         let sent = self.send_all(&buffer);
         let length = buffer.len();
@@ -176,9 +176,9 @@ impl SendfileUpload {
             match rate.take(most) {
                 Ok(due) => return Ok(due),
                 Err(wait) => {
-                    self.tally.set_limited(true);
+                    self.progress.set_limited(true);
                     thread::sleep(wait.min(LOOK_UP));
-                    self.tally.set_limited(false);
+                    self.progress.set_limited(false);
                     self.check_wanted()?;
                 }
             }
@@ -186,7 +186,7 @@ impl SendfileUpload {
     }
 
     fn check_wanted(&self) -> Result<(), Over> {
-        if self.tally.is_given_up() {
+        if self.progress.is_given_up() {
             return Err(Over);
         }
         Ok(())
@@ -210,7 +210,7 @@ mod tests {
 
     /// A thread's work without the thread, and the other end of its connection.
     struct Rig {
-        pour: SendfileUpload,
+        upload: SendfileUpload,
         server: TcpStream,
         folder: tempfile::TempDir,
     }
@@ -228,7 +228,7 @@ mod tests {
             let socket = ContentSocket::new(OwnedFd::from(client));
             let opened = Content::from(content).open().unwrap();
             Self {
-                pour: SendfileUpload::new(opened, socket, Arc::default(), None),
+                upload: SendfileUpload::new(opened, socket, Arc::default(), None),
                 server: listener.accept().unwrap().0,
                 folder,
             }
@@ -236,14 +236,14 @@ mod tests {
 
         /// Has the file read by ourselves, as where the kernel cannot.
         fn copying(mut self) -> Self {
-            self.pour.buffer = Some(Vec::new());
+            self.upload.buffer = Some(Vec::new());
             self
         }
 
         /// What came out at the other end, and how the work ended.
         fn run(self) -> (Vec<u8>, Result<(), SourceError>, u64) {
             let Self {
-                mut pour,
+                mut upload,
                 mut server,
                 folder,
             } = self;
@@ -251,10 +251,14 @@ mod tests {
                 let mut received = Vec::new();
                 server.read_to_end(&mut received).map(|_| received)
             });
-            let result = pour.run();
-            pour.socket.close();
+            let result = upload.run();
+            upload.socket.close();
             drop(folder);
-            (reader.join().unwrap().unwrap(), result, pour.tally.sent())
+            (
+                reader.join().unwrap().unwrap(),
+                result,
+                upload.progress.sent(),
+            )
         }
     }
 
@@ -284,7 +288,7 @@ mod tests {
     fn a_limit_changes_nothing_but_the_pace() {
         let expected = bytes(200_000);
         for mut rig in [Rig::new(&expected), Rig::new(&expected).copying()] {
-            rig.pour.rate = rate("2000000");
+            rig.upload.rate = rate("2000000");
             let (received, result, _) = rig.run();
             result.unwrap();
             assert!(received == expected);
@@ -319,11 +323,11 @@ mod tests {
         for copies in [false, true] {
             let rig = Rig::new(&bytes(32 * CALL_BYTES));
             let Rig {
-                mut pour, server, ..
+                mut upload, server, ..
             } = if copies { rig.copying() } else { rig };
             drop(server);
-            pour.run().unwrap();
-            assert!(pour.tally.sent() < 32 * CALL_BYTES as u64);
+            upload.run().unwrap();
+            assert!(upload.progress.sent() < 32 * CALL_BYTES as u64);
         }
     }
 
@@ -331,13 +335,13 @@ mod tests {
     fn who_is_not_wanted_any_more_stops_although_the_server_does_not_read() {
         for rate in [None, rate("1")] {
             let mut rig = Rig::new(&bytes(32 * CALL_BYTES));
-            rig.pour.rate = rate;
-            let tally = Arc::clone(&rig.pour.tally);
-            let sender = thread::spawn(move || rig.pour.run());
+            rig.upload.rate = rate;
+            let progress = Arc::clone(&rig.upload.progress);
+            let sender = thread::spawn(move || rig.upload.run());
             wait_until("a first byte", || {
-                tally.sent() > 0 || tally.has_waited_for_rate()
+                progress.sent() > 0 || progress.has_waited_for_rate()
             });
-            tally.give_up();
+            progress.give_up();
             wait_until("an end", || sender.is_finished());
             sender.join().unwrap().unwrap();
         }

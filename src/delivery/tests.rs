@@ -181,10 +181,10 @@ async fn a_server_that_never_answers_has_longer_but_not_for_ever() {
 
 /// Takes all of a body, as an HTTP client whose connection takes everything at once.
 async fn drain(upload: &Upload, rate: Option<UploadRate>) -> usize {
-    let tally = Arc::new(UploadProgress::default());
-    let pieces = read_ahead::start(upload.content.clone(), &tally);
+    let progress = Arc::new(UploadProgress::default());
+    let pieces = read_ahead::start(upload.content.clone(), &progress);
     let pieces = pieces.await.unwrap();
-    let mut body = ContentBody::new(upload.content.clone(), pieces, tally, rate);
+    let mut body = ContentBody::new(upload.content.clone(), pieces, progress, rate);
     let mut bytes = 0;
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         bytes += frame.unwrap().into_data().unwrap().len();

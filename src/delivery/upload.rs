@@ -96,27 +96,28 @@ async fn upload_once(
 ) -> Result<(), TransferError> {
     bytes_sent.store(0, Ordering::Relaxed);
     let size = content.size();
-    let tally = Arc::new(UploadProgress::new(Arc::clone(bytes_sent)));
+    let progress = Arc::new(UploadProgress::new(Arc::clone(bytes_sent)));
     // The connection may live on after the answer; whoever sends into it must not.
-    let _give_up = GiveUp(Arc::clone(&tally));
+    let _give_up = GiveUp(Arc::clone(&progress));
     let rate = UploadRate::join(&limits.bandwidth);
     let sent = async {
         if writer.takes_files() {
             let opened = open(content).await?;
             let (at_work, has_ended) = oneshot::channel();
-            let pour = |socket: ContentSocket| {
-                let sender = SendfileUpload::new(opened, socket.clone(), Arc::clone(&tally), rate);
+            let start_sending = |socket: ContentSocket| {
+                let sender =
+                    SendfileUpload::new(opened, socket.clone(), Arc::clone(&progress), rate);
                 if let Err(error) = sender.start(at_work) {
-                    tally.fail(content.unreadable(&error.to_string()));
+                    progress.fail(content.unreadable(&error.to_string()));
                     socket.close();
                 }
             };
-            writer.put_file(id, size, pour).await?;
+            writer.put_file(id, size, start_sending).await?;
             // The answer may be here before the thread has counted the last bytes.
             let _ = has_ended.await;
         } else {
-            let pieces = read_ahead::start(content.clone(), &tally).await?;
-            let body = ContentBody::new(content.clone(), pieces, Arc::clone(&tally), rate);
+            let pieces = read_ahead::start(content.clone(), &progress).await?;
+            let body = ContentBody::new(content.clone(), pieces, Arc::clone(&progress), rate);
             writer.put_content(id, body, size).await?;
         }
         Ok(())
@@ -124,16 +125,16 @@ async fn upload_once(
     let result: Result<(), TransferError> = tokio::select! {
         biased;
         result = sent => result,
-        error = watch(&tally, content, limits) => return Err(error),
+        error = watch(&progress, content, limits) => return Err(error),
     };
     match result {
-        Ok(()) if tally.sent() < size => Err(TransferError::CutShort {
-            sent: tally.sent(),
+        Ok(()) if progress.sent() < size => Err(TransferError::CutShort {
+            sent: progress.sent(),
             size,
         }),
         Ok(()) => Ok(()),
         // The HTTP client only knows that its body broke off.
-        Err(error) => Err(tally.take_failure().map_or(error, Into::into)),
+        Err(error) => Err(progress.take_failure().map_or(error, Into::into)),
     }
 }
 
@@ -153,10 +154,15 @@ impl Drop for GiveUp {
 }
 
 /// Returns when the upload has stood still for too long.
-async fn watch(tally: &UploadProgress, content: &Content, limits: &UploadLimits) -> TransferError {
+async fn watch(
+    progress: &UploadProgress,
+    content: &Content,
+    limits: &UploadLimits,
+) -> TransferError {
     let size = content.size();
-    let look = (limits.stall_timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
-    let mut ticks = interval(look);
+    let period =
+        (limits.stall_timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
+    let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stall = StallTimer::default();
     let (mut phase, mut known) = (Phase::Starting, 0);
@@ -165,13 +171,13 @@ async fn watch(tally: &UploadProgress, content: &Content, limits: &UploadLimits)
         ticks.tick().await;
         let waited = since.elapsed();
         since = Instant::now();
-        let sent = tally.sent();
-        let now = Phase::of(tally.has_begun(), sent, size);
-        let is_patient = tally.waits_for_source() && content.ends_by_itself();
+        let sent = progress.sent();
+        let now = Phase::of(progress.has_begun(), sent, size);
+        let is_patient = progress.waits_for_source() && content.ends_by_itself();
         stall.allow(limits.bytes_in_stall_timeout());
         // Counting begins anew where all is sent again with a new token, and where the region has taken
         // all that the limit on bandwidth let through.
-        if now != phase || sent < known || tally.has_waited_for_rate() {
+        if now != phase || sent < known || progress.has_waited_for_rate() {
             stall.restart();
         } else if is_patient {
             // Who waits for the content does not stand still.
@@ -189,7 +195,7 @@ async fn watch(tally: &UploadProgress, content: &Content, limits: &UploadLimits)
             continue;
         }
         return match phase {
-            Phase::Sending if tally.waits_for_source() => {
+            Phase::Sending if progress.waits_for_source() => {
                 let what = format!("no byte came for {} s", limit.as_secs_f64());
                 content.unreadable(&what).into()
             }

@@ -25,7 +25,7 @@ pub enum Links {
 
 /// How long a pipe may be silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience(pub Duration);
+pub struct SilenceLimit(pub Duration);
 
 /// Opens a regular file for reading, and never waits for one who writes.
 ///
@@ -104,7 +104,7 @@ pub fn check_replaceable(path: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// It cannot be read, has more bytes, or was silent for too long.
-pub fn read_input(path: &Path, max: u64, patience: Patience) -> io::Result<Vec<u8>> {
+pub fn read_input(path: &Path, max: u64, silence: SilenceLimit) -> io::Result<Vec<u8>> {
     let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
@@ -134,17 +134,17 @@ pub fn read_input(path: &Path, max: u64, patience: Patience) -> io::Result<Vec<u
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }
-        hung_up = wait(&file, patience, heard)?;
+        hung_up = wait(&file, silence, heard)?;
     }
 }
 
 /// Waits for something to read; true where the last writer has gone.
-fn wait(file: &File, patience: Patience, since: Instant) -> io::Result<bool> {
+fn wait(file: &File, silence: SilenceLimit, since: Instant) -> io::Result<bool> {
     let silent = || {
-        let secs = patience.0.as_secs();
+        let secs = silence.0.as_secs();
         io::Error::other(format!("nothing came out of it for {secs} s"))
     };
-    let left = patience.0.checked_sub(since.elapsed()).ok_or_else(silent)?;
+    let left = silence.0.checked_sub(since.elapsed()).ok_or_else(silent)?;
     let left = Timespec::try_from(left).map_err(io::Error::other)?;
     let mut asked = [PollFd::new(file, PollFlags::IN)];
     match poll(&mut asked, Some(&left)) {
@@ -195,8 +195,8 @@ mod tests {
     use super::*;
     use crate::wait::wait_until;
 
-    const SOON: Patience = Patience(Duration::from_millis(300));
-    const LATE: Patience = Patience(Duration::from_mins(1));
+    const SOON: SilenceLimit = SilenceLimit(Duration::from_millis(300));
+    const LATE: SilenceLimit = SilenceLimit(Duration::from_mins(1));
 
     fn pipe(path: &Path) {
         mknodat(CWD, path, NodeType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();

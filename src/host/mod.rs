@@ -7,8 +7,8 @@ mod signal;
 
 pub(crate) use file::open;
 pub use file::{
-    FILE_BYTES_MAX, Links, Patience, append_regular, check_replaceable, open_regular, read_input,
-    read_regular,
+    FILE_BYTES_MAX, Links, SilenceLimit, append_regular, check_replaceable, open_regular,
+    read_input, read_regular,
 };
 pub use limits::{
     TooFewFiles, describe, file_limit, keeps_connections, raise_file_limit, regions_at_once,

@@ -16,13 +16,13 @@ use super::{OpenStackError, StallTimer, TransportCause};
 pub struct Download {
     response: reqwest::Response,
     request: Request,
-    place: Place,
+    range: ContentRange,
     stall: StallTimer,
 }
 
 /// Which part of the whole content an answer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct ContentRange {
     start: u64,
     /// The size of the whole, where the server says it.
     size: Option<u64>,
@@ -36,18 +36,18 @@ impl Download {
         request: Request,
         from: u64,
     ) -> Result<Self, Box<Request>> {
-        let place = match response.status() {
+        let range = match response.status() {
             StatusCode::PARTIAL_CONTENT => read_content_range(response.headers()),
-            _ => Some(Place {
+            _ => Some(ContentRange {
                 start: 0,
                 size: response.content_length(),
             }),
         };
-        match place.filter(|place| place.start == 0 || place.start == from) {
-            Some(place) => Ok(Self {
+        match range.filter(|range| range.start == 0 || range.start == from) {
+            Some(range) => Ok(Self {
                 response,
                 request,
-                place,
+                range,
                 stall: StallTimer::default(),
             }),
             None => Err(Box::new(request)),
@@ -57,12 +57,12 @@ impl Download {
     /// The first byte of the content that comes: that which was asked for, or 0 where the server
     /// gives no parts.
     pub fn start(&self) -> u64 {
-        self.place.start
+        self.range.start
     }
 
     /// The size of the whole content, where the server announced it.
     pub fn size(&self) -> Option<u64> {
-        self.place.size
+        self.range.size
     }
 
     /// The next piece; none at the end. [`LEAST_BYTES`](super::LEAST_BYTES) have `limit` to come, the
@@ -90,11 +90,11 @@ impl Download {
 }
 
 /// Reads `bytes 5-9/10` (RFC 9110, "Content-Range").
-fn read_content_range(headers: &HeaderMap) -> Option<Place> {
+fn read_content_range(headers: &HeaderMap) -> Option<ContentRange> {
     let text = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
     let (range, size) = text.trim().strip_prefix("bytes")?.split_once('/')?;
     let (start, _) = range.trim().split_once('-')?;
-    Some(Place {
+    Some(ContentRange {
         start: start.parse().ok()?,
         size: size.trim().parse().ok(),
     })
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_part_says_where_it_begins() {
-        for (text, place) in [
+        for (text, range) in [
             ("bytes 5-9/10", Some((5, Some(10)))),
             ("bytes 0-0/7", Some((0, Some(7)))),
             ("bytes 3-9/*", Some((3, None))),
@@ -123,8 +123,8 @@ mod tests {
             ("", None),
         ] {
             let headers = HeaderMap::from_iter([(header::CONTENT_RANGE, text.parse().unwrap())]);
-            let read = read_content_range(&headers).map(|place| (place.start, place.size));
-            assert_eq!(read, place, "{text}");
+            let read = read_content_range(&headers).map(|range| (range.start, range.size));
+            assert_eq!(read, range, "{text}");
         }
         assert_eq!(read_content_range(&HeaderMap::new()), None);
     }

@@ -11,7 +11,7 @@ use url::Url;
 use super::attempt::AttemptError;
 use super::error::Operation;
 use super::request::{self, Answer, Request};
-use super::retry::{Notes, Repeat, Tries};
+use super::retry::{Repeat, RetryObserver, Tries};
 use super::{EndpointUrl, OpenStackError, RetryPolicy, Session, image_json};
 use crate::model::{Image, ImageId, Interface, RegionName};
 
@@ -43,7 +43,7 @@ pub(super) struct Service {
     pub(super) region: RegionName,
     pub(super) endpoint: EndpointUrl,
     pub(super) options: GlanceOptions,
-    pub(super) notes: Notes,
+    pub(super) observer: RetryObserver,
 }
 
 impl Service {
@@ -73,7 +73,7 @@ impl Service {
             region: name,
             endpoint,
             options,
-            notes: Notes::default(),
+            observer: RetryObserver::default(),
         })
     }
 
@@ -131,7 +131,7 @@ impl Service {
                     .session
                     .error_of(failure, request.record(&tries), &token));
             };
-            self.notes.tell(|| {
+            self.observer.notify(|| {
                 let record = request.record(&tries);
                 let seconds = pause.as_secs_f64();
                 format!("{record}: {failure}; tries again in {seconds:.1} s")

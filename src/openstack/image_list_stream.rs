@@ -18,7 +18,7 @@ pub(super) struct PageReader<T> {
     /// So much must have arrived before it is worth looking again at a value that was cut off. A
     /// value is looked at a few times at most, in however small pieces it comes.
     worth_looking: usize,
-    place: Place,
+    expected: Expected,
     page: Page<T>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Page<T> {
 }
 
 /// What comes next in the page.
-enum Place {
+enum Expected {
     Start,
     FirstKey,
     Key,
@@ -52,7 +52,7 @@ impl<T: DeserializeOwned> PageReader<T> {
             position: 0,
             cut_off: Vec::new(),
             worth_looking: 0,
-            place: Place::Start,
+            expected: Expected::Start,
             page: Page {
                 images: None,
                 next: None,
@@ -106,8 +106,8 @@ impl<T: DeserializeOwned> PageReader<T> {
     pub(super) fn finish(mut self) -> Result<Page<T>, &'static str> {
         self.worth_looking = 0;
         self.feed(&[])?;
-        match self.place {
-            Place::End if self.cut_off.is_empty() => Ok(self.page),
+        match self.expected {
+            Expected::End if self.cut_off.is_empty() => Ok(self.page),
             _ => Err(NOT_JSON),
         }
     }
@@ -117,36 +117,36 @@ impl<T: DeserializeOwned> PageReader<T> {
         let Some(byte) = self.next_byte() else {
             return Ok(false);
         };
-        let next = match (&mut self.place, byte) {
-            (Place::Start, b'{') => Place::FirstKey,
-            (Place::FirstKey | Place::AfterValue, b'}') => Place::End,
-            (Place::AfterValue, b',') => Place::Key,
-            (Place::Colon(key), b':') => Place::Value(std::mem::take(key)),
-            (Place::FirstImage | Place::AfterImage, b']') => Place::AfterValue,
-            (Place::AfterImage, b',') => Place::Image,
-            (Place::FirstKey | Place::Key, b'"') => match self.take()? {
-                Some(key) => return Ok(self.go_on(Place::Colon(key))),
+        let next = match (&mut self.expected, byte) {
+            (Expected::Start, b'{') => Expected::FirstKey,
+            (Expected::FirstKey | Expected::AfterValue, b'}') => Expected::End,
+            (Expected::AfterValue, b',') => Expected::Key,
+            (Expected::Colon(key), b':') => Expected::Value(std::mem::take(key)),
+            (Expected::FirstImage | Expected::AfterImage, b']') => Expected::AfterValue,
+            (Expected::AfterImage, b',') => Expected::Image,
+            (Expected::FirstKey | Expected::Key, b'"') => match self.take()? {
+                Some(key) => return Ok(self.go_on(Expected::Colon(key))),
                 None => return Ok(false),
             },
-            (Place::Value(key), b'[') if key == "images" => {
+            (Expected::Value(key), b'[') if key == "images" => {
                 self.page.images.get_or_insert_default();
-                Place::FirstImage
+                Expected::FirstImage
             }
-            (Place::Value(key), _) if key == "next" => match self.take::<Value>()? {
+            (Expected::Value(key), _) if key == "next" => match self.take::<Value>()? {
                 Some(value) => {
                     self.page.next = value.as_str().map(ToOwned::to_owned);
-                    return Ok(self.go_on(Place::AfterValue));
+                    return Ok(self.go_on(Expected::AfterValue));
                 }
                 None => return Ok(false),
             },
-            (Place::Value(_), _) => match self.take::<IgnoredAny>()? {
-                Some(_) => return Ok(self.go_on(Place::AfterValue)),
+            (Expected::Value(_), _) => match self.take::<IgnoredAny>()? {
+                Some(_) => return Ok(self.go_on(Expected::AfterValue)),
                 None => return Ok(false),
             },
-            (Place::FirstImage | Place::Image, _) => match self.take()? {
+            (Expected::FirstImage | Expected::Image, _) => match self.take()? {
                 Some(image) => {
                     self.page.images.get_or_insert_default().push(image);
-                    return Ok(self.go_on(Place::AfterImage));
+                    return Ok(self.go_on(Expected::AfterImage));
                 }
                 None => return Ok(false),
             },
@@ -156,8 +156,8 @@ impl<T: DeserializeOwned> PageReader<T> {
         Ok(self.go_on(next))
     }
 
-    fn go_on(&mut self, place: Place) -> bool {
-        self.place = place;
+    fn go_on(&mut self, expected: Expected) -> bool {
+        self.expected = expected;
         true
     }
 

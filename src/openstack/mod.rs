@@ -50,7 +50,7 @@ pub use listing::Listing;
 pub use master_endpoints::MasterEndpoints;
 pub use patch::PatchOp;
 pub use reader::GlanceReader;
-pub use retry::{Notes, RetryPolicy};
+pub use retry::{RetryObserver, RetryPolicy};
 pub use session::Session;
 pub use socket::{ContentSocket, NotSent};
 pub use stall::{LEAST_BYTES, StallTimer};

@@ -13,7 +13,7 @@ use super::error::Operation;
 use super::glance_service::{CALL_TIMEOUT, GlanceOptions, Service};
 use super::request::{self, AUTH_TOKEN, Request};
 use super::request_log::RequestLog;
-use super::retry::{Notes, Repeat, RetryPolicy, Tries};
+use super::retry::{Repeat, RetryObserver, RetryPolicy, Tries};
 use super::{Download, EndpointUrl, Listing, OpenStackError, Session, listing};
 use crate::model::{Image, ImageId, Interface, RegionName};
 
@@ -41,9 +41,9 @@ impl GlanceReader {
 
     /// The same reader, which tells of each failed try that is followed by another.
     #[must_use]
-    pub fn telling(self, notes: Notes) -> Self {
+    pub fn observed_by(self, observer: RetryObserver) -> Self {
         let mut service = Arc::unwrap_or_clone(self.0);
-        service.notes = notes;
+        service.observer = observer;
         Self(Arc::new(service))
     }
 

@@ -24,24 +24,24 @@ pub struct RetryPolicy {
 /// Is told of each failed try that is followed by another, in a few words without secrets. By default
 /// nobody is.
 #[derive(Clone, Default)]
-pub struct Notes(Option<Arc<dyn Fn(String) + Send + Sync>>);
+pub struct RetryObserver(Option<Arc<dyn Fn(String) + Send + Sync>>);
 
-impl Notes {
-    /// Tells that function.
-    pub fn new(tell: impl Fn(String) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(tell)))
+impl RetryObserver {
+    /// Notifies that function.
+    pub fn new(observer: impl Fn(String) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(observer)))
     }
 
-    pub(super) fn tell(&self, note: impl FnOnce() -> String) {
-        if let Some(tell) = &self.0 {
-            tell(note());
+    pub(super) fn notify(&self, note: impl FnOnce() -> String) {
+        if let Some(observer) = &self.0 {
+            observer(note());
         }
     }
 }
 
-impl fmt::Debug for Notes {
+impl fmt::Debug for RetryObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Notes")
+        f.write_str("RetryObserver")
     }
 }
 

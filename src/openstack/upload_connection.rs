@@ -38,22 +38,22 @@ use super::request_log::RequestLog;
 use super::socket::ContentSocket;
 
 /// Sends the head of the request, whose URI is that of `url` and which says how long its content is;
-/// then has `pour` send the content; and reads the answer, which may come before all was sent.
+/// then has `start_sending` send the content; and reads the answer, which may come before all was sent.
 /// Dropping the future closes the connection for both.
 pub(super) async fn send(
     url: &Url,
     head: http::Request<()>,
-    pour: impl FnOnce(ContentSocket),
+    start_sending: impl FnOnce(ContentSocket),
 ) -> Result<Answer, AttemptError> {
     let mut log = RequestLog::begin(head.method(), url);
-    let result = send_logged(url, head, pour, &mut log).await;
+    let result = send_logged(url, head, start_sending, &mut log).await;
     result.inspect_err(|error| log.failed(error))
 }
 
 async fn send_logged(
     url: &Url,
     head: http::Request<()>,
-    pour: impl FnOnce(ContentSocket),
+    start_sending: impl FnOnce(ContentSocket),
     log: &mut RequestLog,
 ) -> Result<Answer, AttemptError> {
     let stream = timeout(CONNECT_TIMEOUT, connect(url))
@@ -70,20 +70,20 @@ async fn send_logged(
         .map_err(|error| lost(&error))?;
     let mut connection = pin!(connection);
     let mut answer = pin!(async {
-        let response = sender.send_request(head.map(|()| Elsewhere)).await;
+        let response = sender.send_request(head.map(|()| EmptyBody)).await;
         let response = response.map_err(|error| lost(&error))?;
         log.answered(response.status(), response.headers());
         read(response).await
     });
-    let mut pour = Some(pour);
+    let mut start_sending = Some(start_sending);
     loop {
         tokio::select! {
             biased;
             answer = &mut answer => return answer,
             // What it had read is with the other by now, or why it had nothing.
             _ = &mut connection => return answer.await,
-            _ = &mut is_head_out, if pour.is_some() => if let Some(pour) = pour.take() {
-                pour(socket.0.clone());
+            _ = &mut is_head_out, if start_sending.is_some() => if let Some(start_sending) = start_sending.take() {
+                start_sending(socket.0.clone());
             },
         }
     }
@@ -100,9 +100,9 @@ impl Drop for ClosedAtLast {
 
 /// The body that hyper sees: none, so that it sends the head with the length that is in it, and then
 /// waits for the answer.
-struct Elsewhere;
+struct EmptyBody;
 
-impl Body for Elsewhere {
+impl Body for EmptyBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 

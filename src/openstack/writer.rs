@@ -17,7 +17,7 @@ use super::error::{CallRecord, Operation};
 use super::glance_service::{CALL_TIMEOUT, GlanceOptions};
 use super::request::{self, AUTH_TOKEN, Answer, Request};
 use super::request_log::RequestLog;
-use super::retry::{Notes, Repeat, Tries};
+use super::retry::{Repeat, RetryObserver, Tries};
 use super::{
     ContentSocket, GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session,
     patch, upload_connection,
@@ -71,7 +71,7 @@ pub struct NewImage {
 }
 
 /// What a look says about an effect.
-enum Look<T> {
+enum Observed<T> {
     /// It came about.
     Yes(T),
     /// It has not come about, and may still.
@@ -120,8 +120,8 @@ impl NewImage {
 impl GlanceWriter {
     /// The same writer, which tells of each failed try that is followed by another.
     #[must_use]
-    pub fn telling(self, notes: Notes) -> Self {
-        Self(self.0.telling(notes))
+    pub fn observed_by(self, observer: RetryObserver) -> Self {
+        Self(self.0.observed_by(observer))
     }
 
     /// A writer to the region of that bare name, at its endpoint of that interface.
@@ -185,13 +185,13 @@ impl GlanceWriter {
         } else {
             return Err(error);
         };
-        let made = self.look_for(id, bound, |seen| match seen {
+        let made = self.watch_for(id, bound, |seen| match seen {
             Ok(json) => match self.service().image_of(&request, id, Some(json)) {
-                Ok(image) if image.status == ImageStatus::Queued => Look::Yes(image),
-                _ => Look::No,
+                Ok(image) if image.status == ImageStatus::Queued => Observed::Yes(image),
+                _ => Observed::No,
             },
-            Err(error) if error.is_gone() => Look::NotYet,
-            Err(_) => Look::No,
+            Err(error) if error.is_gone() => Observed::NotYet,
+            Err(_) => Observed::No,
         });
         made.await.ok_or(error)
     }
@@ -206,7 +206,7 @@ impl GlanceWriter {
     /// Sends the content of an image that has none, out of a file (Image API v2, "Upload binary
     /// image data").
     ///
-    /// Once the server waits for the content, `pour` is called with the connection: it must not
+    /// Once the server waits for the content, `start_sending` is called with the connection: it must not
     /// block, and has exactly `size` bytes sent into it, or closes it. The call has no limit of
     /// time and is not repeated: both are for the one that knows how the content gets on. It
     /// returns with the server's answer, which may come before all was sent; from then on, and when
@@ -219,10 +219,10 @@ impl GlanceWriter {
         &self,
         id: &ImageId,
         size: u64,
-        pour: impl FnOnce(ContentSocket),
+        start_sending: impl FnOnce(ContentSocket),
     ) -> Result<(), OpenStackError> {
         self.put(id, size, async |request, headers| {
-            put_direct(&request.url, headers, pour).await
+            put_direct(&request.url, headers, start_sending).await
         })
         .await
     }
@@ -311,9 +311,9 @@ impl GlanceWriter {
         let changed = |seen: Result<&Value, &OpenStackError>| match seen {
             Ok(image) if patch::is_done(ops, image) => service
                 .image_of(&request, id, Some(image))
-                .map_or(Look::No, Look::Yes),
-            Ok(_) => Look::NotYet,
-            Err(_) => Look::No,
+                .map_or(Observed::No, Observed::Yes),
+            Ok(_) => Observed::NotYet,
+            Err(_) => Observed::No,
         };
         loop {
             let called = service
@@ -334,12 +334,12 @@ impl GlanceWriter {
             let Some(pause) = pause else {
                 let error = error.after(tries, started.elapsed());
                 return if may_be_done {
-                    self.look_for(id, AFTERMATH, changed).await.ok_or(error)
+                    self.watch_for(id, AFTERMATH, changed).await.ok_or(error)
                 } else {
                     Err(error)
                 };
             };
-            service.notes.tell(|| {
+            service.observer.notify(|| {
                 format!(
                     "{error}; looks and tries again in {:.1} s",
                     pause.as_secs_f64()
@@ -348,9 +348,9 @@ impl GlanceWriter {
             sleep(pause).await;
             // Nobody knows what became of it but the server.
             match changed(self.show_raw(id).await.as_ref()) {
-                Look::Yes(image) => return Ok(image),
-                Look::NotYet => {}
-                Look::No => return Err(error.after(tries, started.elapsed())),
+                Observed::Yes(image) => return Ok(image),
+                Observed::NotYet => {}
+                Observed::No => return Err(error.after(tries, started.elapsed())),
             }
         }
     }
@@ -380,13 +380,13 @@ impl GlanceWriter {
             Err(error) if error.is_uncertain() => {
                 let gone = |seen: Result<&Value, &OpenStackError>| match seen {
                     Ok(image) if ["deleted", "pending_delete"].contains(&status_of(image)) => {
-                        Look::Yes(())
+                        Observed::Yes(())
                     }
-                    Ok(_) => Look::NotYet,
-                    Err(error) if error.is_gone() => Look::Yes(()),
-                    Err(_) => Look::No,
+                    Ok(_) => Observed::NotYet,
+                    Err(error) if error.is_gone() => Observed::Yes(()),
+                    Err(_) => Observed::No,
                 };
-                self.look_for(id, AFTERMATH, gone).await.ok_or(error)
+                self.watch_for(id, AFTERMATH, gone).await.ok_or(error)
             }
             Err(error) => Err(error),
         }
@@ -394,20 +394,20 @@ impl GlanceWriter {
 
     /// Looks at an image, again and again for as long as that, until it is seen whether a request whose
     /// answer says nothing has had its effect; none where it has not.
-    async fn look_for<T>(
+    async fn watch_for<T>(
         &self,
         id: &ImageId,
         bound: Duration,
-        judge: impl Fn(Result<&Value, &OpenStackError>) -> Look<T>,
+        judge: impl Fn(Result<&Value, &OpenStackError>) -> Observed<T>,
     ) -> Option<T> {
         let end = Instant::now() + bound;
         let mut pause = FIRST_LOOK_PAUSE;
         loop {
             let seen = timeout(LOOK_TIMEOUT, self.show_raw(id)).await.ok()?;
             match judge(seen.as_ref()) {
-                Look::Yes(found) => return Some(found),
-                Look::NotYet if Instant::now() + pause <= end => sleep(pause).await,
-                Look::NotYet | Look::No => return None,
+                Observed::Yes(found) => return Some(found),
+                Observed::NotYet if Instant::now() + pause <= end => sleep(pause).await,
+                Observed::NotYet | Observed::No => return None,
             }
             pause = (pause * 2).min(LONGEST_LOOK_PAUSE);
         }
@@ -480,7 +480,7 @@ where
 async fn put_direct(
     url: &Url,
     headers: HeaderMap,
-    pour: impl FnOnce(ContentSocket),
+    start_sending: impl FnOnce(ContentSocket),
 ) -> Result<Answer, AttemptError> {
     let mut request = http::Request::new(());
     *request.method_mut() = Method::PUT;
@@ -494,7 +494,7 @@ async fn put_direct(
     let headers = request.headers_mut();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    upload_connection::send(url, request, pour).await
+    upload_connection::send(url, request, start_sending).await
 }
 
 fn was_repeated(error: &OpenStackError) -> bool {

@@ -43,9 +43,9 @@ pub(crate) struct PlanExecution {
     /// Images that failed, or of which something stays undone.
     failed: BTreeSet<String>,
     /// References that an action has changed, or that went with their image.
-    changed: BTreeSet<Place>,
+    changed: BTreeSet<ReferenceKey>,
     /// References that an action was to change.
-    tried: BTreeSet<Place>,
+    tried: BTreeSet<ReferenceKey>,
     /// The parts at which images are to be pointed.
     parts: HashMap<String, BTreeSet<String>>,
     /// What images are in the end whose upload brings them no further than that.
@@ -55,7 +55,7 @@ pub(crate) struct PlanExecution {
 }
 
 /// A reference of an image: its id, and `kernel_id` or `ramdisk_id`.
-type Place = (ImageId, String);
+type ReferenceKey = (ImageId, String);
 
 impl PlanExecution {
     /// Takes the actions of a plan. With `keep_going` a failed image does not stop the region.
@@ -127,7 +127,7 @@ impl PlanExecution {
                     if parts.is_empty() {
                         continue;
                     }
-                    self.tried.extend(places(image_id, parts));
+                    self.tried.extend(reference_keys(image_id, parts));
                 }
                 _ if self.stopped => continue,
                 Action::Upload(upload) => {
@@ -153,7 +153,7 @@ impl PlanExecution {
     /// the new image of the part to whose old one it refers. Each is tried once.
     fn repoint_references(&mut self) -> Option<Action> {
         let (retirement, first) = self.retirements.iter().find_map(|retirement| {
-            let untried = |referrer: &&Referrer| !self.tried.contains(&place(referrer));
+            let untried = |referrer: &&Referrer| !self.tried.contains(&reference_key(referrer));
             Some((retirement, retirement.waiting_for.iter().find(untried)?))
         })?;
         let image_id = first.image_id.clone();
@@ -171,7 +171,7 @@ impl PlanExecution {
                 },
             })
             .collect();
-        self.tried.extend(places(&image_id, &parts));
+        self.tried.extend(reference_keys(&image_id, &parts));
         *self.open.entry(image.clone()).or_default() += 1;
         Some(Action::UpdateAmi {
             image,
@@ -192,7 +192,7 @@ impl PlanExecution {
                 waiting_for: old
                     .referrers
                     .iter()
-                    .filter(|referrer| !self.changed.contains(&place(referrer)))
+                    .filter(|referrer| !self.changed.contains(&reference_key(referrer)))
                     .cloned()
                     .collect(),
             });
@@ -213,7 +213,7 @@ impl PlanExecution {
         for retirement in &mut self.retirements {
             retirement
                 .waiting_for
-                .retain(|referrer| !self.changed.contains(&place(referrer)));
+                .retain(|referrer| !self.changed.contains(&reference_key(referrer)));
         }
     }
 
@@ -229,7 +229,7 @@ impl PlanExecution {
             }
             Action::UpdateAmi {
                 image_id, parts, ..
-            } => self.changed.extend(places(image_id, parts)),
+            } => self.changed.extend(reference_keys(image_id, parts)),
             Action::DeleteLeftover { .. } => return,
             _ => {}
         }
@@ -375,11 +375,11 @@ impl PlanExecution {
     }
 }
 
-fn place(referrer: &Referrer) -> Place {
+fn reference_key(referrer: &Referrer) -> ReferenceKey {
     (referrer.image_id.clone(), referrer.property.to_owned())
 }
 
-fn places(image_id: &ImageId, parts: &[PartChange]) -> Vec<Place> {
+fn reference_keys(image_id: &ImageId, parts: &[PartChange]) -> Vec<ReferenceKey> {
     parts
         .iter()
         .map(|part| (image_id.clone(), part.to.property.to_owned()))

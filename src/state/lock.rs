@@ -14,8 +14,8 @@ use super::StateError;
 use crate::host::{self, Links};
 
 const FILE_NAME: &str = "lock";
-/// The words of a holder have fewer.
-const HOLDER_BYTES_MAX: u64 = 256;
+/// The words of a owner have fewer.
+const OWNER_BYTES_MAX: u64 = 256;
 /// Longer than one needs to look who holds the lock.
 const A_LOOK: Duration = Duration::from_millis(20);
 
@@ -26,9 +26,9 @@ pub struct RunLock(#[expect(dead_code, reason = "held for its lock")] File);
 /// The run that holds the lock, as it describes itself: its process id and when it began. Empty where it
 /// has not written them yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder(String);
+pub struct LockOwner(String);
 
-impl fmt::Display for Holder {
+impl fmt::Display for LockOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             f.write_str("which has just begun")
@@ -43,7 +43,7 @@ impl fmt::Display for Holder {
 pub enum LockError {
     /// Another run has it.
     #[error("another run for this master is under way: {0}")]
-    Held(Holder),
+    Held(LockOwner),
     /// The folder cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
@@ -69,10 +69,10 @@ impl RunLock {
         match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
+                let mut owner = String::new();
                 // Who it is helps; that it is there is what counts.
-                let _ = (&file).take(HOLDER_BYTES_MAX).read_to_string(&mut holder);
-                return Err(LockError::Held(Holder(holder.trim().to_owned())));
+                let _ = (&file).take(OWNER_BYTES_MAX).read_to_string(&mut owner);
+                return Err(LockError::Held(LockOwner(owner.trim().to_owned())));
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
@@ -88,14 +88,14 @@ impl RunLock {
 
 /// The run that holds the lock in that folder right now; none where nobody does, or where that cannot be
 /// told. Changes nothing.
-pub fn lock_holder(folder: &Path) -> Option<Holder> {
+pub fn lock_owner(folder: &Path) -> Option<LockOwner> {
     let file = host::open_regular(&folder.join(FILE_NAME), Links::Refuse).ok()?;
     // Shared, and given back at once: two looks do not meet each other.
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = (&file).take(HOLDER_BYTES_MAX).read_to_string(&mut holder);
-            Some(Holder(holder.trim().to_owned()))
+            let mut owner = String::new();
+            let _ = (&file).take(OWNER_BYTES_MAX).read_to_string(&mut owner);
+            Some(LockOwner(owner.trim().to_owned()))
         }
         Ok(()) | Err(TryLockError::Error(_)) => None,
     }
@@ -116,14 +116,14 @@ mod tests {
         let own = format!("process {}, since 20", std::process::id());
         assert!(said.contains(&own), "{said}");
         assert!(
-            lock_holder(&folder)
+            lock_owner(&folder)
                 .unwrap()
                 .to_string()
                 .starts_with("process ")
         );
         drop(first);
-        assert_eq!(lock_holder(&folder), None);
-        assert_eq!(lock_holder(&folder.join("nowhere")), None);
+        assert_eq!(lock_owner(&folder), None);
+        assert_eq!(lock_owner(&folder.join("nowhere")), None);
         assert!(RunLock::take(&folder).is_ok());
     }
 

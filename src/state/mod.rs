@@ -30,7 +30,7 @@ pub use found_hashes::{FoundHashes, Keeps};
 pub use installation::{installation, known_installation};
 pub use last_duration::{LastTime, last_times};
 pub use lines::LogLines;
-pub use lock::{Holder, LockError, RunLock, lock_holder};
+pub use lock::{LockError, LockOwner, RunLock, lock_owner};
 pub use run_history::{
     PastError, PastRegion, PastRun, RegionEnd, RunFolder, RunState, check_records, prepare_records,
     record_path, run_folders,

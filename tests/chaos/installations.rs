@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use glancesync::sandbox::{Effect, Fault};
 
 use crate::common::wait::at_a_drawn_moment;
-use crate::dice::SeededRng;
 use crate::many::{many, number};
-use crate::schedules::heal;
+use crate::rng::SeededRng;
+use crate::schedules::recover;
 use crate::world::{FIRST, REGIONS, SECOND, World};
 use crate::{invariants, truth};
 
@@ -15,24 +15,24 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 /// Both run at once; every third time the second one is killed.
 fn both(seed: u64) -> Duration {
-    let mut dice = SeededRng::new(seed);
-    let world = World::draw(&mut dice);
+    let mut rng = SeededRng::new(seed);
+    let world = World::draw(&mut rng);
     let sandbox = world.fleet.sandbox();
     // So that their requests mix in ever other ways.
     for region in REGIONS {
         let delays = (0..40).map(|place| {
-            let millis = dice.below(60);
+            let millis = rng.below(60);
             Fault::always(Effect::Delay { millis }).on(place * 2, 1)
         });
         sandbox.set_faults(region, delays.collect()).unwrap();
     }
     let started = Instant::now();
     let first = world.program(FIRST).args(world.sync_words()).start();
-    at_a_drawn_moment(Duration::from_millis(dice.below(300)));
+    at_a_drawn_moment(Duration::from_millis(rng.below(300)));
     let second = world.program(SECOND).args(world.sync_words()).start();
-    let is_killed = dice.once_in(3);
+    let is_killed = rng.once_in(3);
     if is_killed {
-        at_a_drawn_moment(Duration::from_millis(100 + dice.below(900)));
+        at_a_drawn_moment(Duration::from_millis(100 + rng.below(900)));
         second.signal("KILL");
     }
     let first = first.wait_within(LIMIT);
@@ -42,9 +42,9 @@ fn both(seed: u64) -> Duration {
         sandbox.set_faults(region, Vec::new()).unwrap();
     }
     let mut complaints = invariants::always(&world);
-    complaints.extend(truth::lies(&world, &first, false));
+    complaints.extend(truth::contradictions(&world, &first, false));
     if !is_killed {
-        complaints.extend(truth::lies(&world, &second, false));
+        complaints.extend(truth::contradictions(&world, &second, false));
     }
     let what = format!("{first}\nand\n{second}");
     assert!(complaints.is_empty(), "{}\n{what}", complaints.join("\n"));
@@ -52,7 +52,7 @@ fn both(seed: u64) -> Duration {
     let first_again = world.program(FIRST).args(&words).start().wait_within(LIMIT);
     assert_eq!(first_again.code, Some(0), "{first_again}\nafter {what}");
     // What the second one left is the second one's to put right.
-    heal(&world, SECOND, &what);
+    recover(&world, SECOND, &what);
     took
 }
 

@@ -259,7 +259,7 @@ fn has_tag(image: &Value, beginning: &str) -> bool {
 /// What the checks are there for, so that they cannot go blind unnoticed.
 #[test]
 fn what_is_broken_is_found() {
-    let world = World::draw(&mut crate::dice::SeededRng::new(1));
+    let world = World::draw(&mut crate::rng::SeededRng::new(1));
     assert_eq!(always(&world), [""; 0]);
     let view = View {
         world: &world,

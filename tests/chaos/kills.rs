@@ -6,10 +6,10 @@ use glancesync::sandbox::{Effect, Fault, RecordedRequest, When};
 
 use crate::common::wait::at_a_drawn_moment;
 use crate::common::{Outcome, wait_until};
-use crate::dice::SeededRng;
 use crate::invariants;
 use crate::many::{many, number};
-use crate::schedules::heal;
+use crate::rng::SeededRng;
+use crate::schedules::recover;
 use crate::world::{FIRST, REGIONS, World};
 
 /// A run that has not come to its point by then never will.
@@ -115,13 +115,13 @@ fn after_a_kill(world: &World, what: &str, outcome: &Outcome) {
         "{what}: {}\n{outcome}",
         complaints.join("\n")
     );
-    heal(world, FIRST, &format!("{what}\n{outcome}"));
+    recover(world, FIRST, &format!("{what}\n{outcome}"));
 }
 
 /// Kills one run after another whenever it happens to be, up to three of them.
 fn kill_anytime(seed: u64) -> Duration {
-    let mut dice = SeededRng::new(seed);
-    let world = World::draw(&mut dice);
+    let mut rng = SeededRng::new(seed);
+    let world = World::draw(&mut rng);
     let sandbox = world.fleet.sandbox();
     // So that a run takes a while, and the moments are spread over all of it.
     let slow = || Fault::always(Effect::Delay { millis: 15 });
@@ -138,9 +138,9 @@ fn kill_anytime(seed: u64) -> Duration {
         sandbox.set_faults(region, vec![upload(), slow()]).unwrap();
     }
     let mut last = None;
-    for _ in 0..=dice.below(3) {
+    for _ in 0..=rng.below(3) {
         let running = world.program(FIRST).args(world.sync_words()).start();
-        at_a_drawn_moment(Duration::from_millis(60 + dice.below(1800)));
+        at_a_drawn_moment(Duration::from_millis(60 + rng.below(1800)));
         running.signal("KILL");
         last = Some(running.wait_within(LIMIT));
     }

@@ -21,7 +21,6 @@
 mod common;
 
 mod crates;
-mod dice;
 mod draw;
 mod files;
 mod fuzz;
@@ -30,6 +29,7 @@ mod installations;
 mod invariants;
 mod kills;
 mod many;
+mod rng;
 mod schedules;
 mod secrets;
 mod truth;

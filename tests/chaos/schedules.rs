@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::common::Outcome;
 use crate::common::wait::at_a_drawn_moment;
-use crate::dice::SeededRng;
-use crate::draw::{Blow, Schedule};
+use crate::draw::{Disruption, Schedule};
 use crate::many::{many, number};
+use crate::rng::SeededRng;
 use crate::world::{FIRST, REGIONS, SECOND, World};
 use crate::{invariants, truth};
 
@@ -15,18 +15,22 @@ const LIMIT: Duration = Duration::from_mins(6);
 
 /// Draws a fleet and what goes wrong, and gives how long the disturbed run took.
 fn run(seed: u64) -> Duration {
-    let mut dice = SeededRng::new(seed);
-    let world = World::draw(&mut dice);
-    let schedule = Schedule::draw(&mut dice, world.reads_glance);
+    let mut rng = SeededRng::new(seed);
+    let world = World::draw(&mut rng);
+    let schedule = Schedule::draw(&mut rng, world.reads_glance);
     let started = Instant::now();
     let (outcome, second) = disturbed(&world, &schedule);
     let took = started.elapsed();
     let mut complaints = invariants::always(&world);
-    complaints.extend(truth::lies(&world, &outcome, schedule.has_signal()));
+    complaints.extend(truth::contradictions(
+        &world,
+        &outcome,
+        schedule.has_signal(),
+    ));
     let mut what = format!("{schedule:#?}\n{outcome}");
     match &second {
         Some(second) => {
-            complaints.extend(truth::lies(&world, second, false));
+            complaints.extend(truth::contradictions(&world, second, false));
             what = format!("{what}\nand the second host\n{second}");
         }
         None if outcome.code == Some(0) => complaints.extend(invariants::in_step(&world)),
@@ -38,7 +42,7 @@ fn run(seed: u64) -> Duration {
         let again = world.program(SECOND).args(world.sync_words()).run();
         assert_eq!(again.code, Some(0), "{again}\nafter {what}");
     }
-    heal(&world, FIRST, &what);
+    recover(&world, FIRST, &what);
     took
 }
 
@@ -57,15 +61,15 @@ fn disturbed(world: &World, schedule: &Schedule) -> (Outcome, Option<Outcome>) {
     let second = schedule
         .has_second_host
         .then(|| world.program(SECOND).args(world.sync_words()).start());
-    for (pause, blow) in &schedule.blows {
+    for (pause, disruption) in &schedule.disruptions {
         at_a_drawn_moment(*pause);
-        match blow {
-            Blow::KillRegion(region) => sandbox.kill_region(region).unwrap(),
-            Blow::StartRegion(region) => sandbox.start_region(region).unwrap(),
-            Blow::StopKeystone(keystone) => sandbox.stop_keystone(keystone).unwrap(),
-            Blow::StartKeystone(keystone) => sandbox.start_keystone(keystone).unwrap(),
-            Blow::ExpireTokens(keystone) => sandbox.expire_tokens(keystone).unwrap(),
-            Blow::Signal(name) => running.signal(name),
+        match disruption {
+            Disruption::KillRegion(region) => sandbox.kill_region(region).unwrap(),
+            Disruption::StartRegion(region) => sandbox.start_region(region).unwrap(),
+            Disruption::StopKeystone(keystone) => sandbox.stop_keystone(keystone).unwrap(),
+            Disruption::StartKeystone(keystone) => sandbox.start_keystone(keystone).unwrap(),
+            Disruption::ExpireTokens(keystone) => sandbox.expire_tokens(keystone).unwrap(),
+            Disruption::Signal(name) => running.signal(name),
         }
     }
     let outcome = running.wait_within(LIMIT);
@@ -80,11 +84,11 @@ fn disturbed(world: &World, schedule: &Schedule) -> (Outcome, Option<Outcome>) {
 }
 
 /// One undisturbed run of that installation puts everything right, and the next finds nothing to do.
-pub(crate) fn heal(world: &World, installation: &str, what_was: &str) {
+pub(crate) fn recover(world: &World, installation: &str, what_was: &str) {
     let clean = || world.program(installation).args(world.sync_words()).run();
     let outcome = clean();
     let mut complaints = invariants::always(world);
-    complaints.extend(truth::lies(world, &outcome, false));
+    complaints.extend(truth::contradictions(world, &outcome, false));
     complaints.extend(invariants::in_step(world));
     if outcome.code != Some(0) {
         complaints.push("an undisturbed run fails".to_owned());
@@ -96,7 +100,7 @@ pub(crate) fn heal(world: &World, installation: &str, what_was: &str) {
                 complaints.push(format!("{region} is changed again: {again}"));
             }
         }
-        complaints.extend(truth::lies(world, &again, false));
+        complaints.extend(truth::contradictions(world, &again, false));
     }
     assert!(
         complaints.is_empty(),

@@ -6,11 +6,11 @@ use crate::common::Outcome;
 use crate::world::{REGIONS, World};
 
 /// What a run said that is not so.
-pub(crate) fn lies(world: &World, outcome: &Outcome, signalled: bool) -> Vec<String> {
-    let mut lies = Vec::new();
+pub(crate) fn contradictions(world: &World, outcome: &Outcome, signalled: bool) -> Vec<String> {
+    let mut contradictions = Vec::new();
     let mut check = |is_true: bool, what: &str| {
         if !is_true {
-            lies.push(what.to_owned());
+            contradictions.push(what.to_owned());
         }
     };
     // A signal that comes before the program can take any ends it, before it has done anything.
@@ -73,7 +73,7 @@ pub(crate) fn lies(world: &World, outcome: &Outcome, signalled: bool) -> Vec<Str
             check(is_there(world, &event), &format!("{event} is not there"));
         }
     }
-    lies
+    contradictions
 }
 
 fn is_upload(event: &Value) -> bool {

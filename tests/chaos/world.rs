@@ -8,7 +8,7 @@ use glancesync::sandbox::{
 use serde_json::Value;
 
 use crate::common::{Config, Fleet, Program};
-use crate::dice::SeededRng;
+use crate::rng::SeededRng;
 
 /// The regions that are synchronised.
 pub(crate) const REGIONS: [&str; 3] = ["master:RegionTwo", "master:RegionThree", "other:RegionOne"];
@@ -46,38 +46,38 @@ pub(crate) struct World {
 
 impl World {
     /// Draws a fleet.
-    pub(crate) fn draw(dice: &mut SeededRng) -> Self {
+    pub(crate) fn draw(rng: &mut SeededRng) -> Self {
         // Of some fleets every list has many pages.
-        let page = dice.pick(&[2, 1000, 1000]);
+        let page = rng.pick(&[2, 1000, 1000]);
         let fleet = Fleet::embedded(|spec| {
             let regions = spec.keystones.iter_mut().flat_map(|one| &mut one.regions);
             for region in regions {
                 region.limits.page_max = page;
                 region.limits.page_default = page;
-                if dice.once_in(4) {
+                if rng.once_in(4) {
                     region.ids = Letters::Capital;
                 }
-                if dice.once_in(4) {
+                if rng.once_in(4) {
                     region.date = DateHeader::Missing;
                 }
             }
-            draw_hashes(spec, dice);
+            draw_hashes(spec, rng);
         });
-        let reads_glance = dice.once_in(4);
-        let masters = Masters::draw(dice);
+        let reads_glance = rng.once_in(4);
+        let masters = Masters::draw(rng);
         for seed in &masters.seeds {
             fleet.sandbox().add_image(MASTER, seed).unwrap();
         }
         for region in REGIONS {
-            populate(&fleet, region, &masters, dice);
+            populate(&fleet, region, &masters, rng);
         }
-        let policy = dice.pick(&["replace", "rename", "replace", "none"]);
+        let policy = rng.pick(&["replace", "rename", "replace", "none"]);
         let mut config = fleet.config();
         if reads_glance {
             config = config.set("main", "source", "glance");
         }
-        let metadata_set = dice.once_in(3);
-        let retries = dice.pick(&["0", "1", "2"]);
+        let metadata_set = rng.once_in(3);
+        let retries = rng.pick(&["0", "1", "2"]);
         for target in ["master", "other"] {
             config = config
                 .set(target, "retries", retries)
@@ -92,10 +92,10 @@ impl World {
             }
         }
         let mut words = Vec::new();
-        if dice.once_in(3) {
+        if rng.once_in(3) {
             words.push("--keep-going".to_owned());
         }
-        if dice.once_in(2) {
+        if rng.once_in(2) {
             words.extend(["--parallel", "--max-children", "3"].map(str::to_owned));
         }
         let mut world = Self {
@@ -161,8 +161,8 @@ impl World {
 
 /// Draws regions without an md5, with no other hash, and masters with another algorithm, so that
 /// each region has a hash of its own in common with its master.
-fn draw_hashes(spec: &mut SandboxSpec, dice: &mut SeededRng) {
-    let algorithm = dice.pick(&[
+fn draw_hashes(spec: &mut SandboxSpec, rng: &mut SeededRng) {
+    let algorithm = rng.pick(&[
         HashAlgorithm::Sha512,
         HashAlgorithm::Sha512,
         HashAlgorithm::Sha256,
@@ -170,7 +170,7 @@ fn draw_hashes(spec: &mut SandboxSpec, dice: &mut SeededRng) {
     for keystone in &mut spec.keystones {
         for region in &mut keystone.regions {
             let is_master = format!("{}:{}", keystone.name, region.name) == MASTER;
-            region.hashes = match dice.below(8) {
+            region.hashes = match rng.below(8) {
                 0 if !is_master => HashSpec {
                     md5: false,
                     algorithm: Some(algorithm),
@@ -210,29 +210,29 @@ const KERNEL: &str = "00000000-0000-4000-8000-00000000000a";
 const RAMDISK: &str = "00000000-0000-4000-8000-00000000000b";
 
 impl Masters {
-    fn draw(dice: &mut SeededRng) -> Self {
+    fn draw(rng: &mut SeededRng) -> Self {
         let mut seeds = Vec::new();
         let names = ["alpha", "b eta, \"x\"", "gämma", "delta", "epsilon"];
-        let count = usize::try_from(2 + dice.below(4)).unwrap();
+        let count = usize::try_from(2 + rng.below(4)).unwrap();
         for name in &names[..count] {
-            let mut seed = ImageSeed::new(*name, content(dice)).property("nid", &number(dice));
-            if dice.once_in(6) {
+            let mut seed = ImageSeed::new(*name, content(rng)).property("nid", &number(rng));
+            if rng.once_in(6) {
                 seed.protected = true;
             }
-            if dice.once_in(6) {
+            if rng.once_in(6) {
                 seed = seed.visibility("private");
             }
             seeds.push(seed);
         }
-        if dice.once_in(2) {
+        if rng.once_in(2) {
             let part = |name, id, format, content| {
                 let seed = ImageSeed::new(name, content).id(id).formats(format, format);
                 seed.property("nid", "5")
             };
-            seeds.push(part("kernel", KERNEL, "aki", content(dice)));
-            seeds.push(part("ramdisk", RAMDISK, "ari", content(dice)));
+            seeds.push(part("kernel", KERNEL, "aki", content(rng)));
+            seeds.push(part("ramdisk", RAMDISK, "ari", content(rng)));
             for name in ["ami one", "ami two"] {
-                let seed = ImageSeed::new(name, content(dice))
+                let seed = ImageSeed::new(name, content(rng))
                     .property("nid", "6")
                     .formats("ami", "ami");
                 seeds.push(
@@ -241,7 +241,7 @@ impl Masters {
                 );
             }
         }
-        if dice.once_in(2) {
+        if rng.once_in(2) {
             seeds.push(ImageSeed::new("retired_obsolete", "retired").property("nid", "9"));
         }
         Self { seeds }
@@ -260,20 +260,20 @@ impl Masters {
 }
 
 /// Content like nobody else's.
-fn content(dice: &mut SeededRng) -> Content {
-    let size = dice.pick(&[0, 1, 700, 5_000, 66_000, 300_000]);
+fn content(rng: &mut SeededRng) -> Content {
+    let size = rng.pick(&[0, 1, 700, 5_000, 66_000, 300_000]);
     Content::Generated {
         size,
-        seed: dice.below(1 << 40),
+        seed: rng.below(1 << 40),
     }
 }
 
-fn number(dice: &mut SeededRng) -> String {
-    dice.below(100).to_string()
+fn number(rng: &mut SeededRng) -> String {
+    rng.below(100).to_string()
 }
 
 /// What a region has of each of the master's images, and what it has besides.
-fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut SeededRng) {
+fn populate(fleet: &Fleet, region: &str, masters: &Masters, rng: &mut SeededRng) {
     let foreign = fleet.region(region).foreign_project().to_owned();
     let add = |seed: &ImageSeed| fleet.sandbox().add_image(region, seed).unwrap();
     let mut ids: BTreeMap<&str, String> = BTreeMap::new();
@@ -284,7 +284,7 @@ fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut SeededRng
         let mut copy = ImageSeed {
             id: None,
             name: Some(name.to_owned()),
-            protected: dice.once_in(8),
+            protected: rng.once_in(8),
             ..master.clone()
         };
         for (property, part) in [("kernel_id", "kernel"), ("ramdisk_id", "ramdisk")] {
@@ -296,11 +296,11 @@ fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut SeededRng
             }
         }
         let other = ImageSeed {
-            content: content(dice),
+            content: content(rng),
             ..copy.clone()
         };
         let has_parts = master.properties.contains_key("kernel_id");
-        let id = match dice.below(14) {
+        let id = match rng.below(14) {
             3 | 4 => add(&copy),
             5 => add(&copy
                 .property("nid", "old")
@@ -318,7 +318,7 @@ fn populate(fleet: &Fleet, region: &str, masters: &Masters, dice: &mut SeededRng
             // Two of a name, of which the newer one counts.
             11 => {
                 add(&ImageSeed {
-                    content: content(dice),
+                    content: content(rng),
                     created_at: Some("2020-01-01T00:00:00Z".to_owned()),
                     ..copy.clone()
                 });

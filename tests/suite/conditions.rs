@@ -9,7 +9,7 @@ use glancesync::model::{ContentHash, Image, ImageId, ImageStatus, Visibility};
 use crate::common::{Fleet, NewImage, Program};
 
 /// A few times the bound of a second: the machine has other work, and the builds of tests are slow.
-const PATIENCE: Duration = Duration::from_secs(12);
+const LIMIT: Duration = Duration::from_secs(12);
 
 /// One operation of each kind that takes long, and not much memory.
 const LONG: [&str; 5] = [
@@ -66,7 +66,7 @@ fn assert_ends(text: &str) -> String {
     let begun = Instant::now();
     let said = evaluate(&condition).map_or_else(|error| error, |truth| truth.to_string());
     let took = begun.elapsed();
-    assert!(took < PATIENCE, "{text}: {took:?}, {said}");
+    assert!(took < LIMIT, "{text}: {took:?}, {said}");
     condition.rest();
     said
 }

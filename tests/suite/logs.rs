@@ -1,4 +1,4 @@
-//! `logs`: what is known of past runs, whatever else lies in `log_dir` and however it was damaged.
+//! `logs`: what is known of past runs, whatever else is in `log_dir` and however it was damaged.
 
 use std::fs;
 use std::io::Write;

@@ -56,7 +56,7 @@ fn assert_sound(region: &Region<'_>) {
 
 /// One run puts everything right, and the next finds nothing to do.
 #[track_caller]
-fn assert_healed(fleet: &Fleet, before: &Outcome) {
+fn assert_recovered(fleet: &Fleet, before: &Outcome) {
     let region = fleet.region("RegionTwo");
     assert_sound(&region);
     let outcome = fleet.run(&config(fleet), &["RegionTwo"]);
@@ -91,7 +91,7 @@ fn a_glance_that_is_killed_in_mid_upload() {
     fleet.take_down("master:RegionTwo");
     let outcome = running.wait().expect(1);
     fleet.bring_back("master:RegionTwo");
-    assert_healed(&fleet, &outcome);
+    assert_recovered(&fleet, &outcome);
 }
 
 /// A connection to a server of this machine, as the kernel sees it at one of its ends.
@@ -163,7 +163,7 @@ fn a_glance_that_stands_still_in_mid_upload() {
     fleet.tell("thaw", "master:RegionTwo");
     let outcome = running.wait().expect(1);
     assert!(outcome.stderr.contains("upload_stalled"), "{outcome}");
-    assert_healed(&fleet, &outcome);
+    assert_recovered(&fleet, &outcome);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_keystone_that_goes_down_in_mid_run() {
     let outcome = running.wait();
     assert!(matches!(outcome.code, Some(0 | 1)), "{outcome}");
     fleet.bring_back("keystone:master");
-    assert_healed(&fleet, &outcome);
+    assert_recovered(&fleet, &outcome);
 }
 
 #[test]
@@ -194,13 +194,13 @@ fn a_run_that_is_killed_at_any_moment() {
         assert_sound(&fleet.region("RegionTwo"));
         if kill % 4 == 3 {
             let region = fleet.region("RegionTwo");
-            assert_healed(&fleet, last.as_ref().unwrap());
+            assert_recovered(&fleet, last.as_ref().unwrap());
             for name in ["b", "large"] {
                 region.delete(region.the(name)["id"].as_str().unwrap());
             }
         }
     }
-    assert_healed(&fleet, &last.unwrap());
+    assert_recovered(&fleet, &last.unwrap());
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn tokens_that_end_while_content_is_sent() {
     let config = config(&fleet).master("bwlimit", "3M");
     let outcome = start(&fleet, &config).run().expect(0);
     assert_eq!(outcome.errors(), [""; 0], "{outcome}");
-    assert_healed(&fleet, &outcome);
+    assert_recovered(&fleet, &outcome);
 }
 
 /// Says what the fleet's quota is, where it has one.

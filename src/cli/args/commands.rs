@@ -123,7 +123,7 @@ pub(in crate::cli) struct LogsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE_EXAMPLES)]
 pub(in crate::cli) struct RestoreArgs {
-    /// The folder that `--make-backup` wrote; its name will do where it lies in
+    /// The folder that `--make-backup` wrote; its name will do where it is in
     /// `log_dir`
     #[arg(value_name = "FOLDER")]
     pub(in crate::cli) folder: PathBuf,

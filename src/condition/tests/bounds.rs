@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use super::outcome;
 
 /// Far above the bounds: a debug build is slow, and what passes a bound of memory is tried twice.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(10);
 
 fn stopped(text: &str, exception: &str) {
     let begun = Instant::now();
     let words = outcome(text);
     let took = begun.elapsed();
     assert!(words.starts_with(exception), "{text}: {words}");
-    assert!(took < PATIENCE, "{text}: {took:?}");
+    assert!(took < LIMIT, "{text}: {took:?}");
 }
 
 #[test]

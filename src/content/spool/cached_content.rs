@@ -11,14 +11,14 @@ use tokio::sync::mpsc;
 
 use super::disk::Disk;
 use super::item::{Item, spool_error};
-use super::read_window::{Key, Look, ReadWindow};
+use super::read_window::{Key, NextPiece, ReadWindow};
 use super::spool_file::{Extent, MEMORY_WINDOW_BYTES};
 use crate::content::SourceError;
 use crate::content::hashes::{Digests, difference_of};
 use crate::content::ready::Ready;
 
 /// So long the others wait, in all, for one that is slower than they.
-const PATIENCE: Duration = Duration::from_secs(2);
+const HELD_UP_MAX: Duration = Duration::from_secs(2);
 
 /// How often the writing thread looks whether somebody is held up.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ pub(super) struct Entry {
 
 #[derive(Debug)]
 struct State {
-    ledger: ReadWindow,
+    read_window: ReadWindow,
     /// Where the bytes are: in the last one. Those before it are kept for who may still read them.
     extents: Vec<Extent>,
     failure: Option<SourceError>,
@@ -70,7 +70,7 @@ impl Entry {
     pub(super) fn new(item: Item, start: u64, extent: Extent, window: Option<u64>) -> Self {
         Self {
             state: Mutex::new(State {
-                ledger: ReadWindow::new(item.size, start, window),
+                read_window: ReadWindow::new(item.size, start, window),
                 extents: vec![extent],
                 failure: None,
                 is_abandoned: false,
@@ -97,7 +97,7 @@ impl Entry {
         if let Some(error @ SourceError::Damaged { .. }) = &state.failure {
             return OpenResult::Failed(error.clone());
         }
-        if state.failure.is_none() && !state.is_abandoned && state.ledger.join(key) {
+        if state.failure.is_none() && !state.is_abandoned && state.read_window.join(key) {
             OpenResult::In
         } else {
             OpenResult::Gone
@@ -108,36 +108,36 @@ impl Entry {
     /// does for readers.
     pub(super) fn expect(&self, keys: &[Key]) {
         let mut state = self.lock();
-        if state.ledger.is_streamed() {
+        if state.read_window.is_streamed() {
             for key in keys {
-                state.ledger.expect(*key);
+                state.read_window.expect(*key);
             }
         }
     }
 
     /// A reader goes.
     pub(super) fn leave(&self, key: Key) {
-        self.lock().ledger.leave(key);
+        self.lock().read_window.leave(key);
         self.progress.notify_one();
     }
 
     /// Whoever was expected is not expected any more.
     pub(super) fn leave_expected(&self, key: Key) {
-        self.lock().ledger.leave_expected(key);
+        self.lock().read_window.leave_expected(key);
         self.progress.notify_one();
     }
 
     /// Nobody reads it, or is expected to.
-    pub(super) fn is_alone(&self) -> bool {
-        self.lock().ledger.is_alone()
+    pub(super) fn has_no_readers(&self) -> bool {
+        self.lock().read_window.has_no_readers()
     }
 
     /// Nobody reads it, and nobody else could begin to.
     pub(super) fn is_spent(&self) -> bool {
         let state = self.lock();
-        let may_begin = !state.ledger.is_streamed() && state.failure.is_none();
+        let may_begin = !state.read_window.is_streamed() && state.failure.is_none();
         let is_known_wrong = matches!(state.failure, Some(SourceError::Damaged { .. }));
-        state.ledger.is_alone() && !may_begin && !is_known_wrong
+        state.read_window.has_no_readers() && !may_begin && !is_known_wrong
     }
 
     /// Ends the fetching: nobody can need it.
@@ -146,26 +146,26 @@ impl Entry {
         self.progress.notify_one();
     }
 
-    /// What there is to read from `offset` on; waits for no longer than `patience`.
-    pub(super) fn look(
+    /// What there is to read from `offset` on; waits for no longer than `limit`.
+    pub(super) fn wait_for_piece(
         &self,
         key: Key,
         offset: u64,
-        patience: Duration,
+        limit: Duration,
     ) -> Result<Found, SourceError> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + limit;
         let mut state = self.lock();
         loop {
             if let Some(error) = &state.failure {
                 return Err(error.clone());
             }
-            let look = state.ledger.look(key, offset);
-            if state.ledger.is_streamed() {
+            let piece = state.read_window.next_piece(key, offset);
+            if state.read_window.is_streamed() {
                 self.progress.notify_one();
             }
-            match look {
-                Look::Evicted => return Ok(Found::Evicted),
-                Look::Ready(length) => {
+            match piece {
+                NextPiece::Evicted => return Ok(Found::Evicted),
+                NextPiece::Ready(length) => {
                     let Some(extent) = state.extents.last() else {
                         return Ok(Found::Evicted);
                     };
@@ -173,7 +173,7 @@ impl Entry {
                     let ready = Ready::new(file, extent.base, offset, length);
                     return Ok(Found::Ready(ready.copied(extent.is_window)));
                 }
-                Look::Nothing => {}
+                NextPiece::Nothing => {}
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -187,7 +187,7 @@ impl Entry {
         }
     }
 
-    /// Whether the content that lies here is the one that the master's checksums stand for; where it
+    /// Whether this content is the one that the master's checksums stand for; where it
     /// is not, it counts as failed from now on. Nothing where it cannot be told. Blocking.
     pub(super) fn examine(&self) -> Result<Option<bool>, SourceError> {
         // Whoever asks meanwhile waits for the answer.
@@ -196,7 +196,7 @@ impl Entry {
             let state = self.lock();
             match (&state.failure, state.extents.last()) {
                 (Some(SourceError::Damaged { .. }), _) => return Ok(Some(false)),
-                (None, Some(extent)) if state.ledger.is_whole() => {
+                (None, Some(extent)) if state.read_window.is_whole() => {
                     (Arc::clone(&extent.file), extent.base)
                 }
                 _ => return Ok(None),
@@ -225,7 +225,7 @@ impl Entry {
         match result {
             Ok(true) => {
                 let mut state = self.lock();
-                state.ledger.verified();
+                state.read_window.verified();
                 drop(state);
                 self.news.notify_all();
             }
@@ -250,12 +250,12 @@ impl Entry {
     ) -> Result<bool, SourceError> {
         let (start, is_streamed) = {
             let state = self.lock();
-            (state.ledger.have(), state.ledger.is_streamed())
+            (state.read_window.have(), state.read_window.is_streamed())
         };
         // What is kept whole can be hashed when it turns out to be wrong somewhere, and every region
         // compares. What goes through a window is gone by then.
         let mut digests = (is_streamed && start == 0).then(|| Digests::of(&self.item.content));
-        let mut patience = StallTimer::new();
+        let mut limit = StallTimer::new();
         while let Some(chunk) = chunks.blocking_recv() {
             let chunk = chunk?;
             if let Some(digests) = &mut digests {
@@ -263,7 +263,7 @@ impl Entry {
             }
             let mut rest = &chunk[..];
             while !rest.is_empty() {
-                let Some(room) = self.wait_for_room(&mut patience) else {
+                let Some(room) = self.wait_for_room(&mut limit) else {
                     return Ok(false);
                 };
                 let length = usize::try_from(room).map_or(rest.len(), |room| room.min(rest.len()));
@@ -273,7 +273,7 @@ impl Entry {
                 }
             }
         }
-        let is_complete = self.lock().ledger.is_complete();
+        let is_complete = self.lock().read_window.is_complete();
         if is_complete
             && let Some(difference) =
                 digests.and_then(|digests| digests.difference(&self.item.content))
@@ -284,35 +284,35 @@ impl Entry {
     }
 
     /// Waits until some bytes may be written, and gives how many; none where nobody wants them.
-    fn wait_for_room(&self, patience: &mut StallTimer) -> Option<u64> {
+    fn wait_for_room(&self, limit: &mut StallTimer) -> Option<u64> {
         let mut state = self.lock();
-        patience.pass(false);
+        limit.pass(false);
         loop {
             if state.is_abandoned
                 || state.failure.is_some()
-                || (state.ledger.is_streamed() && state.ledger.is_alone())
+                || (state.read_window.is_streamed() && state.read_window.has_no_readers())
             {
                 return None;
             }
             state.free();
-            let room = state.ledger.room();
+            let room = state.read_window.room();
             if room > 0 {
                 return Some(room);
             }
-            if patience.is_over() {
+            if limit.is_over() {
                 tracing::debug!(id = %self.item.id, "a region is too far behind the others");
-                state.ledger.evict_slowest();
-                *patience = StallTimer::new();
+                state.read_window.evict_slowest();
+                *limit = StallTimer::new();
                 self.news.notify_all();
                 continue;
             }
-            let is_held_up = state.ledger.is_held_up();
+            let is_held_up = state.read_window.is_held_up();
             state = self
                 .progress
                 .wait_timeout(state, LOOK_UP)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
-            patience.pass(is_held_up);
+            limit.pass(is_held_up);
         }
     }
 
@@ -324,16 +324,20 @@ impl Entry {
             let Some(extent) = state.extents.last() else {
                 return Ok(false);
             };
-            (state.ledger.have(), Arc::clone(&extent.file), extent.base)
+            (
+                state.read_window.have(),
+                Arc::clone(&extent.file),
+                extent.base,
+            )
         };
         if let Err(error) = file.write_all_at(bytes, base + offset) {
             self.fall_back(&error, disk)?;
             return Ok(false);
         }
         let mut state = self.lock();
-        state.ledger.arrived(bytes.len() as u64);
-        let have = state.ledger.have();
-        if have - state.told_at >= WORTH_WAKING_BYTES || state.ledger.is_complete() {
+        state.read_window.arrived(bytes.len() as u64);
+        let have = state.read_window.have();
+        if have - state.told_at >= WORTH_WAKING_BYTES || state.read_window.is_complete() {
             state.told_at = have;
             drop(state);
             self.news.notify_all();
@@ -352,17 +356,17 @@ impl Entry {
             return Err(spool_error(error));
         }
         disk.failed(error);
-        let (from, to) = (state.ledger.slowest(), state.ledger.have());
+        let (from, to) = (state.read_window.slowest(), state.read_window.have());
         if to - from > MEMORY_WINDOW_BYTES / 2 {
             // Room for what is there already, and for nothing more.
-            state.ledger.stream(to - from);
+            state.read_window.stream(to - from);
             return Ok(());
         }
         let memory = Extent::in_memory(self.item.size).map_err(|error| spool_error(&error))?;
         extent
             .copy_to(&memory, from..to)
             .map_err(|error| spool_error(&error))?;
-        state.ledger.stream(MEMORY_WINDOW_BYTES);
+        state.read_window.stream(MEMORY_WINDOW_BYTES);
         state.extents.push(memory);
         Ok(())
     }
@@ -396,7 +400,7 @@ impl StallTimer {
     }
 
     fn is_over(&self) -> bool {
-        self.held_up >= PATIENCE
+        self.held_up >= HELD_UP_MAX
     }
 }
 
@@ -404,7 +408,7 @@ impl State {
     /// Gives back what nobody needs. Of a place for a whole content the kernel may still be sending
     /// what was read; that is given back at the end.
     fn free(&mut self) {
-        for range in self.ledger.free() {
+        for range in self.read_window.free() {
             for extent in self.extents.iter().filter(|extent| extent.is_window) {
                 extent.free(&range);
             }

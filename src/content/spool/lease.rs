@@ -54,43 +54,43 @@ impl RegionLease {
     /// The region needs these images and no others.
     pub fn decide(&self, wanted: impl IntoIterator<Item = ImageId>) {
         let mut claims = self.lock();
-        let mut stock = self.spool.stock();
+        let mut registry = self.spool.registry();
         claims.wanted = wanted.into_iter().collect();
         for id in &claims.wanted {
-            stock.wanted(id, self.key);
+            registry.wanted(id, self.key);
         }
         for id in std::mem::take(&mut claims.undecided) {
-            stock.decided(&id);
-            stock.sweep(&id);
+            registry.decided(&id);
+            registry.sweep(&id);
         }
     }
 
     /// The region needs that image as well.
     pub(in crate::content) fn want(&self, id: &ImageId) {
         if self.lock().wanted.insert(id.clone()) {
-            self.spool.stock().wanted(id, self.key);
+            self.spool.registry().wanted(id, self.key);
         }
     }
 
     /// The region needs that image no more.
     pub fn done(&self, id: &ImageId) {
         self.lock().wanted.remove(id);
-        let mut stock = self.spool.stock();
-        stock.unwanted(id, self.key);
-        stock.sweep(id);
+        let mut registry = self.spool.registry();
+        registry.unwanted(id, self.key);
+        registry.sweep(id);
     }
 
     /// Opens a content, which is fetched from now on unless it is there. Blocking.
     pub(in crate::content) fn open(self: &Arc<Self>, item: &Item) -> Result<Reading, SourceError> {
         let key = self.spool.new_key();
-        let mut stock = self.spool.stock();
-        let present = stock.entry(&item.id).map(Arc::clone);
+        let mut registry = self.spool.registry();
+        let present = registry.entry(&item.id).map(Arc::clone);
         let entrance = present.as_ref().map(|entry| entry.join(key));
         let entry = match (present, entrance) {
             (_, Some(OpenResult::Failed(error))) => return Err(error),
             (Some(entry), Some(OpenResult::In)) => {
                 entry.leave_expected(self.key);
-                stock.reads(&item.id, self.key, true);
+                registry.reads(&item.id, self.key, true);
                 entry
             }
             _ => {
@@ -101,10 +101,10 @@ impl RegionLease {
                     .map_err(|error| spool_error(&error))?;
                 let entry = Arc::new(Entry::new(item.clone(), 0, extent, window));
                 entry.join(key);
-                stock.reads(&item.id, self.key, true);
-                entry.expect(&stock.expected(&item.id));
+                registry.reads(&item.id, self.key, true);
+                entry.expect(&registry.expected(&item.id));
                 self.spool.fetch(&entry, 0)?;
-                stock.put(&item.id, &entry);
+                registry.put(&item.id, &entry);
                 entry
             }
         };
@@ -118,7 +118,7 @@ impl RegionLease {
     /// Whether what was read of a content is what the master's checksums stand for; nothing where
     /// that cannot be told any more. Blocking.
     pub(in crate::content) fn examine(&self, id: &ImageId) -> Result<Option<bool>, SourceError> {
-        let entry = self.spool.stock().entry(id).map(Arc::clone);
+        let entry = self.spool.registry().entry(id).map(Arc::clone);
         entry.map_or(Ok(None), |entry| entry.examine())
     }
 
@@ -131,15 +131,15 @@ impl RegionLease {
 impl Drop for RegionLease {
     fn drop(&mut self) {
         let claims = std::mem::take(&mut *self.lock());
-        let mut stock = self.spool.stock();
+        let mut registry = self.spool.registry();
         for id in &claims.undecided {
-            stock.decided(id);
+            registry.decided(id);
         }
         for id in &claims.wanted {
-            stock.unwanted(id, self.key);
+            registry.unwanted(id, self.key);
         }
         for id in claims.undecided.iter().chain(&claims.wanted) {
-            stock.sweep(id);
+            registry.sweep(id);
         }
     }
 }
@@ -157,14 +157,14 @@ impl Reading {
         self.entry.item()
     }
 
-    /// What there is to read from `offset` on. Waits for no longer than `patience`.
+    /// What there is to read from `offset` on. Waits for no longer than `limit`.
     pub(in crate::content) fn ready(
         &mut self,
         offset: u64,
-        patience: Duration,
+        limit: Duration,
     ) -> Result<Option<Ready>, SourceError> {
         loop {
-            match self.entry.look(self.key, offset, patience)? {
+            match self.entry.wait_for_piece(self.key, offset, limit)? {
                 Found::Ready(ready) => return Ok(Some(ready)),
                 Found::Nothing => return Ok(None),
                 Found::Evicted => {
@@ -181,9 +181,9 @@ impl Drop for Reading {
     fn drop(&mut self) {
         self.entry.leave(self.key);
         let id = &self.entry.item().id;
-        let mut stock = self.lease.spool.stock();
-        stock.reads(id, self.lease.key, false);
-        stock.sweep(id);
+        let mut registry = self.lease.spool.registry();
+        registry.reads(id, self.lease.key, false);
+        registry.sweep(id);
     }
 }
 

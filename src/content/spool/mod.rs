@@ -74,7 +74,7 @@ pub struct Spool {
     limit: u64,
     disk: Arc<Disk>,
     runtime: OnceLock<Result<Runtime, String>>,
-    stock: Mutex<ContentRegistry>,
+    registry: Mutex<ContentRegistry>,
     next_key: AtomicU64,
 }
 
@@ -110,7 +110,7 @@ impl Spool {
                 options.warn,
             )),
             runtime: OnceLock::new(),
-            stock: Mutex::new(ContentRegistry::new(options.regions)),
+            registry: Mutex::new(ContentRegistry::new(options.regions)),
             next_key: AtomicU64::new(0),
         }
     }
@@ -134,8 +134,8 @@ impl Spool {
         &self.reader
     }
 
-    fn stock(&self) -> MutexGuard<'_, ContentRegistry> {
-        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, ContentRegistry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn new_key(&self) -> Key {

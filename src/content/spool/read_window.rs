@@ -50,7 +50,7 @@ struct Reader {
 
 /// What a reader finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum NextPiece {
     /// So many bytes; never none.
     Ready(u64),
     /// Nothing yet.
@@ -97,7 +97,7 @@ impl ReadWindow {
     }
 
     /// Nobody reads it, and nobody is expected to.
-    pub(super) fn is_alone(&self) -> bool {
+    pub(super) fn has_no_readers(&self) -> bool {
         self.readers.is_empty()
     }
 
@@ -128,7 +128,7 @@ impl ReadWindow {
     }
 
     /// A reader wants to read on from `offset`, and is done with all before.
-    pub(super) fn look(&mut self, key: Key, offset: u64) -> Look {
+    pub(super) fn next_piece(&mut self, key: Key, offset: u64) -> NextPiece {
         let limit = self.window.map_or(MOST_LENT_BYTES, |window| {
             (window / 32).clamp(LEAST_LENT_BYTES, MOST_LENT_BYTES)
         });
@@ -139,16 +139,16 @@ impl ReadWindow {
         };
         let Some(reader) = self.readers.get_mut(&key) else {
             self.give_back(key);
-            return Look::Evicted;
+            return NextPiece::Evicted;
         };
         reader.offset = offset;
         let length = end.saturating_sub(offset).min(limit);
         reader.lent_to = offset + length;
         reader.is_starved = length == 0;
         if length == 0 {
-            Look::Nothing
+            NextPiece::Nothing
         } else {
-            Look::Ready(length)
+            NextPiece::Ready(length)
         }
     }
 
@@ -272,59 +272,68 @@ mod tests {
 
     use super::*;
 
-    fn freed(ledger: &mut ReadWindow) -> Vec<(u64, u64)> {
-        let ranges = ledger.free().into_iter();
+    fn freed(read_window: &mut ReadWindow) -> Vec<(u64, u64)> {
+        let ranges = read_window.free().into_iter();
         ranges.map(|range| (range.start, range.end)).collect()
     }
 
     #[test]
     fn a_whole_content_frees_nothing_and_holds_its_last_byte_back() {
-        let mut ledger = ReadWindow::new(10, 0, None);
-        assert!(ledger.join(1));
-        assert_eq!(ledger.look(1, 0), Look::Nothing);
-        assert_eq!(ledger.room(), 10);
-        ledger.arrived(10);
-        assert_eq!(ledger.look(1, 0), Look::Ready(9));
-        assert_eq!(ledger.look(1, 9), Look::Nothing);
-        ledger.verified();
-        assert_eq!(ledger.look(1, 9), Look::Ready(1));
-        assert!(ledger.free().is_empty());
-        assert!(ledger.is_whole());
-        assert!(ledger.join(2));
+        let mut read_window = ReadWindow::new(10, 0, None);
+        assert!(read_window.join(1));
+        assert_eq!(read_window.next_piece(1, 0), NextPiece::Nothing);
+        assert_eq!(read_window.room(), 10);
+        read_window.arrived(10);
+        assert_eq!(read_window.next_piece(1, 0), NextPiece::Ready(9));
+        assert_eq!(read_window.next_piece(1, 9), NextPiece::Nothing);
+        read_window.verified();
+        assert_eq!(read_window.next_piece(1, 9), NextPiece::Ready(1));
+        assert!(read_window.free().is_empty());
+        assert!(read_window.is_whole());
+        assert!(read_window.join(2));
     }
 
     #[test]
     fn a_reader_that_holds_the_others_up_is_let_go_and_keeps_what_it_was_lent() {
         let window = 64 << 10;
-        let mut ledger = ReadWindow::new(1 << 20, 0, Some(window));
-        assert!(ledger.join(1) && ledger.join(2));
-        ledger.arrived(window);
-        assert_eq!(ledger.room(), 0);
-        assert_eq!(ledger.look(1, 0), Look::Ready(LEAST_LENT_BYTES));
-        assert_eq!(ledger.look(2, window), Look::Nothing);
-        assert!(ledger.is_held_up());
-        assert!(ledger.free().is_empty());
-        ledger.evict_slowest();
-        assert_eq!(freed(&mut ledger), [(LEAST_LENT_BYTES, window)]);
-        assert_eq!(ledger.room(), window);
-        assert_eq!(ledger.look(1, LEAST_LENT_BYTES), Look::Evicted);
-        assert_eq!(freed(&mut ledger), [(0, LEAST_LENT_BYTES)]);
-        assert!(!ledger.join(3), "the start is gone");
+        let mut read_window = ReadWindow::new(1 << 20, 0, Some(window));
+        assert!(read_window.join(1) && read_window.join(2));
+        read_window.arrived(window);
+        assert_eq!(read_window.room(), 0);
+        assert_eq!(
+            read_window.next_piece(1, 0),
+            NextPiece::Ready(LEAST_LENT_BYTES)
+        );
+        assert_eq!(read_window.next_piece(2, window), NextPiece::Nothing);
+        assert!(read_window.is_held_up());
+        assert!(read_window.free().is_empty());
+        read_window.evict_slowest();
+        assert_eq!(freed(&mut read_window), [(LEAST_LENT_BYTES, window)]);
+        assert_eq!(read_window.room(), window);
+        assert_eq!(
+            read_window.next_piece(1, LEAST_LENT_BYTES),
+            NextPiece::Evicted
+        );
+        assert_eq!(freed(&mut read_window), [(0, LEAST_LENT_BYTES)]);
+        assert!(!read_window.join(3), "the start is gone");
     }
 
     #[test]
     fn who_is_expected_keeps_the_start() {
         let window = 64 << 10;
-        let mut ledger = ReadWindow::new(1 << 20, 0, Some(window));
-        ledger.expect(2);
-        assert!(ledger.join(1));
-        ledger.arrived(window);
-        assert_eq!(ledger.look(1, window), Look::Nothing);
-        assert!(ledger.free().is_empty());
-        assert!(ledger.is_held_up());
-        assert!(ledger.join(2));
-        assert_eq!(ledger.look(2, 32 << 10), Look::Ready(LEAST_LENT_BYTES));
-        assert_eq!(freed(&mut ledger), [(0, 32 << 10)]);
+        let mut read_window = ReadWindow::new(1 << 20, 0, Some(window));
+        read_window.expect(2);
+        assert!(read_window.join(1));
+        read_window.arrived(window);
+        assert_eq!(read_window.next_piece(1, window), NextPiece::Nothing);
+        assert!(read_window.free().is_empty());
+        assert!(read_window.is_held_up());
+        assert!(read_window.join(2));
+        assert_eq!(
+            read_window.next_piece(2, 32 << 10),
+            NextPiece::Ready(LEAST_LENT_BYTES)
+        );
+        assert_eq!(freed(&mut read_window), [(0, 32 << 10)]);
     }
 
     #[derive(Debug, Clone)]
@@ -361,7 +370,7 @@ mod tests {
             window in prop::option::of(65_536..200_000u64),
             moves in prop::collection::vec(any_move(), 1..120),
         ) {
-            let mut ledger = ReadWindow::new(size, 0, window);
+            let mut read_window = ReadWindow::new(size, 0, window);
             let mut is_there = vec![false; usize::try_from(size).unwrap()];
             let mut most = window;
             // What each region's reader was lent, until it looks again. Every reader has a key of its
@@ -372,42 +381,42 @@ mod tests {
             for step in moves {
                 match step {
                     Move::Arrive(count) => {
-                        let count = count.min(ledger.room());
-                        let have = ledger.have();
+                        let count = count.min(read_window.room());
+                        let have = read_window.have();
                         for byte in have..have + count {
                             is_there[usize::try_from(byte).unwrap()] = true;
                         }
-                        ledger.arrived(count);
-                        if ledger.is_complete() {
-                            ledger.verified();
+                        read_window.arrived(count);
+                        if read_window.is_complete() {
+                            read_window.verified();
                         }
                     }
                     Move::Read(who, count) => if let Some(range) = lent[who].take() {
                         let next = (range.start + count).min(range.end);
-                        lent[who] = match ledger.look(keys[who], next) {
-                            Look::Ready(length) => Some(next..next + length),
-                            Look::Nothing => Some(next..next),
-                            Look::Evicted => None,
+                        lent[who] = match read_window.next_piece(keys[who], next) {
+                            NextPiece::Ready(length) => Some(next..next + length),
+                            NextPiece::Nothing => Some(next..next),
+                            NextPiece::Evicted => None,
                         };
                     },
-                    Move::Join(who) => if lent[who].is_none() && ledger.join(next_key) {
-                        ledger.leave_expected(who as u64);
+                    Move::Join(who) => if lent[who].is_none() && read_window.join(next_key) {
+                        read_window.leave_expected(who as u64);
                         keys[who] = next_key;
                         next_key += 1;
                         lent[who] = Some(0..0);
                     },
-                    Move::Expect(who) => ledger.expect(who as u64),
+                    Move::Expect(who) => read_window.expect(who as u64),
                     Move::Leave(who) => {
-                        ledger.leave(keys[who]);
+                        read_window.leave(keys[who]);
                         lent[who] = None;
                     }
-                    Move::Evicted => ledger.evict_slowest(),
+                    Move::Evicted => read_window.evict_slowest(),
                     Move::Stream(window) => {
-                        ledger.stream(window);
+                        read_window.stream(window);
                         most = Some(most.map_or(size, |most| most.max(window)));
                     }
                 }
-                for range in ledger.free() {
+                for range in read_window.free() {
                     for byte in range {
                         is_there[usize::try_from(byte).unwrap()] = false;
                     }
@@ -418,7 +427,7 @@ mod tests {
                     }
                 }
                 let kept = is_there.iter().filter(|kept| **kept).count() as u64;
-                let held: u64 = ledger.lent.values().map(|range| range.end - range.start).sum();
+                let held: u64 = read_window.lent.values().map(|range| range.end - range.start).sum();
                 prop_assert!(most.is_none_or(|most| kept <= most + held + BLOCK_BYTES), "{} kept", kept);
             }
         }
@@ -431,32 +440,32 @@ mod tests {
             window in prop::option::of(65_536..200_000u64),
             paces in prop::collection::vec(prop_oneof![Just(0), 1000..20_000u64], 1..4),
         ) {
-            let mut ledger = ReadWindow::new(size, 0, window);
+            let mut read_window = ReadWindow::new(size, 0, window);
             let mut offsets: Vec<Option<u64>> = vec![Some(0); paces.len()];
             for key in 0..paces.len() {
-                ledger.join(key as u64);
+                read_window.join(key as u64);
             }
             for _ in 0..2_000 {
-                ledger.arrived(ledger.room().min(8192));
-                if ledger.is_complete() {
-                    ledger.verified();
+                read_window.arrived(read_window.room().min(8192));
+                if read_window.is_complete() {
+                    read_window.verified();
                 }
                 for (key, pace) in paces.iter().enumerate() {
                     let Some(offset) = offsets[key].filter(|offset| *offset < size) else {
                         continue;
                     };
-                    match ledger.look(key as u64, offset) {
-                        Look::Ready(length) => offsets[key] = Some(offset + length.min(*pace)),
-                        Look::Nothing => {}
-                        Look::Evicted => offsets[key] = None,
+                    match read_window.next_piece(key as u64, offset) {
+                        NextPiece::Ready(length) => offsets[key] = Some(offset + length.min(*pace)),
+                        NextPiece::Nothing => {}
+                        NextPiece::Evicted => offsets[key] = None,
                     }
                     if offsets[key] == Some(size) {
-                        ledger.leave(key as u64);
+                        read_window.leave(key as u64);
                     }
                 }
-                ledger.free();
-                if ledger.is_held_up() {
-                    ledger.evict_slowest();
+                read_window.free();
+                if read_window.is_held_up() {
+                    read_window.evict_slowest();
                 }
             }
             for (offset, pace) in offsets.iter().zip(&paces) {

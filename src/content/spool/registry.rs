@@ -97,7 +97,7 @@ impl ContentRegistry {
         let Some(entry) = self.entries.get(id) else {
             return;
         };
-        if entry.is_spent() || (!is_needed && entry.is_alone()) {
+        if entry.is_spent() || (!is_needed && entry.has_no_readers()) {
             entry.abandon();
             self.entries.remove(id);
         }

@@ -65,7 +65,7 @@ pub(super) struct Extent {
     /// Parts of it are freed as soon as they were read.
     pub(super) is_window: bool,
     size: u64,
-    /// The books that the bytes were taken from; none in memory.
+    /// The allocations that the bytes were taken from; none in memory.
     taken: Option<(Room, u64)>,
 }
 
@@ -136,17 +136,17 @@ impl Room {
         is_window: bool,
         wanted: impl FnOnce(u64) -> Option<u64>,
     ) -> Option<(Extent, u64)> {
-        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = wanted(books.limit.saturating_sub(books.taken))?;
-        if books.end + size > LONGEST_FILE_BYTES {
-            books.file = Arc::new(make_file(&books.folder).ok()?);
-            books.end = 0;
+        let mut allocations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = wanted(allocations.limit.saturating_sub(allocations.taken))?;
+        if allocations.end + size > LONGEST_FILE_BYTES {
+            allocations.file = Arc::new(make_file(&allocations.folder).ok()?);
+            allocations.end = 0;
         }
-        let base = books.end;
-        books.end = (base + size).next_multiple_of(ALIGNMENT);
-        books.taken += taken;
+        let base = allocations.end;
+        allocations.end = (base + size).next_multiple_of(ALIGNMENT);
+        allocations.taken += taken;
         let extent = Extent {
-            file: Arc::clone(&books.file),
+            file: Arc::clone(&allocations.file),
             base,
             is_window,
             size,
@@ -169,8 +169,8 @@ impl Room {
 
     /// The folder.
     pub(super) fn folder(&self) -> PathBuf {
-        let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        books.folder.clone()
+        let allocations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        allocations.folder.clone()
     }
 }
 
@@ -216,8 +216,8 @@ impl Drop for Extent {
             self.free(&(0..self.size.next_multiple_of(ALIGNMENT)));
         }
         if let Some((room, taken)) = &self.taken {
-            let mut books = room.0.lock().unwrap_or_else(PoisonError::into_inner);
-            books.taken = books.taken.saturating_sub(*taken);
+            let mut allocations = room.0.lock().unwrap_or_else(PoisonError::into_inner);
+            allocations.taken = allocations.taken.saturating_sub(*taken);
         }
     }
 }

@@ -169,9 +169,9 @@ fn drain_once(
     (all, None)
 }
 
-fn drain_all(demands: &[&Arc<RegionLease>], item: &Item) -> Vec<Vec<u8>> {
+fn drain_all(leases: &[&Arc<RegionLease>], item: &Item) -> Vec<Vec<u8>> {
     thread::scope(|scope| {
-        let threads: Vec<_> = demands
+        let threads: Vec<_> = leases
             .iter()
             .map(|lease| scope.spawn(|| drain(lease, item)))
             .collect();
@@ -227,7 +227,7 @@ async fn however_many_regions_come_and_when_there_is_one_download() {
             "{size}"
         );
         third.done(&item.id);
-        assert!(spool.stock().entry(&item.id).is_none());
+        assert!(spool.registry().entry(&item.id).is_none());
     }
     assert_eq!(
         std::fs::read_dir(master.home.path().join("spool"))
@@ -246,12 +246,12 @@ async fn what_no_region_can_need_any_more_makes_room_for_the_next() {
     drain(&region, &first);
     region.done(&first.id);
     assert!(
-        spool.stock().entry(&first.id).is_some(),
+        spool.registry().entry(&first.id).is_some(),
         "another region may need it"
     );
     let other = RegionLease::new(&spool, [first.id.clone()]);
     other.decide([]);
-    assert!(spool.stock().entry(&first.id).is_none());
+    assert!(spool.registry().entry(&first.id).is_none());
     let region = lease(&spool, &second);
     drain(&region, &second);
     assert_eq!(drain(&region, &second).1, None);
@@ -410,11 +410,11 @@ async fn a_reading_that_nobody_wants_ends() {
     let region = lease(&spool, &item);
     let content = Content::of_glance(item.clone(), &region);
     content.begin().await.unwrap();
-    let entry = Arc::clone(spool.stock().entry(&item.id).unwrap());
+    let entry = Arc::clone(spool.registry().entry(&item.id).unwrap());
     drop((content, region));
     // The threads let go of it in their own time.
     until("an end of the writing thread", async || {
-        spool.stock().entry(&item.id).is_none() && Arc::strong_count(&entry) == 1
+        spool.registry().entry(&item.id).is_none() && Arc::strong_count(&entry) == 1
     })
     .await;
 }

@@ -38,9 +38,9 @@ impl ContentLookup<'_> {
             })
             .collect();
         for some in uploads.chunks_mut(LOOKS) {
-            let looks = join_all(some.iter().map(|upload| self.look(item_of(upload))));
-            for (upload, look) in some.iter_mut().zip(looks.await) {
-                match look {
+            let origins = join_all(some.iter().map(|upload| self.find_origin(item_of(upload))));
+            for (upload, origin) in some.iter_mut().zip(origins.await) {
+                match origin {
                     Ok(source) => {
                         let is_glance = source == ContentOrigin::Glance;
                         upload.source = Some(source);
@@ -61,9 +61,9 @@ impl ContentLookup<'_> {
     }
 
     /// A run that sends something finds out by its one download whether Glance gives a content.
-    async fn look(&self, item: Item) -> Result<ContentOrigin, SourceError> {
+    async fn find_origin(&self, item: Item) -> Result<ContentOrigin, SourceError> {
         let contents = &self.context.contents;
-        let source = contents.look(&item).await?;
+        let source = contents.find_origin(&item).await?;
         if source == ContentOrigin::Glance && self.context.mode == Mode::DryRun {
             contents.ask(&item).await?;
         }
@@ -102,7 +102,8 @@ impl ContentLookup<'_> {
         let Some(own) = master.content.hashes().find(MultiHash::is_computable) else {
             return Ok(());
         };
-        if self.context.mode == Mode::DryRun && contents.look(&item).await? == ContentOrigin::Glance
+        if self.context.mode == Mode::DryRun
+            && contents.find_origin(&item).await? == ContentOrigin::Glance
         {
             return Ok(());
         }

@@ -236,7 +236,7 @@ impl Executor<'_> {
         let dependents = if action == ActionKind::DeleteLeftover {
             self.state.leftover_failed();
             Vec::new()
-        } else if error.is_alone() {
+        } else if error.affects_only_image() {
             self.state.image_failed(image)
         } else {
             self.state.action_failed(image)

@@ -100,7 +100,7 @@ impl StepError {
     }
 
     /// True where the fault is the content's: such an image fails alone, and the others go on.
-    pub(super) fn is_alone(&self) -> bool {
+    pub(super) fn affects_only_image(&self) -> bool {
         match self {
             Self::Source(_) => true,
             Self::Mismatch { is_source, .. } => *is_source,

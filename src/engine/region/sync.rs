@@ -21,7 +21,7 @@ use crate::delivery::{RateLimiter, UploadLimits};
 use crate::engine::outcome::{RegionOutcome, RegionSync, RegionWorkResult};
 use crate::event::{EventKind, Failure, Mode, RegionResult};
 use crate::model::{ContentHash, ErrorCode, Image, ImageStatus, RegionName, Status, Warning};
-use crate::openstack::{GlanceReader, GlanceWriter, Listing, Notes, OpenStackError};
+use crate::openstack::{GlanceReader, GlanceWriter, Listing, OpenStackError, RetryObserver};
 use crate::plan::{self, Plan, PlanExecution, PublishedBefore, RegionImages, Selection};
 
 /// Brings a region in step, or says how far it is from it; with all that regions have in common.
@@ -77,7 +77,7 @@ impl RegionRun<'_> {
         let reader = job
             .target
             .reader(&self.region.region)?
-            .telling(self.notes());
+            .observed_by(self.observer());
         let Some(selection) = self.context.selections.get(&self.region.target) else {
             self.fail(unknown_region(self.region));
             return Ok(());
@@ -199,7 +199,7 @@ impl RegionRun<'_> {
             job.target.glance_options(),
             &self.context.master,
         )?
-        .telling(self.notes());
+        .observed_by(self.observer());
         let delivery = ImageDelivery {
             region: self.region,
             context: self.context,
@@ -230,9 +230,9 @@ impl RegionRun<'_> {
     }
 
     /// Has each failed try that is followed by another written into the region's log.
-    fn notes(&self) -> Notes {
+    fn observer(&self) -> RetryObserver {
         let (events, region) = (self.context.events.clone(), self.region.clone());
-        Notes::new(move |note| events.note(&region, note))
+        RetryObserver::new(move |note| events.note(&region, note))
     }
 
     fn fail(&mut self, failure: Failure) {

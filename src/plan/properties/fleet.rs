@@ -138,7 +138,7 @@ enum Taken {
 }
 
 #[derive(Debug, Clone)]
-struct Looks {
+struct Traits {
     /// Which content; in a region 5 stands for the master's.
     content: usize,
     visibility: Visibility,
@@ -165,14 +165,14 @@ fn content(number: usize) -> ContentHash {
 
 /// Where an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Side {
     Master,
     Region,
 }
 
 /// Kernels and ramdisks have parts of their own seldom: otherwise little but circles would be left.
-fn reference(place: Place, name: usize) -> impl Strategy<Value = Reference> {
-    let (is_part, right) = (u32::from(name < 2), 40 * u32::from(place == Place::Region));
+fn reference(place: Side, name: usize) -> impl Strategy<Value = Reference> {
+    let (is_part, right) = (u32::from(name < 2), 40 * u32::from(place == Side::Region));
     prop_oneof![
         24 + 150 * is_part => Just(Reference::None),
         right => Just(Reference::Right),
@@ -183,10 +183,10 @@ fn reference(place: Place, name: usize) -> impl Strategy<Value = Reference> {
 }
 
 /// At the master odd images are rare, since each costs all that refer to it.
-fn looks(place: Place, name: usize) -> impl Strategy<Value = Looks> {
-    let usual = if place == Place::Master { 30 } else { 7 };
+fn traits(place: Side, name: usize) -> impl Strategy<Value = Traits> {
+    let usual = if place == Side::Master { 30 } else { 7 };
     let content = prop_oneof![
-        usual => if place == Place::Master { 0..3usize } else { 5..6usize },
+        usual => if place == Side::Master { 0..3usize } else { 5..6usize },
         6 => 0..3usize,
         1 => Just(3usize),
         1 => Just(4usize),
@@ -205,14 +205,14 @@ fn looks(place: Place, name: usize) -> impl Strategy<Value = Looks> {
     // What is not active at the master is as if it were not there.
     let status = prop_oneof![
         10 => Just("active"),
-        u32::from(place == Place::Region) => Just("deactivated"),
-        u32::from(place == Place::Region) => select(vec!["queued", "saving", "killed"]),
+        u32::from(place == Side::Region) => Just("deactivated"),
+        u32::from(place == Side::Region) => select(vec!["queued", "saving", "killed"]),
     ];
     let flags = (
-        prop::bool::weighted(if place == Place::Master { 0.02 } else { 0.1 }),
+        prop::bool::weighted(if place == Side::Master { 0.02 } else { 0.1 }),
         prop::bool::weighted(0.15),
     );
-    let region = u32::from(place == Place::Region);
+    let region = u32::from(place == Side::Region);
     let tags = (
         prop_oneof![
             60 => Just(Way::Arrived),
@@ -239,7 +239,7 @@ fn looks(place: Place, name: usize) -> impl Strategy<Value = Looks> {
         (reference(place, name), reference(place, name)),
     )
         .prop_map(
-            |(content, visibility, owner, status, size, (flags, tags), properties, parts)| Looks {
+            |(content, visibility, owner, status, size, (flags, tags), properties, parts)| Traits {
                 content,
                 visibility,
                 owner,
@@ -270,22 +270,22 @@ fn of_names<T: std::fmt::Debug, S: Strategy<Value = Vec<T>>>(
 }
 
 /// Each name usually once, sometimes twice, or not at all.
-fn masters() -> impl Strategy<Value = Vec<(usize, Looks)>> {
+fn masters() -> impl Strategy<Value = Vec<(usize, Traits)>> {
     of_names(|name| {
         prop_oneof![
-            3 => vec(looks(Place::Master, name), 0..1),
-            16 => vec(looks(Place::Master, name), 1..2),
-            1 => vec(looks(Place::Master, name), 2..3),
+            3 => vec(traits(Side::Master, name), 0..1),
+            16 => vec(traits(Side::Master, name), 1..2),
+            1 => vec(traits(Side::Master, name), 2..3),
         ]
     })
 }
 
-fn residents() -> impl Strategy<Value = Vec<(usize, Looks)>> {
+fn residents() -> impl Strategy<Value = Vec<(usize, Traits)>> {
     of_names(|name| {
         prop_oneof![
-            3 => vec(looks(Place::Region, name), 0..1),
-            9 => vec(looks(Place::Region, name), 1..2),
-            2 => vec(looks(Place::Region, name), 2..4),
+            3 => vec(traits(Side::Region, name), 0..1),
+            9 => vec(traits(Side::Region, name), 1..2),
+            2 => vec(traits(Side::Region, name), 2..4),
         ]
     })
 }
@@ -353,13 +353,13 @@ pub(super) fn fleet() -> impl Strategy<Value = Fleet> {
     )
         .prop_map(|(mut masters, mut residents, newest, mut rules, is_tidy)| {
             if is_tidy {
-                for (_, looks) in &mut masters {
-                    looks.tidy();
+                for (_, traits) in &mut masters {
+                    traits.tidy();
                 }
-                for (_, looks) in &mut residents {
-                    looks.tidy();
-                    looks.kernel = Reference::Right;
-                    looks.ramdisk = Reference::Right;
+                for (_, traits) in &mut residents {
+                    traits.tidy();
+                    traits.kernel = Reference::Right;
+                    traits.ramdisk = Reference::Right;
                 }
                 rules.metadata_set.clear();
                 rules.replace.any = true;
@@ -400,7 +400,7 @@ impl Way {
     }
 }
 
-impl Looks {
+impl Traits {
     fn tidy(&mut self) {
         self.status = "active";
         self.owner = Some(PROJECT);
@@ -425,29 +425,29 @@ fn region_id(number: usize) -> ImageId {
     ImageId::new(&format!("b{number:07}-0000-4000-8000-000000000000"))
 }
 
-fn master_images(masters: &[(usize, Looks)]) -> Vec<Image> {
+fn master_images(masters: &[(usize, Traits)]) -> Vec<Image> {
     let place = |name| masters.iter().position(|(other, _)| *other == name);
     masters
         .iter()
         .enumerate()
-        .map(|(number, (name, looks))| {
+        .map(|(number, (name, traits))| {
             let refers_to = |reference| match reference {
                 Reference::None | Reference::Right => None,
                 Reference::Named(part) => Some(place(part).map_or_else(nowhere, master_id)),
                 Reference::Nowhere => Some(nowhere()),
             };
-            make(master_id(number), *name, looks, looks.content, refers_to)
+            make(master_id(number), *name, traits, traits.content, refers_to)
         })
         .collect()
 }
 
-fn region_images(residents: &[(usize, Looks)], masters: &[(usize, Looks)]) -> Vec<Image> {
+fn region_images(residents: &[(usize, Traits)], masters: &[(usize, Traits)]) -> Vec<Image> {
     let master = |name| masters.iter().find(|(other, _)| *other == name);
     let place = |name| residents.iter().position(|(other, _)| *other == name);
     residents
         .iter()
         .enumerate()
-        .map(|(number, (name, looks))| {
+        .map(|(number, (name, traits))| {
             let mut properties = [KERNEL_ID, RAMDISK_ID].into_iter();
             let refers_to = |reference| {
                 let property = properties.next();
@@ -456,11 +456,11 @@ fn region_images(residents: &[(usize, Looks)], masters: &[(usize, Looks)]) -> Ve
                     Reference::Nowhere => return Some(nowhere()),
                     Reference::Named(part) => part,
                     Reference::Right => {
-                        let (_, looks) = master(*name)?;
+                        let (_, traits) = master(*name)?;
                         let reference = if property == Some(KERNEL_ID) {
-                            looks.kernel
+                            traits.kernel
                         } else {
-                            looks.ramdisk
+                            traits.ramdisk
                         };
                         let Reference::Named(part) = reference else {
                             return None;
@@ -470,11 +470,11 @@ fn region_images(residents: &[(usize, Looks)], masters: &[(usize, Looks)]) -> Ve
                 };
                 Some(place(part).map_or_else(nowhere, region_id))
             };
-            let content = match looks.content {
-                5 => master(*name).map_or(0, |(_, looks)| looks.content),
+            let content = match traits.content {
+                5 => master(*name).map_or(0, |(_, traits)| traits.content),
                 other => other,
             };
-            let taken = match looks.taken {
+            let taken = match traits.taken {
                 Taken::None => None,
                 Taken::Sibling => (0..residents.len())
                     .find(|other| *other != number && residents[*other].0 == *name)
@@ -482,7 +482,7 @@ fn region_images(residents: &[(usize, Looks)], masters: &[(usize, Looks)]) -> Ve
                 Taken::Named(name) => place(name).map(region_id),
                 Taken::Nowhere => Some(nowhere()),
             };
-            let mut image = make(region_id(number), *name, looks, content, refers_to);
+            let mut image = make(region_id(number), *name, traits, content, refers_to);
             image.tags.extend(taken.as_ref().map(tags::replaces));
             image
         })
@@ -496,33 +496,33 @@ fn nowhere() -> ImageId {
 fn make(
     id: ImageId,
     name: usize,
-    looks: &Looks,
+    traits: &Traits,
     number: usize,
     mut refers_to: impl FnMut(Reference) -> Option<ImageId>,
 ) -> Image {
-    let mut properties: Properties = looks
+    let mut properties: Properties = traits
         .properties
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    for (name, reference) in [(KERNEL_ID, looks.kernel), (RAMDISK_ID, looks.ramdisk)] {
+    for (name, reference) in [(KERNEL_ID, traits.kernel), (RAMDISK_ID, traits.ramdisk)] {
         if let Some(part) = refers_to(reference) {
             properties.insert(name.to_owned(), part.to_string());
         }
     }
     let plain = image(&names()[name])
-        .status(looks.status)
-        .owner(looks.owner)
-        .visibility(looks.visibility)
+        .status(traits.status)
+        .owner(traits.owner)
+        .visibility(traits.visibility)
         .content(content(number))
         .build();
     Image {
         id,
-        size: looks.size,
-        os_hidden: looks.hidden,
-        protected: looks.protected,
-        tags: looks.way.tags(),
-        created_at: Some(now() - TimeDelta::hours(looks.way.hours())),
+        size: traits.size,
+        os_hidden: traits.hidden,
+        protected: traits.protected,
+        tags: traits.way.tags(),
+        created_at: Some(now() - TimeDelta::hours(traits.way.hours())),
         properties,
         ..plain
     }

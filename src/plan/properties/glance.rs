@@ -73,7 +73,7 @@ impl Glance {
     }
 
     /// A new image without content: private and unprotected.
-    pub(super) fn create(&mut self, looks: impl FnOnce(&mut Image)) -> Result<ImageId, Refusal> {
+    pub(super) fn create(&mut self, traits: impl FnOnce(&mut Image)) -> Result<ImageId, Refusal> {
         self.request()?;
         let mut id = self.next_id();
         // An id is never given twice.
@@ -90,7 +90,7 @@ impl Glance {
             created_at: Some(now()),
             ..image("").build()
         };
-        looks(&mut new);
+        traits(&mut new);
         let mut images = self.images().to_vec();
         images.insert(0, new);
         self.moments.push(images);

@@ -20,7 +20,7 @@ pub(super) async fn upload_from_anywhere(
     let content = contents.find(&item, delivery.lease).await?;
     let content = hashed_as_the_region_does(delivery, wanted, content);
     match upload_from(delivery, wanted, begun, &content).await {
-        Err(error) if error.is_alone() => {
+        Err(error) if error.affects_only_image() => {
             let Some(other) = contents.instead_of(&content, &item, delivery.lease) else {
                 return Err(error);
             };

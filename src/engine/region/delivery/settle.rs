@@ -128,12 +128,12 @@ pub(super) async fn look_at(
     delivery: &ImageDelivery<'_>,
     id: &ImageId,
 ) -> Result<Image, OpenStackError> {
-    let look = delivery.writer.show(id);
-    if let Some(seen) = delivery.context.stop.unless_dropped(look).await {
+    let shown = delivery.writer.show(id);
+    if let Some(seen) = delivery.context.stop.unless_dropped(shown).await {
         return seen;
     }
-    let look = delivery.writer.show(id);
-    let last = timeout(LAST_LOOKS, look).await;
+    let shown = delivery.writer.show(id);
+    let last = timeout(LAST_LOOKS, shown).await;
     last.unwrap_or_else(|_| Err(delivery.writer.no_answer(id, LAST_LOOKS)))
 }
 

@@ -6,9 +6,9 @@ pub(crate) struct SeededRng(u64);
 
 impl SeededRng {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        dice.word();
-        dice
+        let mut rng = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        rng.word();
+        rng
     }
 
     fn word(&mut self) -> u64 {
