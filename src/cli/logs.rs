@@ -53,7 +53,7 @@ fn show(args: &LogsArgs, terminal: &Terminal) -> Result<(), CliError> {
     if folders.is_empty() {
         let log_dir_name = log_dir.to_string_lossy();
         terminal.say(&format!(
-            "No run has left logs in {}: only runs with --parallel do; `log_dir` says where.",
+            "No run has left logs in {}: runs with --parallel do, and every sync where `log_dir` is set.",
             OneLine(&log_dir_name)
         ));
     }
@@ -103,7 +103,10 @@ fn wanted(args: &LogsArgs, log_dir: &Path, folders: &[RunFolder]) -> Result<Want
         },
         (Some(word), None) => match (find(word), newest) {
             (Some(folder), _) => Wanted::Run(folder),
-            (None, Some(newest)) => Wanted::Region(newest.clone(), word.clone()),
+            (None, Some(newest)) => {
+                let folder = newest_with(args, word, folders)?.unwrap_or(newest);
+                Wanted::Region(folder.clone(), word.clone())
+            }
             (None, None) => return Err(no_run(word, log_dir, folders)),
         },
         (Some(run), Some(region)) => match find(run) {
@@ -111,6 +114,39 @@ fn wanted(args: &LogsArgs, log_dir: &Path, folders: &[RunFolder]) -> Result<Want
             None => return Err(no_run(run, log_dir, folders)),
         },
     })
+}
+
+/// The newest run that has a log of the region; where none has, or what comes is wanted too, the newest that
+/// has the region at all.
+fn newest_with<'a>(
+    args: &LogsArgs,
+    word: &str,
+    folders: &'a [RunFolder],
+) -> Result<Option<&'a RunFolder>, CliError> {
+    let mut recorded = None;
+    for folder in folders {
+        let run = folder.read_run();
+        let region = printed_name(word);
+        if run.regions.iter().any(|past| past.region == region) {
+            recorded = recorded.or(Some(folder));
+            if args.follow {
+                break;
+            }
+        }
+        let logged = logged_regions(&run).map_err(unreadable(&folder.path))?;
+        if logged.iter().any(|logged| is_log_of(logged, word)) {
+            return Ok(Some(folder));
+        }
+    }
+    Ok(recorded)
+}
+
+/// True for the log of the region that the word names.
+fn is_log_of(logged: &LoggedRegion, word: &str) -> bool {
+    let region = printed_name(word);
+    logged.region == region
+        || logged.region == word
+        || OneLine(&region).to_string() == logged.region
 }
 
 fn list(
@@ -296,12 +332,7 @@ fn find_log(
     let region = printed_name(word);
     let run = folder.read_run();
     let logged = logged_regions(&run).map_err(unreadable(&folder.path))?;
-    let is_wanted = |logged: &&LoggedRegion| {
-        logged.region == region
-            || logged.region == word
-            || OneLine(&region).to_string() == logged.region
-    };
-    if let Some(found) = logged.iter().find(is_wanted) {
+    if let Some(found) = logged.iter().find(|logged| is_log_of(logged, word)) {
         return Ok(found.clone());
     }
     let shown = OneLine(word);

@@ -94,9 +94,20 @@ fn the_log_of_a_region_is_that_of_the_newest_run_unless_a_run_is_named() {
     assert!(lines.as_array().unwrap().len() > 3, "{lines}");
     assert_eq!(lines[0]["level"], "info");
     assert!(lines[0]["time"].is_string());
-    // An older run stays to be had.
-    fs::create_dir(fleet.work_dir().join("sync_20991231_2359")).unwrap();
-    let outcome = logs(&fleet, &["RegionThree"]).expect(2);
+    // A newer run without the region does not hide it, and is named where it is asked for.
+    fleet.glancesync(&["--parallel", "other:"]).run().expect(0);
+    let newer = "sync_20991231_2359";
+    fs::create_dir(fleet.work_dir().join(newer)).unwrap();
+    for words in [&["RegionThree"][..], &["RegionThree", "--follow"]] {
+        assert_eq!(logs(&fleet, words).expect(0).stdout, written);
+    }
+    let errors = logs(&fleet, &["RegionTwo", "--errors"]).expect(0).stdout;
+    assert!(errors.contains("[region_unreachable]"), "{errors}");
+    let json = logs(&fleet, &["RegionThree", "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(json["run"], name(&folder));
+    let outcome = logs(&fleet, &[newer, "RegionThree"]).expect(2);
     outcome.assert_says(&format!("glancesync logs {} RegionThree", name(&folder)));
 }
 

@@ -38,14 +38,14 @@ configuration is wrong.";
 const LOGS_EXAMPLES: &str = "\
 Examples:
   glancesync logs                          the past runs, newest first
-  glancesync logs Trento                   Trento's log of the newest run
+  glancesync logs Trento                   Trento's log of the newest run with it
   glancesync logs --errors                 what went wrong in the newest run
   glancesync logs --follow                 all regions of a run under way
   glancesync logs sync_20261124_0315       what that run came to
   glancesync logs sync_20261124_0315 other:Berlin --errors
 
-A lone word that names no run is a region. Only runs with --parallel leave
-logs: one after another, regions tell everything on standard error.
+A lone word that names no run is a region. Runs with --parallel leave logs, and
+so does every sync where `log_dir` is set.
 Exit codes: 0 printed, 2 no such run or region.";
 
 const RESTORE_EXAMPLES: &str = "\
