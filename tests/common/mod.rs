@@ -3,6 +3,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod config;
+pub(crate) mod documents;
 pub(crate) mod embedded;
 pub(crate) mod events;
 pub(crate) mod fleet;

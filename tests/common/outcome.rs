@@ -50,10 +50,14 @@ impl Outcome {
             .collect()
     }
 
-    /// Standard output as one JSON document.
+    /// Standard output as one JSON document, which is as the page about documents says.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self}"))
+        let document = serde_json::from_str(&self.stdout);
+        let document = document.unwrap_or_else(|error| panic!("{error} in {self}"));
+        let complaints = super::documents::complaints(&document);
+        assert!(complaints.is_empty(), "{complaints:#?} in {self}");
+        document
     }
 
     /// The events on standard error, one object a line.

@@ -188,6 +188,48 @@ fn what_does_not_begin_is_one_document_too() {
 }
 
 #[test]
+fn what_failed_or_was_interrupted_is_one_document_of_the_page_too() {
+    use glancesync::sandbox::{Effect, Fault, When};
+    let fleet = Fleet::embedded(|_| ());
+    fleet.master().create(NewImage::new("a", "abc"));
+    fleet.take_down("master:RegionTwo");
+    let config = fleet.config().set("DEFAULT", "retries", "0");
+    let program = |words: &[&str]| {
+        Program::with(&fleet, &config)
+            .args(words)
+            .args(["--format", "json"])
+    };
+    for words in [
+        &["RegionTwo"][..],
+        &["--parallel", "RegionTwo"],
+        &["--dry-run", "RegionTwo"],
+        &["--show-status", "RegionTwo"],
+        &["--make-backup", "RegionTwo"],
+        &["check-config", "--online"],
+    ] {
+        program(words).run().expect(1).json();
+    }
+    for words in [&["logs"][..], &["logs", "--errors"], &["logs", "RegionTwo"]] {
+        program(words).run().expect(0).json();
+    }
+    let hang = Fault::always(Effect::Hang {
+        when: When::default(),
+    });
+    fleet
+        .sandbox()
+        .set_faults("RegionThree", vec![hang])
+        .unwrap();
+    for mode in [&["RegionThree"][..], &["--dry-run", "RegionThree"]] {
+        let running = program(mode).events().start();
+        fleet.wait_for_a_held_request("RegionThree");
+        running.signal("INT");
+        let document = running.wait().expect(130).json();
+        let summary = document.get("summary").unwrap_or(&document);
+        assert_eq!(summary["exit_code"], 130);
+    }
+}
+
+#[test]
 fn a_full_disk_behind_standard_output_undoes_nothing() {
     let fleet = Fleet::start();
     fleet.master().create(NewImage::new("a", "abc"));
@@ -423,7 +465,12 @@ fn a_dry_run_during_a_sync_says_so_and_calls_what_is_in_progress_by_its_name() {
     };
     let plan = look(&["--dry-run", "-v"]);
     let document = look(&["--dry-run", "--format", "json"]);
+    let locked = Program::with(&fleet, &fleet.config())
+        .args(["--format", "json", "RegionThree"])
+        .run()
+        .expect(3);
     assert!(!sync.has_ended(), "the sync was too quick");
+    assert_eq!(codes_of_document(&locked), ["run_locked"]);
     for outcome in [&plan, &document] {
         assert!(outcome.stdout.contains("process "), "{outcome}");
         for word in ["leftover", "interrupted"] {
