@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::matrix::{Cell, Matrix, UNREAD, sign};
 use crate::model::Status;
 use crate::plan::Plan;
-use crate::report::style::Paint;
+use crate::report::style::{Paint, Style};
 use crate::report::summary::RunSummary;
 use crate::report::text::{OneLine, count, pad, shorten};
 
@@ -62,7 +62,36 @@ pub fn status_table<P: Borrow<Plan>>(
             writeln!(out, "{}", line.trim_end())?;
         }
     }
-    legend(out, &matrix, paint)
+    legend(out, &matrix, paint)?;
+    let parts = matrix.columns.len().div_ceil(per_page);
+    if parts > 1 {
+        let line = format!(
+            "The regions are shown in {parts} parts, since {width} columns have room for {per_page}; \
+             `--format html` shows all of them at once."
+        );
+        writeln!(
+            out,
+            "{}",
+            Style {
+                paint,
+                width: Some(width)
+            }
+            .wrapped(&line, 2)
+        )?;
+    }
+    if longest > label_width {
+        let line = "Names with … in them are shortened; `--format csv` has them whole.";
+        writeln!(
+            out,
+            "{}",
+            Style {
+                paint,
+                width: Some(width)
+            }
+            .wrapped(line, 2)
+        )?;
+    }
+    Ok(())
 }
 
 /// The regions' names, one a line, each with a line that leads down to its column.

@@ -80,13 +80,10 @@ fn status_as_json_is_one_document() {
 fn status_as_table() {
     let plans = [full_plan(), quiet_plan()];
     let summary = compared(Mode::Status);
-    assert_snapshot!(written(|out| status_table(
-        out,
-        &plans,
-        &summary,
-        80,
-        Paint::OFF
-    )));
+    assert_snapshot!(looks(|style| {
+        let width = style.width.unwrap();
+        written(|out| status_table(out, &plans, &summary, width, style.paint))
+    }));
 }
 
 #[test]
@@ -158,10 +155,13 @@ fn a_page_needs_nothing_from_elsewhere_and_runs_nothing_but_its_own() {
         "</style>",
         "<table",
         "</table>",
+        "<tfoot",
     ] {
         assert_eq!(page.matches(once).count(), 1, "{once}");
     }
-    for never in ["<img", "<link", "url(", "@import", "http:", "https:"] {
+    for never in [
+        "<img", "<link", "url(", "@import", "http:", "https:", "fetch(", "ellipsis", "nowrap",
+    ] {
         assert!(!page.contains(never), "{never}");
     }
     let script = page.split_once("<script>").unwrap().1;

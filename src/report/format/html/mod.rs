@@ -4,6 +4,7 @@
 //! Foreign text (names, servers' words) only ever gets into the page through [`Text`]. The page's own
 //! script is named by its hash in the page's policy, so no other one would run.
 
+mod table;
 mod text;
 
 use std::borrow::Borrow;
@@ -14,8 +15,9 @@ use base64::Engine as _;
 use chrono::{DateTime, FixedOffset};
 use sha2::{Digest, Sha256};
 
+use self::table::{class, filters, shown, table};
 use self::text::Text;
-use super::matrix::{Cell, Matrix, UNREAD, sign};
+use super::matrix::{Cell, Matrix};
 use crate::event::Mode;
 use crate::event::{Failure, RegionResult};
 use crate::model::{RegionName, Status};
@@ -137,74 +139,6 @@ fn failures(out: &mut impl Write, matrix: &Matrix, summary: &RunSummary) -> io::
     Ok(())
 }
 
-/// The legend, which is also what rows are chosen by, and two fields for names.
-fn filters(out: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
-    writeln!(
-        out,
-        "<form id=\"filters\"><p><label>Image <input id=\"image\" type=\"search\" placeholder=\"part of its name\"></label>\n\
-         <label>Region <input id=\"region\" type=\"search\" placeholder=\"part of its name\"></label>\n\
-         <output id=\"shown\"></output></p>\n<fieldset><legend>Signs; those ticked choose the rows that have one of them</legend>"
-    )?;
-    let mut entry = |class: &str, sign: &str, word: &str, number: usize| {
-        writeln!(
-            out,
-            "<label><input type=\"checkbox\" value=\"{class}\"><span class=\"sign {class}\">{sign}</span> \
-             <span>{word}</span> <small>{number}</small></label>"
-        )
-    };
-    for (status, number) in matrix.counts() {
-        entry(class(status), shown(status), status.as_str(), number)?;
-    }
-    if matrix.unread() > 0 {
-        entry(UNREAD_CLASS, UNREAD, "region failed", matrix.unread())?;
-    }
-    writeln!(out, "</fieldset></form>")
-}
-
-fn table(out: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
-    if matrix.images.is_empty() {
-        return writeln!(
-            out,
-            "<p>No image is selected, or no region could be read.</p>"
-        );
-    }
-    let columns = matrix.columns.len();
-    write!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Images by regions\">\
-         <table id=\"matrix\" style=\"--columns:{columns}\">\n<thead><tr><th scope=\"col\">Image"
-    )?;
-    for (place, column) in matrix.columns.iter().enumerate() {
-        let name = column.region.region.to_string();
-        write!(
-            out,
-            "<th scope=\"col\"><a href=\"#r{place}\">{}</a>",
-            Text(&name)
-        )?;
-    }
-    writeln!(out, "</thead>\n<tbody>")?;
-    for (row, image) in matrix.images.iter().enumerate() {
-        write!(
-            out,
-            "<tr><th scope=\"row\"><a href=\"#i{row}\">{}</a>",
-            Text(image)
-        )?;
-        for column in &matrix.columns {
-            // The ends of cells and rows may be left out, which is half of a large page.
-            match column.cell(row) {
-                Cell::NotSelected => write!(out, "<td>")?,
-                Cell::Unread => write!(out, "<td class={UNREAD_CLASS}>{UNREAD}")?,
-                Cell::State(state) => {
-                    let (class, sign) = (class(state.status), shown(state.status));
-                    write!(out, "<td class={class}>{sign}")?;
-                }
-            }
-        }
-        writeln!(out)?;
-    }
-    writeln!(out, "</tbody></table></div>")
-}
-
 /// What is not `ok`, by image; regions with the same reason stand together.
 fn reasons(out: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
     writeln!(out, "<section id=\"reasons\"><h2>Reasons, by image</h2>")?;
@@ -318,29 +252,4 @@ fn failure(out: &mut impl Write, failure: &Failure, region: Option<&RegionName>)
         failure.code,
         Text(&failure.hint)
     )
-}
-
-const UNREAD_CLASS: &str = "q";
-
-/// A letter for each status, since a large page has it very often.
-fn class(status: Status) -> &'static str {
-    match status {
-        Status::Ok => "k",
-        Status::OkStalledChecksum => "s",
-        Status::PendingUpload => "u",
-        Status::PendingMetadata => "m",
-        Status::PendingRename => "n",
-        Status::PendingReplace => "r",
-        Status::PendingAmi => "a",
-        Status::ErrorChecksum => "c",
-        Status::ErrorAmi => "x",
-    }
-}
-
-/// The sign of the table, with a dot that is seen better.
-fn shown(status: Status) -> &'static str {
-    match status {
-        Status::Ok => "·",
-        other => sign(other),
-    }
 }

@@ -41,6 +41,44 @@
     });
   };
 
+  // What needs somebody first, then what a sync would do, then what is well.
+  const urgency = "cxqrnuams.k";
+  const rank = (cell) => {
+    const place = urgency.indexOf(cell.className || ".");
+    return place < 0 ? urgency.length : place;
+  };
+  const worst = (row) => Math.min(...[...row.cells].slice(1).map(rank));
+  const sorts = {
+    size: () => 0,
+    name: (one, other) => one.cells[0].textContent.localeCompare(other.cells[0].textContent),
+    state: (one, other) => worst(one) - worst(other),
+  };
+  const body = table.tBodies[0];
+  let sorted = { key: "size", descending: false };
+  const sort = (key) => {
+    sorted = { key, descending: sorted.key === key && !sorted.descending };
+    const place = Number(key);
+    const compare = sorts[key] || ((one, other) => rank(one.cells[place]) - rank(other.cells[place]));
+    // The order of the page, by size, decides where two are alike.
+    const ordered = [...rows].sort(compare);
+    body.append(...(sorted.descending ? ordered.reverse() : ordered));
+    heads.forEach((head, at) => {
+      const is = String(at) === key || (at === 0 && key === "name");
+      if (is) head.setAttribute("aria-sort", sorted.descending ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    });
+    if (sorts[key]) element("sort").value = key;
+  };
+  element("sort").addEventListener("change", (event) => {
+    sorted.key = "";
+    sort(event.target.value);
+  });
+  table.tHead.addEventListener("click", (event) => {
+    const head = event.target.closest("th");
+    if (!head || event.target.closest("a")) return;
+    sort(head.cellIndex === 0 ? "name" : String(head.cellIndex));
+  });
+
   let waiting = 0;
   element("filters").addEventListener("input", () => {
     clearTimeout(waiting);
@@ -48,7 +86,7 @@
   });
   element("filters").addEventListener("submit", (event) => event.preventDefault());
   table.addEventListener("mouseover", (event) => {
-    const cell = event.target.closest("td");
+    const cell = event.target.closest("tbody td");
     if (!cell || cell.title) return;
     const word = words.get(cell.className) || "not selected";
     cell.title = `${cell.parentNode.cells[0].textContent} in ${heads[cell.cellIndex].textContent}: ${word}`;
