@@ -16,7 +16,7 @@ use crate::exit_codes;
 use crate::model::{RegionName, did_you_mean};
 use crate::report::format::{self, LogDocument, LoggedErrors};
 use crate::report::{
-    ColorChoice, LogLevel, LogLine, LogReader, LoggedRegion, OneLine, Paint, Terminal, log_files,
+    ColorChoice, LogLevel, LogLine, LogReader, LoggedRegion, OneLine, Style, Terminal, log_files,
     logged_regions, open_log,
 };
 use crate::state::{PastError, PastRun, RunFolder, run_folders};
@@ -57,26 +57,26 @@ fn show(args: &LogsArgs, terminal: &Terminal) -> Result<(), CliError> {
             OneLine(&log_dir_name)
         ));
     }
-    let paint = ColorChoice::from(args.messages.color).for_stdout();
+    let style = ColorChoice::from(args.messages.color).style_of_stdout();
     match wanted(args, &log_dir, &folders)? {
-        Wanted::List => list(args, &log_dir, &folders, paint),
-        Wanted::Run(folder) if args.follow => follow(args, &folder, None, terminal, paint),
-        Wanted::Run(folder) if args.errors => errors(args, &folder, None, terminal, paint),
-        Wanted::Run(folder) => one_run(args, &folder, paint),
+        Wanted::List => list(args, &log_dir, &folders, style),
+        Wanted::Run(folder) if args.follow => follow(args, &folder, None, terminal, style),
+        Wanted::Run(folder) if args.errors => errors(args, &folder, None, terminal, style),
+        Wanted::Run(folder) => one_run(args, &folder, style),
         Wanted::Region(folder, word) if args.follow => {
             let run = folder.read_run();
             let region = printed_name(&word);
             if !run.regions.iter().any(|past| past.region == region) {
                 find_log(&folder, &word, &folders)?;
             }
-            follow(args, &folder, Some(&region), terminal, paint)
+            follow(args, &folder, Some(&region), terminal, style)
         }
         Wanted::Region(folder, word) => {
             let logged = find_log(&folder, &word, &folders)?;
             if args.errors {
-                errors(args, &folder, Some(&logged.region), terminal, paint)
+                errors(args, &folder, Some(&logged.region), terminal, style)
             } else {
-                region_log(args, &folder, &logged, paint)
+                region_log(args, &folder, &logged, style)
             }
         }
     }
@@ -153,22 +153,22 @@ fn list(
     args: &LogsArgs,
     log_dir: &Path,
     folders: &[RunFolder],
-    paint: Paint,
+    style: Style,
 ) -> Result<(), CliError> {
     let runs: Vec<PastRun> = folders.iter().map(RunFolder::read_run).collect();
     print(|out| match args.format {
         DocumentFormat::Json => format::runs_json(out, log_dir, &runs),
         DocumentFormat::Text if runs.is_empty() => Ok(()),
-        DocumentFormat::Text => format::runs_text(out, &runs, &Local, paint),
+        DocumentFormat::Text => format::runs_text(out, &runs, &Local, style),
     })
 }
 
-fn one_run(args: &LogsArgs, folder: &RunFolder, paint: Paint) -> Result<(), CliError> {
+fn one_run(args: &LogsArgs, folder: &RunFolder, style: Style) -> Result<(), CliError> {
     let run = folder.read_run();
     let logged = logged_regions(&run).map_err(unreadable(&folder.path))?;
     print(|out| match args.format {
         DocumentFormat::Json => format::run_json(out, &run, &logged),
-        DocumentFormat::Text => format::run_text(out, &run, &logged, &Local, paint),
+        DocumentFormat::Text => format::run_text(out, &run, &logged, &Local, style),
     })
 }
 
@@ -178,7 +178,7 @@ fn errors(
     folder: &RunFolder,
     region: Option<&str>,
     terminal: &Terminal,
-    paint: Paint,
+    style: Style,
 ) -> Result<(), CliError> {
     let run = folder.read_run();
     let mut errors: Vec<PastError> = if run.mode.is_some() {
@@ -195,7 +195,7 @@ fn errors(
     }
     print(|out| match args.format {
         DocumentFormat::Json => format::errors_json(out, &folder.name, &errors),
-        DocumentFormat::Text => format::errors_text(out, &errors, &Local, paint),
+        DocumentFormat::Text => format::errors_text(out, &errors, &Local, style),
     })
 }
 
@@ -217,7 +217,7 @@ fn region_log(
     args: &LogsArgs,
     folder: &RunFolder,
     logged: &LoggedRegion,
-    paint: Paint,
+    style: Style,
 ) -> Result<(), CliError> {
     let mut lines = open_log(&logged.path).map_err(unreadable(&logged.path))?;
     print(|mut out| match args.format {
@@ -226,9 +226,9 @@ fn region_log(
             each_line(&mut lines, |line| document.line(line))?;
             document.end()
         }
-        DocumentFormat::Text => {
-            each_line(&mut lines, |line| format::log_line(out, None, line, paint))
-        }
+        DocumentFormat::Text => each_line(&mut lines, |line| {
+            format::log_line(out, None, line, style.paint)
+        }),
     })
 }
 
@@ -249,7 +249,7 @@ fn follow(
     folder: &RunFolder,
     region: Option<&str>,
     terminal: &Terminal,
-    paint: Paint,
+    style: Style,
 ) -> Result<(), CliError> {
     let mut followed = Followed::default();
     let label = region.is_none();
@@ -264,7 +264,7 @@ fn follow(
                     if args.errors && !is_of_error(line) {
                         return Ok(());
                     }
-                    format::log_line(out, prefix, line, paint)
+                    format::log_line(out, prefix, line, style.paint)
                 };
                 while let Some(line) = lines.next_line()? {
                     show(&line)?;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::messages::{self, Label, Line, Weight};
+use super::style::Style;
 use super::terminal::{Terminal, Verbosity};
 use super::text::{OneLine, before};
 use super::warnings::WarningGroups;
@@ -95,8 +96,9 @@ impl Lines {
     /// Writes those lines that are loud enough.
     pub(super) fn write(&self, region: Option<&RegionName>, lines: &[Line]) {
         let mut text = String::new();
+        let style = self.terminal.style();
         for line in lines.iter().filter(|line| self.shows(line)) {
-            text += &self.format(region, line);
+            text += &format(region, line, style);
             text.push('\n');
         }
         if !text.is_empty() {
@@ -117,25 +119,66 @@ impl Lines {
             Verbosity::Verbose | Verbosity::Requests | Verbosity::Debug => true,
         }
     }
+}
 
-    fn format(&self, region: Option<&RegionName>, line: &Line) -> String {
-        let paint = self.terminal.paint();
-        let region = region.map_or_else(String::new, |region| {
-            let name = region.to_string();
-            format!("{} ", paint.cyan(before(&name)))
-        });
-        let word = line.label.as_str();
-        let text = match line.label {
-            Label::Ended(RegionResult::Failed) => paint.red(&line.text),
-            Label::Ended(_) => paint.green(&line.text),
-            _ => line.text.clone(),
-        };
-        let label = match line.label {
-            Label::None | Label::Ended(_) => String::new(),
-            Label::Warning => format!("{} ", paint.yellow(word)),
-            Label::Error => format!("{} ", paint.red(word)),
-            Label::Hint => format!("{} ", paint.bold(word)),
-        };
-        format!("{region}{label}{text}")
+/// The line with its region and its label before it, broken where it does not fit.
+fn format(region: Option<&RegionName>, line: &Line, style: Style) -> String {
+    let paint = style.paint;
+    let region = region.map_or_else(String::new, |region| {
+        let name = region.to_string();
+        format!("{} ", paint.cyan(before(&name)))
+    });
+    let word = line.label.as_str();
+    let text = match line.label {
+        Label::Ended(RegionResult::Failed) => paint.red(&line.text),
+        Label::Ended(_) => paint.green(&line.text),
+        _ => line.text.clone(),
+    };
+    let label = match line.label {
+        Label::None | Label::Ended(_) => String::new(),
+        Label::Warning => format!("{} ", paint.yellow(word)),
+        Label::Error => format!("{} ", paint.red(word)),
+        Label::Hint => format!("{} ", paint.bold(word)),
+    };
+    style.wrapped(&format!("{region}{label}{text}"), 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, failure, region, region_finished, run_finished, run_started};
+    use super::super::looks::looks;
+    use super::*;
+    use crate::model::{Warning, WarningCode};
+
+    #[test]
+    fn messages_as_they_look() {
+        let warning = Warning::new(
+            WarningCode::ForeignOwner,
+            "another project owns an image of this name in the region: it is passed over",
+        );
+        let events = [
+            run_started(Mode::Sync, true, &["Trento", "Lannion"]),
+            at(
+                Some("Trento"),
+                1,
+                EventKind::Warning(warning.image("debian")),
+            ),
+            at(Some("Lannion"), 2, EventKind::Error(failure())),
+            region_finished("Trento", RegionResult::Changed, 3),
+            region_finished("Lannion", RegionResult::Failed, 0),
+            run_finished(1),
+        ];
+        assert_eq!(events[1].region, Some(region("Trento")));
+        insta::assert_snapshot!(looks(|style| {
+            let mut text = String::new();
+            for event in &events {
+                let region = event.region.as_ref();
+                for line in messages::lines(&event.kind, region, Mode::Sync) {
+                    text += &format(region, &line, style);
+                    text.push('\n');
+                }
+            }
+            text
+        }));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::messages::warning_text;
 use super::ndjson::Ndjson;
-use super::style::Paint;
+use super::style::Style;
 use super::terminal::{LogFormat, Terminal, Verbosity};
 use super::text::visible_lines;
 use crate::event::{Event, EventKind, Failure};
@@ -18,7 +18,7 @@ pub fn tell_errors(terminal: &Terminal, failures: &[Failure]) {
                 ndjson.event(&Event::now(None, EventKind::Error(failure.clone())));
             }
         }
-        LogFormat::Text => terminal.write(error_text(failures, terminal.paint())),
+        LogFormat::Text => terminal.write(error_text(failures, terminal.style())),
     }
 }
 
@@ -35,13 +35,15 @@ pub fn tell_warnings(terminal: &Terminal, warnings: &[Warning]) {
         LogFormat::Text => {
             let label = terminal.paint().yellow("warning:");
             for warning in warnings {
-                terminal.write(format!("{label} {}\n", warning_text(warning)));
+                let line = format!("{label} {}\n", warning_text(warning));
+                terminal.write(terminal.style().wrapped(&line, 4));
             }
         }
     }
 }
 
-fn error_text(failures: &[Failure], paint: Paint) -> String {
+fn error_text(failures: &[Failure], style: Style) -> String {
+    let paint = style.paint;
     let mut lines = Vec::new();
     let mut failures = failures.iter().peekable();
     while let Some(failure) = failures.next() {
@@ -57,13 +59,14 @@ fn error_text(failures: &[Failure], paint: Paint) -> String {
             ));
         }
     }
-    lines.concat()
+    style.wrapped(&lines.concat(), 4)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::ErrorCode;
+    use crate::report::looks::looks;
 
     fn failure(message: &str) -> Failure {
         Failure {
@@ -77,13 +80,10 @@ mod tests {
 
     #[test]
     fn several_errors_share_their_hint() {
-        let failures = [failure("one\ntwo lines"), failure("another")];
-        let text = error_text(&failures, Paint::OFF);
-        insta::assert_snapshot!(text, @r"
-        error: one
-          two lines
-        error: another
-        hint: Correct it.
-        ");
+        let failures = [
+            failure("one\ntwo lines"),
+            failure("another, which is so long that it does not fit a narrow screen"),
+        ];
+        insta::assert_snapshot!(looks(|style| error_text(&failures, style)));
     }
 }

@@ -158,7 +158,7 @@ fn what_cannot_be_put_back_is_named_and_left() {
         "it was renamed, and",
         "cannot be put back: status: `deactivated` → `active`",
         "owns it",
-        "1 image that it does not hold are left alone",
+        "1 image not in it and left alone",
     ] {
         assert!(outcome.stdout.contains(text), "{text}: {outcome}");
     }

@@ -126,7 +126,7 @@ fn headline(view: &RestoreView<'_>, apply: bool) -> String {
     let mut text = parts.join(", ");
     if *not_in_backup > 0 {
         text = format!(
-            "{text}; {} that it does not hold are left alone",
+            "{text}, {} not in it and left alone",
             count(*not_in_backup, "image")
         );
     }
@@ -198,5 +198,77 @@ fn shown(value: Option<&Value>) -> String {
         None | Some(Value::Null) => "absent".to_owned(),
         Some(Value::String(text)) => format!("`{}`", OneLine(text)),
         Some(other) => OneLine(&other.to_string()).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::event::{Mode, RegionResult};
+    use crate::plan::Unrestorable;
+    use crate::report::fixtures::{region, summary};
+    use crate::report::looks::looks;
+
+    fn image(name: &str, id: &str) -> ImageRestore {
+        let change = |from: &str, to: Option<&str>| Change {
+            from: Some(Value::from(from)),
+            to: to.map(Value::from),
+        };
+        ImageRestore {
+            image: name.to_owned(),
+            image_id: ImageId::new(id),
+            changes: BTreeMap::from([
+                ("nid".to_owned(), change("1", Some("7"))),
+                (
+                    "os_distro".to_owned(),
+                    change("a value that is long enough for two lines", None),
+                ),
+            ]),
+            kept: BTreeMap::from([(
+                "disk_format".to_owned(),
+                Unrestorable {
+                    change: change("raw", Some("qcow2")),
+                    why: UnrestorableReason::Fixed,
+                },
+            )]),
+            left: None,
+        }
+    }
+
+    #[test]
+    fn a_restore_as_it_looks() {
+        let gone = ImageRestore {
+            changes: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            left: Some(Skipped::Gone { namesake: None }),
+            ..image("gone", "00000000-0000-4000-8000-000000000003")
+        };
+        let plan = RestorePlan {
+            region: region("Trento"),
+            images: vec![
+                image("base", "00000000-0000-4000-8000-000000000001"),
+                image("other", "00000000-0000-4000-8000-000000000002"),
+                gone,
+            ],
+            unchanged: 9,
+            not_in_backup: 1,
+        };
+        let restored = BTreeSet::from([plan.images[0].image_id.clone()]);
+        let ends = [
+            ("Trento", Some(RegionResult::Changed), 0),
+            ("Lannion", Some(RegionResult::Failed), 0),
+        ];
+        let summary = summary(Mode::Restore, &[], &ends);
+        let view = RestoreView {
+            plan: &plan,
+            restored: &restored,
+        };
+        insta::assert_snapshot!(looks(|style| {
+            let mut out = Vec::new();
+            restore_text(&mut out, true, &[view], &summary, style).unwrap();
+            String::from_utf8(out).unwrap()
+        }));
     }
 }

@@ -1,17 +1,26 @@
 //! Past runs and their logs, for people and as JSON.
 
+mod errors;
+mod lines;
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+use chrono::TimeZone;
 use serde::Serialize;
 
+use self::errors::{local, past_error};
 use super::json;
 use crate::report::messages;
-use crate::report::past_log::{LogLevel, LogLine, LoggedRegion};
-use crate::report::style::Paint;
-use crate::report::text::{OneLine, before, count, pad, seconds};
-use crate::state::{PastError, PastRegion, PastRun, RegionEnd, RunState};
+use crate::report::past_log::LoggedRegion;
+use crate::report::style::{Paint, Style};
+use crate::report::text::{OneLine, count, pad, seconds};
+use crate::state::{PastRegion, PastRun, RegionEnd, RunState};
+
+pub use self::errors::{LoggedErrors, errors_json, errors_text};
+pub use self::lines::{LogDocument, log_line};
 
 /// Names of failed regions in a line of the list.
 const NAMES_MAX: usize = 3;
@@ -21,7 +30,7 @@ pub fn runs_text<Z: TimeZone>(
     out: &mut impl Write,
     runs: &[PastRun],
     zone: &Z,
-    paint: Paint,
+    style: Style,
 ) -> io::Result<()>
 where
     Z::Offset: std::fmt::Display,
@@ -40,10 +49,11 @@ where
         .collect();
     let head = ["run", "began", "took", "mode", "result"].map(ToOwned::to_owned);
     let widths = widths(std::iter::once(&head).chain(&rows));
-    writeln!(out, "{}", paint.bold(row(&head, &widths)))?;
+    let head = style.paint.bold(row(&head, &widths));
+    writeln!(out, "{}", style.wrapped(&head, 4))?;
     for (run, cells) in runs.iter().zip(&rows) {
-        let text = row(cells, &widths);
-        writeln!(out, "{}", paint_result(run, text, paint))?;
+        let text = paint_result(run, row(cells, &widths), style.paint);
+        writeln!(out, "{}", style.wrapped(&text, 4))?;
     }
     Ok(())
 }
@@ -64,12 +74,14 @@ pub fn run_text<Z: TimeZone>(
     run: &PastRun,
     logged: &[LoggedRegion],
     zone: &Z,
-    paint: Paint,
+    style: Style,
 ) -> io::Result<()>
 where
     Z::Offset: std::fmt::Display,
 {
-    writeln!(out, "{}", paint.bold(headline(run, zone)))?;
+    let paint = style.paint;
+    let headline = paint.bold(headline(run, zone));
+    writeln!(out, "{}", style.wrapped(&headline, 2))?;
     writeln!(out, "Folder: {}\n", OneLine(&run.folder.to_string_lossy()))?;
     let regions = all_regions(run, logged);
     let rows: Vec<[String; 3]> = regions
@@ -87,15 +99,15 @@ where
         let text = row(cells, &widths);
         let is_failed = past.end.as_ref().is_some_and(|end| end.result == "failed");
         let text = if is_failed { paint.red(text) } else { text };
-        writeln!(out, "  {text}")?;
+        writeln!(out, "{}", style.wrapped(&format!("  {text}"), 4))?;
     }
     for error in run.errors.iter().filter(|error| error.region.is_none()) {
-        past_error(out, error, zone, paint)?;
+        past_error(out, error, zone, style)?;
     }
     if run.damaged_lines > 0 {
         let lines = count(run.damaged_lines, "line");
         let text = format!("Damaged: {lines} of the run's record; there may be more than this.");
-        writeln!(out, "{}", paint.yellow(text))?;
+        writeln!(out, "{}", style.wrapped(&paint.yellow(text), 2))?;
     }
     if let Some(first) = logged.first() {
         let failed = run.failed_regions().next().unwrap_or(&first.region);
@@ -135,172 +147,6 @@ pub fn run_json(out: &mut impl Write, run: &PastRun, logged: &[LoggedRegion]) ->
             logs: logs.collect(),
         },
     )
-}
-
-/// Writes what went wrong in a run.
-pub fn errors_text<'a, Z: TimeZone>(
-    out: &mut impl Write,
-    errors: impl IntoIterator<Item = &'a PastError>,
-    zone: &Z,
-    paint: Paint,
-) -> io::Result<()>
-where
-    Z::Offset: std::fmt::Display,
-{
-    for error in errors {
-        past_error(out, error, zone, paint)?;
-    }
-    Ok(())
-}
-
-/// Writes one document: the name of the run, and what went wrong.
-pub fn errors_json(out: &mut impl Write, run: &str, errors: &[PastError]) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Document<'a> {
-        run: &'a str,
-        errors: &'a [PastError],
-    }
-    json(out, &Document { run, errors })
-}
-
-/// Writes a line of a log as it stands, safe for a terminal; before it the region, where several are
-/// mixed.
-pub fn log_line(
-    out: &mut impl Write,
-    region: Option<&str>,
-    line: &str,
-    paint: Paint,
-) -> io::Result<()> {
-    if let Some(region) = region {
-        write!(out, "{} ", paint.cyan(before(region)))?;
-    }
-    if !paint.enabled {
-        return writeln!(out, "{}", OneLine(line));
-    }
-    let shown = OneLine(line);
-    let text = match LogLine::read(line).level {
-        LogLevel::Error => paint.red(shown),
-        LogLevel::Warning => paint.yellow(shown),
-        LogLevel::Info | LogLevel::Hint => shown.to_string(),
-    };
-    writeln!(out, "{text}")
-}
-
-/// Writes the lines of a log as one document, however many there are.
-pub struct LogDocument<W: Write> {
-    out: W,
-    has_line: bool,
-}
-
-impl<W: Write> LogDocument<W> {
-    /// Begins the document.
-    pub fn begin(mut out: W, run: &str, region: &str) -> io::Result<Self> {
-        let (run, region) = (serde_json::to_string(run)?, serde_json::to_string(region)?);
-        let begun = format!("{{\n  \"run\": {run},\n  \"region\": {region},\n  \"lines\": [");
-        out.write_all(crate::report::text::visible_json(begun).as_bytes())?;
-        let has_line = false;
-        Ok(Self { out, has_line })
-    }
-
-    /// Adds a line.
-    pub fn line(&mut self, line: &str) -> io::Result<()> {
-        let comma = if self.has_line { "," } else { "" };
-        self.has_line = true;
-        let line = serde_json::to_string(&LogLine::read(line))?;
-        let line = crate::report::text::visible_json(line);
-        write!(self.out, "{comma}\n    {line}")
-    }
-
-    /// Ends the document.
-    pub fn end(mut self) -> io::Result<()> {
-        let end = if self.has_line { "\n  " } else { "" };
-        writeln!(self.out, "{end}]\n}}")
-    }
-}
-
-/// The errors that a region's log tells of, for a run without a record.
-#[derive(Debug, Default)]
-pub struct LoggedErrors(Vec<PastError>);
-
-impl LoggedErrors {
-    /// Looks at a line of a region's log.
-    pub fn line(&mut self, region: &str, line: &str) {
-        let line = LogLine::read(line);
-        match line.level {
-            LogLevel::Error => {
-                let (message, code) = match line.text.rsplit_once(" [") {
-                    Some((message, code)) if code.ends_with(']') => {
-                        (message, Some(code.trim_end_matches(']').to_owned()))
-                    }
-                    _ => (line.text, None),
-                };
-                self.0.push(PastError {
-                    ts: line.time.and_then(|time| time.parse().ok()),
-                    region: Some(region.to_owned()),
-                    code,
-                    message: message.to_owned(),
-                    hint: None,
-                    image: None,
-                    action: None,
-                });
-            }
-            LogLevel::Hint => {
-                if let Some(error) = self.0.last_mut() {
-                    error.hint = Some(line.text.to_owned());
-                }
-            }
-            LogLevel::Info | LogLevel::Warning => {}
-        }
-    }
-
-    /// What was found.
-    pub fn finish(self) -> Vec<PastError> {
-        self.0
-    }
-}
-
-fn past_error<Z: TimeZone>(
-    out: &mut impl Write,
-    error: &PastError,
-    zone: &Z,
-    paint: Paint,
-) -> io::Result<()>
-where
-    Z::Offset: std::fmt::Display,
-{
-    let time = error
-        .ts
-        .map_or_else(String::new, |ts| format!("{} ", local(ts, zone)));
-    let region = error.region.as_deref().map_or_else(String::new, |region| {
-        format!("{} ", paint.cyan(before(region)))
-    });
-    let what = match (&error.action, &error.image) {
-        (Some(action), Some(image)) => {
-            format!("{} of `{}` failed: ", OneLine(action), OneLine(image))
-        }
-        _ => String::new(),
-    };
-    let code = error
-        .code
-        .as_deref()
-        .map_or_else(String::new, |code| format!(" [{}]", OneLine(code)));
-    let message = format!("{what}{}{code}", OneLine(&error.message));
-    writeln!(out, "{time}{region}{}", paint.red(message))?;
-    match &error.hint {
-        Some(hint) => writeln!(out, "  {} {}", paint.bold("hint:"), OneLine(hint)),
-        None => Ok(()),
-    }
-}
-
-fn local<Z: TimeZone>(ts: DateTime<Utc>, zone: &Z) -> String
-where
-    Z::Offset: std::fmt::Display,
-{
-    let text = ts
-        .with_timezone(zone)
-        .to_rfc3339_opts(SecondsFormat::Secs, false);
-    // To the second, without the zone that a reader lives in.
-    text.get(..19).unwrap_or(&text).replace('T', " ")
 }
 
 fn mode(run: &PastRun) -> &str {
