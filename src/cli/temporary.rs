@@ -3,9 +3,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
+
+use crate::host;
 
 /// What is to be removed. A signal may end the program where nobody is left to drop anything.
 static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -28,7 +30,7 @@ impl TemporaryFolder {
     ///
     /// The folder cannot be made.
     pub(super) fn new() -> io::Result<Self> {
-        let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = host::locked(&FOLDERS);
         let folder = tempfile::Builder::new()
             .prefix("glancesync-demo-")
             .tempdir()?;
@@ -44,14 +46,14 @@ impl TemporaryFolder {
 
     /// From now on it stays for good.
     pub(super) fn keep(&self) {
-        let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = host::locked(&FOLDERS);
         folders.retain(|folder| *folder != self.path);
     }
 }
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = host::locked(&FOLDERS);
         let before = folders.len();
         folders.retain(|folder| *folder != self.path);
         if folders.len() < before {
@@ -62,7 +64,7 @@ impl Drop for TemporaryFolder {
 
 /// Removes all of them. From now on the program does nothing but end.
 pub(super) fn remove_all() {
-    let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut folders = host::locked(&FOLDERS);
     for folder in folders.drain(..) {
         remove(&folder);
     }

@@ -15,7 +15,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use monty::MontyRun;
 
@@ -25,6 +25,7 @@ pub use worker::{evaluate_apart, serve_if_worker};
 use sandbox::Facts;
 use worker::Worker;
 
+use crate::host;
 use crate::model::Image;
 
 /// A condition raised for an image: Python's words, on one line.
@@ -92,14 +93,14 @@ impl Condition {
         metadata_set: &BTreeSet<String>,
     ) -> Result<bool, ConditionError> {
         let facts = Facts::of(image, region, metadata_set);
-        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut worker = host::locked(&self.worker);
         let at_work = worker.take().or_else(|| Worker::start(&self.text));
         let result = if let Some(at_work) = at_work {
             let (result, left) = at_work.evaluate(&facts);
             *worker = left;
             result
         } else {
-            let program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+            let program = host::locked(&self.program);
             sandbox::run(&program, &facts)
         };
         self.evaluations.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +114,7 @@ impl Condition {
 
     /// No image follows for now: nothing is kept that only a further evaluation needs.
     pub fn rest(&self) {
-        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut worker = host::locked(&self.worker);
         *worker = None;
     }
 }

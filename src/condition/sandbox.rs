@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use monty::MontyRun;
@@ -14,6 +14,7 @@ use monty_types::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::host;
 use crate::model::Image;
 
 /// The names that a condition may use, in the order in which [`run`] gives their values.
@@ -76,7 +77,7 @@ impl Facts {
 /// Evaluates a program to a truth value, or gives the words of the exception.
 pub(super) fn run(program: &MontyRun, facts: &Facts) -> Result<bool, String> {
     // A panic in an earlier evaluation left nothing half done: there is no data behind the lock.
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = host::locked(&ONE_AT_A_TIME);
     let attempt = || {
         let inputs = vec![image_object(facts), set(&facts.metadata_set)];
         run_bounded(program, inputs)

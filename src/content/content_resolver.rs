@@ -1,7 +1,7 @@
 //! Looking for the content of an image, where the configuration says that it may come from.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
@@ -9,6 +9,7 @@ use super::image_content::Content;
 use super::images_dir::ImagesDir;
 use super::source_error::SourceError;
 use super::spool::{Item, RegionLease, Spool};
+use crate::host;
 use crate::model::{ContentOrigin, ContentSource, ImageId};
 
 /// Where the contents of a run come from.
@@ -61,7 +62,7 @@ impl ContentResolver {
             return Ok(());
         }
         let answer = {
-            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut answers = host::locked(&self.answers);
             Arc::clone(answers.entry(item.id.clone()).or_default())
         };
         let ask = async || {
@@ -104,9 +105,7 @@ impl ContentResolver {
     }
 
     fn wrong_files(&self) -> std::sync::MutexGuard<'_, BTreeSet<ImageId>> {
-        self.wrong_files
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.wrong_files)
     }
 
     /// The file, or nothing where Glance is to be asked.

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::images_dir::FoundFile;
 use super::ready::Ready;
 use super::source_error::SourceError;
 use super::spool::{Item, Reading, RegionLease};
+use crate::host;
 use crate::model::{ContentHash, ContentOrigin, MultiHash};
 
 /// The content of an image that was found. Cheap to clone.
@@ -44,7 +45,7 @@ impl Hashing {
     }
 
     fn made(&self) -> MutexGuard<'_, Option<BTreeSet<MultiHash>>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.made)
     }
 }
 
@@ -222,7 +223,7 @@ impl Content {
                 found: found.clone(),
             },
             Kind::Glance { item, lease, begun } => {
-                let begun = begun.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let begun = host::locked(begun).take();
                 Source::Glance(begun.map_or_else(|| lease.open(item), Ok)?)
             }
         };
@@ -271,7 +272,7 @@ impl Content {
                 Err(error) => return Some(Err(error)),
             }
         }
-        *begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        *host::locked(begun) = Some(reading);
         Some(Ok(()))
     }
 

@@ -1,9 +1,10 @@
 //! How far an upload is, counted where its bytes go out and read where it is watched and shown.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::content::SourceError;
+use crate::host;
 
 /// What an upload's body and its watch know of each other.
 #[derive(Debug, Default)]
@@ -90,6 +91,6 @@ impl UploadProgress {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<SourceError>> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.failure)
     }
 }

@@ -1,12 +1,13 @@
 //! `bwlimit` and `bwlimit_total`: how much may be sent and when. A [`RateLimiter`] is shared by the
 //! uploads that it limits, fairly; an upload that nothing limits has none and pays nothing.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use chrono::{Local, NaiveTime};
 
 use super::fair_bucket::{FairBucket, MemberId};
+use crate::host;
 use crate::model::Bandwidth;
 
 /// How often a timetable is looked at, at most.
@@ -76,7 +77,7 @@ impl RateLimiter {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.0)
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+
+use crate::host;
 
 /// How long what is more than an upload may go on after connections are to be dropped: a request that
 /// publishes, re-points or deletes is over in less, unless its server hangs.
@@ -52,7 +54,7 @@ struct State {
 
 impl Shared {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.0)
     }
 }
 

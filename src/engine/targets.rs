@@ -5,7 +5,7 @@
 //! cannot be logged in to fails its own regions only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,6 +16,7 @@ use super::region_selection::TargetRegions;
 use crate::config::{ConfigErrors, Settings, TargetSettings};
 use crate::content::SpoolError;
 use crate::event::Events;
+use crate::host;
 use crate::model::{
     Credential, ErrorCode, Image, Interface, RegionName, TargetName, Warning, WarningCode,
 };
@@ -408,8 +409,7 @@ pub(super) async fn select(
             .into_iter()
             .map(|target| {
                 if let Some(condition) = &target.condition {
-                    *at_work.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some((target.name.clone(), condition.clone()));
+                    *host::locked(&at_work) = Some((target.name.clone(), condition.clone()));
                 }
                 let selection =
                     Selection::choose(&inventory, &target.rules, target.condition.as_ref());
@@ -422,10 +422,7 @@ pub(super) async fn select(
             selected = &mut selecting => break selected,
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
         }
-        let at_work = under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let at_work = host::locked(&under_way).clone();
         if let Some((target, condition)) = at_work {
             let doing = format!("evaluating `metadata_condition` of [{target}]");
             let done = condition.evaluations().min(images);

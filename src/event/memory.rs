@@ -1,9 +1,11 @@
 //! A sink in memory, for the tests of other modules; it needs no runtime.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::schema::{Event, EventKind, Failure};
 use super::sink::{EventSink, Events, Report};
+
+use crate::host;
 
 /// Events that are kept, and what was kept so far.
 pub(crate) fn collected() -> (Events, Collected) {
@@ -13,7 +15,7 @@ pub(crate) fn collected() -> (Events, Collected) {
 
 impl EventSink for Collected {
     fn send(&self, report: Report) {
-        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reports = host::locked(&self.reports);
         reports.push(report);
     }
 }
@@ -27,10 +29,7 @@ pub(crate) struct Collected {
 impl Collected {
     /// Everything so far, in order.
     pub(crate) fn reports(&self) -> Vec<Report> {
-        self.reports
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        host::locked(&self.reports).clone()
     }
 
     /// The public events so far, in order.

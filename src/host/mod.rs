@@ -3,6 +3,7 @@
 
 mod file;
 mod limits;
+mod lock;
 mod signal;
 
 pub(crate) use file::open;
@@ -13,4 +14,5 @@ pub use file::{
 pub use limits::{
     TooFewFiles, describe, file_limit, keeps_connections, raise_file_limit, regions_at_once,
 };
+pub use lock::locked;
 pub use signal::is_ignored;

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+use crate::host;
 
 /// Names that are looked up at the same time.
 const THREADS: usize = 16;
@@ -51,7 +53,7 @@ pub(super) async fn look_up(
 }
 
 fn next(names: &Mutex<BTreeSet<String>>) -> Option<String> {
-    let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut names = host::locked(names);
     names.pop_first()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use super::OpenStackError;
 use super::tls::{self, ClientCertificate};
+use crate::host;
 use crate::host::keeps_connections;
 
 pub(super) const USER_AGENT: &str = concat!("glancesync/", env!("CARGO_PKG_VERSION"));
@@ -50,7 +51,7 @@ impl HttpClients {
     ///
     /// [`OpenStackError::CaCert`] and [`OpenStackError::ClientCert`] where they cannot be used.
     pub fn get(&self, tls: &TlsOptions) -> Result<HttpClient, OpenStackError> {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = host::locked(&self.0);
         if let Some(client) = clients.get(tls) {
             return Ok(client.clone());
         }
@@ -147,11 +148,7 @@ impl HttpClient {
             .ok()
             .map(|handle| handle.id());
         let key = (runtime, Route::to(url));
-        let mut clients = self
-            .0
-            .clients
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut clients = host::locked(&self.0.clients);
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync;
 use url::Url;
@@ -17,6 +17,7 @@ use super::keystone::{Identity, Token};
 use super::login::Login;
 use super::retry::RetryPolicy;
 use super::{Catalogue, HttpClient, OpenStackError};
+use crate::host;
 use crate::model::{Credential, Interface, RegionName, TargetName};
 
 /// A target's log-in. Cheap to clone; every clone is the same log-in.
@@ -236,18 +237,12 @@ impl Session {
         shared.renewals.fetch_add(1, Ordering::Release);
         let token = Arc::new(result?.0);
         tracing::debug!(target = %self.target, "a new token was taken");
-        *shared.token.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&token);
+        *host::locked(&shared.token) = Arc::clone(&token);
         Ok(token)
     }
 
     fn present_token(&self) -> Arc<Token> {
-        Arc::clone(
-            &self
-                .shared
-                .token
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&host::locked(&self.shared.token))
     }
 }
 

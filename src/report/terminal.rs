@@ -6,12 +6,13 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::progress::Bars;
 use super::style::{Paint, Style};
+use crate::host::locked;
 use crate::model::redact_urls;
 
 /// What messages and events look like on standard error.
@@ -284,10 +285,6 @@ impl Inner {
             out.put(text.as_bytes());
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Out {

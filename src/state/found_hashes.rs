@@ -7,9 +7,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::{make_private, write_atomic};
+use crate::host;
 use crate::host::{Links, read_regular};
 use crate::model::{ContentHash, MultiHash};
 
@@ -49,7 +50,7 @@ impl FoundHashes {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Pair>> {
-        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.pairs)
     }
 
     /// The hashes that a content of the master was found to have.

@@ -16,6 +16,7 @@ use super::spool_file::{Extent, MEMORY_WINDOW_BYTES};
 use crate::content::SourceError;
 use crate::content::hashes::{Digests, difference_of};
 use crate::content::ready::Ready;
+use crate::host;
 
 /// So long the others wait, in all, for one that is slower than they.
 const HELD_UP_MAX: Duration = Duration::from_secs(2);
@@ -88,7 +89,7 @@ impl Entry {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.state)
     }
 
     /// A reader comes, to read it from where it begins.
@@ -191,7 +192,7 @@ impl Entry {
     /// is not, it counts as failed from now on. Nothing where it cannot be told. Blocking.
     pub(super) fn examine(&self) -> Result<Option<bool>, SourceError> {
         // Whoever asks meanwhile waits for the answer.
-        let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut verdict = host::locked(&self.verdict);
         let (file, base) = {
             let state = self.lock();
             match (&state.failure, state.extents.last()) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::Spool;
@@ -11,6 +11,7 @@ use super::item::{Item, spool_error};
 use super::read_window::Key;
 use crate::content::SourceError;
 use crate::content::ready::Ready;
+use crate::host;
 use crate::model::ImageId;
 
 /// What one region may need. Dropped, it needs nothing any more.
@@ -48,7 +49,7 @@ impl RegionLease {
     }
 
     fn lock(&self) -> MutexGuard<'_, Claims> {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.claims)
     }
 
     /// The region needs these images and no others.

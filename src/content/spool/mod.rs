@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ use self::read_window::Key;
 use self::registry::ContentRegistry;
 use self::spool_file::{Extent, MEMORY_WINDOW_BYTES};
 use super::SourceError;
+use crate::host;
 use crate::model::{ByteSize, ImageId};
 use crate::openstack::{GlanceReader, RetryPolicy};
 
@@ -135,7 +136,7 @@ impl Spool {
     }
 
     fn registry(&self) -> MutexGuard<'_, ContentRegistry> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+        host::locked(&self.registry)
     }
 
     fn new_key(&self) -> Key {

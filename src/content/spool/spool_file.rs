@@ -9,10 +9,11 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create, statvfs};
 
+use crate::host;
 use crate::host::describe;
 use crate::model::ByteSize;
 
@@ -136,7 +137,7 @@ impl Room {
         is_window: bool,
         wanted: impl FnOnce(u64) -> Option<u64>,
     ) -> Option<(Extent, u64)> {
-        let mut allocations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut allocations = host::locked(&self.0);
         let taken = wanted(allocations.limit.saturating_sub(allocations.taken))?;
         if allocations.end + size > LONGEST_FILE_BYTES {
             allocations.file = Arc::new(make_file(&allocations.folder).ok()?);
@@ -164,12 +165,12 @@ impl Room {
 
     /// Nothing more is taken: the disk would not have it.
     pub(super) fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).limit = 0;
+        host::locked(&self.0).limit = 0;
     }
 
     /// The folder.
     pub(super) fn folder(&self) -> PathBuf {
-        let allocations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let allocations = host::locked(&self.0);
         allocations.folder.clone()
     }
 }
@@ -216,7 +217,7 @@ impl Drop for Extent {
             self.free(&(0..self.size.next_multiple_of(ALIGNMENT)));
         }
         if let Some((room, taken)) = &self.taken {
-            let mut allocations = room.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut allocations = host::locked(&room.0);
             allocations.taken = allocations.taken.saturating_sub(*taken);
         }
     }
