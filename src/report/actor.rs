@@ -1,7 +1,7 @@
 //! The reporter actor: a shell over `ReporterState`, which knows nothing of actix.
 //!
 //! It lives on a thread of its own, since writing to a disk or a terminal may block, and a stopped
-//! terminal must not stop an upload. Every room sends it [`Report`]s through [`Events`]; the command
+//! terminal must not stop an upload. Every module sends it [`Report`]s through [`Events`]; the command
 //! line asks it to [`Finish`].
 
 use std::time::{Duration, Instant};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::summary::{RunSummary, SummaryBuilder};
+use super::summary::RunSummary;
+use super::summary_builder::SummaryBuilder;
 use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
 use crate::model::{
     ActionKind, ContentHash, ErrorCode, ImageId, RegionName, Status, Visibility, Warning,

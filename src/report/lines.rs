@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::action_words;
 use super::messages::{self, Label, Line, Weight};
 use super::style::Style;
 use super::terminal::{Terminal, Verbosity};
@@ -85,7 +86,7 @@ impl Lines {
         self.told.insert(key, now);
         let text = format!(
             "{} `{}`: {} of {}",
-            messages::doing(*action),
+            action_words::doing(*action),
             OneLine(image),
             ByteSize(*bytes_sent),
             ByteSize(*bytes_total)

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::action_words::{Tense, action, took};
 use super::text::{OneLine, before, count, rate, seconds};
-use crate::event::{ActionFacts, EventKind, Failure, Mode, RegionResult};
-use crate::model::{ActionKind, ByteSize, RegionName, Status, Warning};
+use crate::event::{EventKind, Failure, Mode, RegionResult};
+use crate::model::{ByteSize, RegionName, Status, Warning};
 use crate::plan::passed_over_text;
 
 /// How much must be asked for before a line is shown; a region's log holds them all.
@@ -198,63 +199,6 @@ pub(super) fn counts_text(counts: &BTreeMap<Status, usize>) -> String {
         .map(|(status, number)| format!("{number} {status}"))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-#[derive(Clone, Copy)]
-enum Tense {
-    Present,
-    Past,
-    Conditional,
-}
-
-fn verb(kind: ActionKind, tense: Tense) -> &'static str {
-    use Tense::{Conditional, Past, Present};
-    match (kind, tense) {
-        (ActionKind::Upload, Present) => "uploading",
-        (ActionKind::Upload, Past) => "uploaded",
-        (ActionKind::Upload, Conditional) => "would upload",
-        (ActionKind::Replace | ActionKind::Rename, Present) => "replacing",
-        (ActionKind::Replace | ActionKind::Rename, Past) => "replaced",
-        (ActionKind::Replace | ActionKind::Rename, Conditional) => "would replace",
-        (ActionKind::UpdateMetadata, Present) => "updating metadata of",
-        (ActionKind::UpdateMetadata, Past) => "updated metadata of",
-        (ActionKind::UpdateMetadata, Conditional) => "would update metadata of",
-        (ActionKind::MarkObsolete, Present) => "marking as obsolete",
-        (ActionKind::MarkObsolete, Past) => "marked as obsolete",
-        (ActionKind::MarkObsolete, Conditional) => "would mark as obsolete",
-        (ActionKind::UpdateAmi, Present) => "re-pointing kernel and ramdisk of",
-        (ActionKind::UpdateAmi, Past) => "re-pointed kernel and ramdisk of",
-        (ActionKind::UpdateAmi, Conditional) => "would re-point kernel and ramdisk of",
-        (ActionKind::DeleteLeftover, Present) => "deleting leftover",
-        (ActionKind::DeleteLeftover, Past) => "deleted leftover",
-        (ActionKind::DeleteLeftover, Conditional) => "would delete leftover",
-    }
-}
-
-/// `uploading`, `replacing` …: what a region does right now.
-pub(super) fn doing(kind: ActionKind) -> &'static str {
-    verb(kind, Tense::Present)
-}
-
-fn action(facts: &ActionFacts, tense: Tense) -> String {
-    let mut text = format!("{} `{}`", verb(facts.action, tense), OneLine(&facts.image));
-    if facts.action == ActionKind::Rename {
-        text += ", the old image kept";
-    }
-    if let Some(id) = &facts.image_id {
-        text = format!("{text} ({})", OneLine(id.as_str()));
-    }
-    if facts.bytes > 0 {
-        text = format!("{text}: {}", ByteSize(facts.bytes));
-    }
-    text
-}
-
-fn took(bytes: u64, time: f64) -> String {
-    match rate(bytes, time) {
-        Some(rate) => format!("{}, {rate}", seconds(time)),
-        None => seconds(time),
-    }
 }
 
 /// What was found, with the image where the sentence does not name it, and the code.

@@ -1,11 +1,13 @@
 //! Events, and the reporter actor that fans them out: to the screen, region logs, NDJSON and the
 //! summary. Nothing else writes to a terminal or a log file.
 //!
-//! Every room sends through [`Events`]; the [`Reporter`] receives, and hands each report to its
+//! Every module sends through [`Events`]; the [`Reporter`] receives, and hands each report to its
 //! sinks. What goes to standard output is written by the functions of [`mod@format`], which the command
 //! line calls once the run is over.
 
+mod action_words;
 mod actor;
+mod color_choice;
 #[cfg(test)]
 mod events_page;
 #[cfg(test)]
@@ -27,6 +29,7 @@ mod run_record;
 mod startup_errors;
 mod style;
 mod summary;
+mod summary_builder;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -34,6 +37,7 @@ mod text;
 mod warnings;
 
 pub use actor::{Finish, Reporter, ReporterHandle, ReporterLost};
+pub use color_choice::ColorChoice;
 pub use logging::init_tracing;
 pub use options::{LoggedRuns, ReportOptions};
 pub use past_log::{
@@ -42,5 +46,5 @@ pub use past_log::{
 pub use startup_errors::{tell_errors, tell_warnings};
 pub use style::{Paint, Style};
 pub use summary::{RegionSummary, RunSummary, SlowestRegion, Standing};
-pub use terminal::{ColorChoice, LogFormat, Terminal, TerminalOptions, Verbosity, stdout_width};
+pub use terminal::{LogFormat, Terminal, TerminalOptions, Verbosity, stdout_width};
 pub use text::OneLine;

@@ -1,6 +1,6 @@
 //! Region logs: with `--parallel`, one file per region that tells that region's whole story.
 //!
-//! The reporter's state feeds them lines; they lie in a folder of their own, made once a run. Foreign
+//! The reporter's state feeds them lines; they are in a folder of their own, made once a run. Foreign
 //! text comes in escaped, so that one message is one line and no line can be forged.
 
 use std::collections::HashMap;

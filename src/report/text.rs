@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::model::{ByteSize, is_hidden, redact_urls};
 
-/// Shows foreign text (names, a server's words) on one line that cannot pass for another.
+/// Shows foreign text (names, a server's message) on one line that cannot pass for another.
 ///
 /// Line breaks, control characters and characters that reorder or hide text are written as
 /// `\n`, `\t` or `\u{202e}`; users and passwords in URLs are hidden; everything else, emoji included,

@@ -13,7 +13,7 @@ use super::stats;
 use super::transfers::Transfer;
 use crate::event::{Event, EventKind, RegionResult};
 use crate::model::RegionName;
-use crate::report::messages;
+use crate::report::action_words;
 use crate::report::style::Paint;
 use crate::report::text::OneLine;
 
@@ -276,7 +276,7 @@ impl Working {
             }
             EventKind::ActionStarted(facts) => {
                 self.bytes_settling = 0;
-                self.doing(messages::doing(facts.action), &facts.image);
+                self.doing(action_words::doing(facts.action), &facts.image);
             }
             EventKind::ActionFinished { facts, .. } => {
                 self.bytes_settling = 0;
@@ -311,7 +311,7 @@ impl Working {
         let arrived = sent.as_ref().is_some_and(|sent| sent.bytes == sent.total);
         let (doing, image) = match transfer {
             Some(transfer) if arrived => (FINISHING, &transfer.image),
-            Some(transfer) => (messages::doing(transfer.action), &transfer.image),
+            Some(transfer) => (action_words::doing(transfer.action), &transfer.image),
             None => (self.doing.as_str(), &self.image),
         };
         Row {

@@ -58,7 +58,7 @@ where
     Ok(())
 }
 
-/// Writes one document: where the runs lie, and the runs.
+/// Writes one document: where the runs are, and the runs.
 pub fn runs_json(out: &mut impl Write, log_dir: &Path, runs: &[PastRun]) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document<'a> {
