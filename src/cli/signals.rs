@@ -11,11 +11,11 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal as UnixSignal, SignalKind, signal};
 
 use super::{output, temporary};
-use crate::engine::{Stop, StopSignal, Stopper};
+use crate::engine::{OVERTIME, Stop, StopSignal, Stopper};
 use crate::event::Failure;
 use crate::exit_codes;
 use crate::host;
-use crate::model::ErrorCode;
+use crate::model::{ErrorCode, TimeSpan};
 use crate::report::{OneLine, Terminal};
 
 /// Of what is under way, no more is named.
@@ -42,6 +42,8 @@ impl Signals {
         // What was registered once is never the end of the process again.
         drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         let (stopper, stop) = Stopper::new();
+        actix::spawn(tell_time(stop.clone(), terminal.clone()));
+        let busy = stop.clone();
         let is_orderly = Arc::new(AtomicBool::new(false));
         let is_asked = Arc::clone(&is_orderly);
         actix::spawn(async move {
@@ -55,7 +57,7 @@ impl Signals {
                 let Some(reached) = reached else {
                     interrupted(&terminal);
                 };
-                terminal.say(&words(reached, &stopper.waits_for()));
+                terminal.say(&words(reached, &busy.waits_for()));
             }
         });
         Ok(Self { stop, is_orderly })
@@ -166,8 +168,27 @@ fn interrupted(terminal: &Terminal) -> ! {
     std::process::exit(i32::from(exit_codes::INTERRUPTED));
 }
 
-/// What is said of a step: what is waited for, and what a further signal does.
-fn words(step: Stop, busy: &[String]) -> String {
+/// Says when the run's time is over, and what becomes of what is under way.
+async fn tell_time(stop: StopSignal, terminal: Terminal) {
+    stop.out_of_time(Stop::AfterAction).await;
+    terminal.say(&time_words(&stop.waits_for()));
+    stop.out_of_time(Stop::Now).await;
+    terminal.say("stopping now, for the time of `max_duration` is long over: connections are dropped, and what was half sent is deleted");
+}
+
+fn time_words(busy: &[String]) -> String {
+    let over = "stopping, for the time of `max_duration` is over: nothing new is begun";
+    match named(busy) {
+        None => format!("{over}, and nothing is under way"),
+        Some(named) => format!(
+            "{over}; waiting for {named}, for {} more at most",
+            TimeSpan(OVERTIME)
+        ),
+    }
+}
+
+/// What is under way; none where nothing is.
+fn named(busy: &[String]) -> Option<String> {
     let named: Vec<String> = busy
         .iter()
         .take(MOST_NAMED)
@@ -177,12 +198,16 @@ fn words(step: Stop, busy: &[String]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let named = named.join(", ");
-    match (step, busy.is_empty()) {
+    (!busy.is_empty()).then(|| format!("{}{more}", named.join(", ")))
+}
+
+/// What is said of a step: what is waited for, and what a further signal does.
+fn words(step: Stop, busy: &[String]) -> String {
+    match (step, named(busy)) {
         (Stop::Now, _) => "stopping now: connections are dropped, and what was half sent is deleted; a third signal ends at once".to_owned(),
-        (_, true) => "stopping: nothing new is begun, and nothing is under way".to_owned(),
-        (_, false) => format!(
-            "stopping: nothing new is begun; waiting for {named}{more}; a second signal drops that"
+        (_, None) => "stopping: nothing new is begun, and nothing is under way".to_owned(),
+        (_, Some(named)) => format!(
+            "stopping: nothing new is begun; waiting for {named}; a second signal drops that"
         ),
     }
 }
@@ -205,5 +230,8 @@ mod tests {
         assert!(words(Stop::AfterAction, &busy).contains("and 2 more"));
         assert!(words(Stop::AfterAction, &[]).contains("nothing is under way"));
         assert!(words(Stop::Now, &busy).contains("third signal"));
+        let over = time_words(&["upload `a` in Region1".to_owned()]);
+        insta::assert_snapshot!(over, @"stopping, for the time of `max_duration` is over: nothing new is begun; waiting for upload `a` in Region1, for 15m more at most");
+        insta::assert_snapshot!(time_words(&[]), @"stopping, for the time of `max_duration` is over: nothing new is begun, and nothing is under way");
     }
 }

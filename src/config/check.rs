@@ -149,9 +149,21 @@ impl<'a> Checker<'a> {
 
     /// A length of time, more than none.
     pub(super) fn duration(&mut self, layers: &Layers, section: &str, key: &str) -> Duration {
+        self.optional_duration(layers, section, key)
+            .map(|span| span.0)
+            .unwrap_or_default()
+    }
+
+    /// The same; none where nothing sets it, and it has no default.
+    pub(super) fn optional_duration(
+        &mut self,
+        layers: &Layers,
+        section: &str,
+        key: &str,
+    ) -> Option<TimeSpan> {
         self.read(layers, section, key, |text| {
             match text.parse::<TimeSpan>() {
-                Ok(span) if !span.0.is_zero() => Ok(span.0),
+                Ok(span) if !span.0.is_zero() => Ok(span),
                 Ok(_) | Err(_) => Err(
                     "is not a duration; set more than 0, in seconds or with a unit \
                      (`90`, `90s`, `10m`, `2h`)"
@@ -159,7 +171,6 @@ impl<'a> Checker<'a> {
                 ),
             }
         })
-        .unwrap_or_default()
     }
 
     pub(super) fn size(&mut self, layers: &Layers, section: &str, key: &str) -> Option<ByteSize> {

@@ -88,6 +88,7 @@ pub const KEYS: &[Key] = &[
     main("max_children", "4"),
     main("keep_going", "false"),
     main("bwlimit_total", ""),
+    main("max_duration", ""),
     main("state_dir", ""),
     main("installation", ""),
     alias("images_path", main("images_dir", "/var/lib/glance/images")),

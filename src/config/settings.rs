@@ -24,7 +24,7 @@ use super::value;
 use crate::condition::Condition;
 use crate::model::{
     Bandwidth, ByteSize, ContentSource, Credential, Interface, RegionName, SyncRules, TargetName,
-    Warning, WarningCode,
+    TimeSpan, Warning, WarningCode,
 };
 
 /// A configuration that is checked as a whole.
@@ -40,6 +40,8 @@ pub struct Settings {
     pub keep_going: bool,
     /// The most that is sent to all regions together.
     pub bwlimit_total: Bandwidth,
+    /// After which a run begins no action any more; none for as long as it takes.
+    pub max_duration: Option<TimeSpan>,
     /// Where the lock and the installation's id are kept; none for the user's state folder.
     pub state_dir: Option<PathBuf>,
     /// Who this installation is; none for the id that is kept in the state folder.
@@ -169,6 +171,7 @@ impl Settings {
             max_children: checker.at_least_one(&layers, MAIN, "max_children"),
             keep_going: checker.flag(&layers, MAIN, "keep_going"),
             bwlimit_total: checker.bandwidth(&layers, MAIN, "bwlimit_total"),
+            max_duration: checker.optional_duration(&layers, MAIN, "max_duration"),
             state_dir: checker.optional_path(&layers, MAIN, "state_dir"),
             installation: checker.installation(&layers),
             images_dir: checker.path(&layers, MAIN, "images_dir"),

@@ -26,5 +26,5 @@ pub use outcome::{FailOn, RegionOutcome, RegionRestore, RegionSync, RegionWorkRe
 pub use prepare::Scope;
 pub use restore::{RestoreOptions, restore};
 pub use run::{FleetRegions, RunOptions, regions, run};
-pub use shutdown::{Stop, StopSignal, Stopper};
+pub use shutdown::{OVERTIME, Stop, StopSignal, Stopper};
 pub use targets::StartError;

@@ -14,7 +14,7 @@ use super::region::{RegionTask, RegionWork, failure_of, unknown_region};
 use super::region_selection::{
     ChoiceKind, RegionCriteria, SelectedRegions, TargetRegions, excludes,
 };
-use super::shutdown::StopSignal;
+use super::shutdown::{OVERTIME, StopCause, StopSignal};
 use super::targets::{Fleet, StartError};
 use super::verdict::Verdict;
 use crate::config::{Settings, TargetSettings};
@@ -22,7 +22,7 @@ use crate::event::Events;
 use crate::event::{EventKind, Mode};
 use crate::exit_codes;
 use crate::host::regions_at_once;
-use crate::model::{RegionName, RegionSelector, TargetName, Warning, WarningCode};
+use crate::model::{RegionName, RegionSelector, TargetName, TimeSpan, Warning, WarningCode};
 use crate::plan::PassedOver;
 
 /// Which regions, and how many of them at once.
@@ -153,6 +153,8 @@ pub(super) struct Prepared<'a> {
     mode: Mode,
     parallel: bool,
     max_children: usize,
+    /// After which no action begins.
+    max_duration: Option<TimeSpan>,
     events: &'a Events,
     stop: &'a StopSignal,
     started: Instant,
@@ -186,6 +188,7 @@ impl<'a> Prepared<'a> {
             } else {
                 1
             },
+            max_duration: settings.max_duration.filter(|_| mode.may_change_regions()),
             events,
             stop,
             started,
@@ -253,20 +256,28 @@ impl<'a> Prepared<'a> {
         self.events.warning(None, Warning::new(code, message));
     }
 
-    /// Has the work done for each task by an actor of its own.
+    /// Has the work done for each task by an actor of its own, as long as the run has time.
     pub(super) async fn carry_out(
         &self,
         work: Arc<dyn RegionWork>,
         tasks: Vec<RegionTask>,
     ) -> Result<Vec<RegionOutcome>, StartError> {
         let (events, stop) = (self.events.clone(), self.stop.clone());
-        Coordinator::new(work, events, stop, self.max_children)
+        let regions = Coordinator::new(work, events, stop, self.max_children)
             .start()
-            .send(RunRegions(tasks))
-            .await
-            .ok()
-            .flatten()
-            .ok_or(StartError::CoordinatorLost)
+            .send(RunRegions(tasks));
+        let regions = match self.max_duration {
+            None => regions.await,
+            Some(limit) => {
+                let left = limit.0.saturating_sub(self.started.elapsed());
+                tokio::select! {
+                    biased;
+                    never = self.stop.limit(left, OVERTIME) => match never {},
+                    regions = regions => regions,
+                }
+            }
+        };
+        regions.ok().flatten().ok_or(StartError::CoordinatorLost)
     }
 
     /// Reports that the run over so many regions is over, and what it came to.
@@ -278,9 +289,14 @@ impl<'a> Prepared<'a> {
     ) -> RunOutcome {
         let regions_failed = regions.iter().filter(|region| region.is_failed()).count();
         let mut reasons = verdict.reasons(&regions);
-        let exit_code = if self.stop.is_stopping() {
+        let not_begun = planned.saturating_sub(regions.len());
+        let is_out_of_time = self.stop.cause() == StopCause::OutOfTime;
+        let exit_code = if self.stop.is_stopping() && !is_out_of_time {
             reasons.insert(0, "a signal ended the run".to_owned());
             exit_codes::INTERRUPTED
+        } else if is_out_of_time && regions_failed + not_begun > 0 {
+            reasons.insert(0, self.out_of_time());
+            exit_codes::FAILED
         } else if reasons.is_empty() {
             exit_codes::OK
         } else {
@@ -291,7 +307,7 @@ impl<'a> Prepared<'a> {
             EventKind::RunFinished {
                 regions_ok: regions.len() - regions_failed,
                 regions_failed,
-                regions_not_begun: planned.saturating_sub(regions.len()),
+                regions_not_begun: not_begun,
                 uploaded_bytes: regions
                     .iter()
                     .filter_map(RegionOutcome::sync)
@@ -303,5 +319,9 @@ impl<'a> Prepared<'a> {
             },
         );
         RunOutcome { regions, exit_code }
+    }
+    fn out_of_time(&self) -> String {
+        let limit = self.max_duration.unwrap_or_default();
+        format!("the run took longer than `max_duration` ({limit})")
     }
 }

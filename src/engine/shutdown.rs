@@ -1,18 +1,23 @@
-//! How a run is stopped: in three steps, one for each signal.
+//! How a run is stopped: in three steps, one for each signal. Where its time is over, the first two are
+//! taken without one.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::host;
 
 /// How long what is more than an upload may go on after connections are to be dropped: a request that
 /// publishes, re-points or deletes is over in less, unless its server hangs.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// How long what is under way may go on when the run's time is over.
+pub const OVERTIME: Duration = Duration::from_mins(15);
 
 /// How far a run has been told to stop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,22 +31,33 @@ pub enum Stop {
     Now,
 }
 
+/// Why a run is told to stop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StopCause {
+    /// Somebody sent a signal, whether its time was over or not.
+    #[default]
+    Signal,
+    /// The time of `max_duration` is over.
+    OutOfTime,
+}
+
 /// The side that stops a run.
 #[derive(Debug)]
 pub struct Stopper {
-    sender: watch::Sender<Stop>,
     shared: Arc<Shared>,
 }
 
 /// The side that asks whether it is to stop. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StopSignal {
-    receiver: watch::Receiver<Stop>,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug, Default)]
-struct Shared(Mutex<State>);
+struct Shared {
+    stop: watch::Sender<(Stop, StopCause)>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -54,47 +70,54 @@ struct State {
 
 impl Shared {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        host::locked(&self.0)
+        host::locked(&self.state)
+    }
+
+    fn raise(&self, step: Stop, cause: StopCause) {
+        if step == Stop::Now {
+            self.state().dropped = Some(Instant::now());
+        }
+        self.stop.send_replace((step, cause));
+    }
+
+    async fn reached(&self, is_it: impl FnMut(&(Stop, StopCause)) -> bool) {
+        // The sender is here, so it never fails.
+        let _ = self.stop.subscribe().wait_for(is_it).await;
     }
 }
 
 impl Stopper {
     /// A stopper and its signal.
     pub fn new() -> (Self, StopSignal) {
-        let (sender, receiver) = watch::channel(Stop::No);
         let shared = Arc::<Shared>::default();
         let stopper = Self {
-            sender,
             shared: Arc::clone(&shared),
         };
-        (stopper, StopSignal { receiver, shared })
+        (stopper, StopSignal { shared })
     }
 
-    /// One step further. Gives the step, or `None` where there is none left: then the process is to
-    /// end at once.
+    /// A signal came: one step further. Gives the step, or `None` where there is none left: then the
+    /// process is to end at once.
     pub fn step(&self) -> Option<Stop> {
-        let next = match *self.sender.borrow() {
+        let next = match self.shared.stop.borrow().0 {
             Stop::No => Stop::AfterAction,
             Stop::AfterAction => Stop::Now,
             Stop::Now => return None,
         };
-        if next == Stop::Now {
-            self.shared.state().dropped = Some(Instant::now());
-        }
-        self.sender.send_replace(next);
+        self.shared.raise(next, StopCause::Signal);
         Some(next)
-    }
-
-    /// What is under way, in the order of its beginning: that is waited for.
-    pub fn waits_for(&self) -> Vec<String> {
-        self.shared.state().busy.values().cloned().collect()
     }
 }
 
 impl StopSignal {
     /// How far the run has been told to stop.
     pub fn get(&self) -> Stop {
-        *self.receiver.borrow()
+        self.shared.stop.borrow().0
+    }
+
+    /// Why it has.
+    pub fn cause(&self) -> StopCause {
+        self.shared.stop.borrow().1
     }
 
     /// True where no new action may start.
@@ -104,20 +127,41 @@ impl StopSignal {
 
     /// Ends when no new action may start; otherwise never.
     pub async fn stopping(&self) {
-        self.reached(Stop::AfterAction).await;
+        self.shared.reached(|(step, _)| *step > Stop::No).await;
     }
 
     /// Ends when connections are to be dropped; otherwise never.
     pub async fn now(&self) {
-        self.reached(Stop::Now).await;
+        self.shared.reached(|(step, _)| *step == Stop::Now).await;
     }
 
-    async fn reached(&self, step: Stop) {
-        let mut receiver = self.receiver.clone();
-        if receiver.wait_for(|stop| *stop >= step).await.is_err() {
-            // The stopper is gone, so nobody will ever stop this run.
-            std::future::pending::<()>().await;
+    /// Ends when a run whose time is over has got to that step; never where a signal came first.
+    pub async fn out_of_time(&self, wanted: Stop) {
+        let by_time = |(step, cause): &_| *step >= wanted && *cause == StopCause::OutOfTime;
+        self.shared.reached(by_time).await;
+    }
+
+    /// Stops the run when `left` is over: no new action starts from then on, and after `overtime` more
+    /// connections are dropped. What a signal has reached already stays. Never ends, for it is to go on
+    /// beside the work.
+    pub async fn limit(&self, left: Duration, overtime: Duration) -> Infallible {
+        for (pause, wanted) in [(left, Stop::AfterAction), (overtime, Stop::Now)] {
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            let (step, cause) = *self.shared.stop.borrow();
+            if step == Stop::No {
+                self.shared.raise(wanted, StopCause::OutOfTime);
+            } else if step < wanted {
+                self.shared.raise(wanted, cause);
+            }
         }
+        std::future::pending().await
+    }
+
+    /// What is under way, in the order of its beginning: that is waited for.
+    pub fn waits_for(&self) -> Vec<String> {
+        self.shared.state().busy.values().cloned().collect()
     }
 
     /// What comes of the work; none where no new action may start before it is done.
@@ -197,14 +241,50 @@ mod tests {
 
     #[test]
     fn what_is_under_way_is_known_in_the_order_of_its_beginning() {
-        let (stopper, signal) = Stopper::new();
+        let (_stopper, signal) = Stopper::new();
         let first = signal.busy("b".to_owned());
         let second = signal.clone().busy("a".to_owned());
-        assert_eq!(stopper.waits_for(), ["b", "a"]);
+        assert_eq!(signal.waits_for(), ["b", "a"]);
         drop(first);
-        assert_eq!(stopper.waits_for(), ["a"]);
+        assert_eq!(signal.waits_for(), ["a"]);
         drop(second);
-        assert!(stopper.waits_for().is_empty());
+        assert!(signal.waits_for().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_run_whose_time_is_over_takes_two_steps_without_a_signal() {
+        const LEFT: Duration = Duration::from_millis(30);
+        const LONG: Duration = Duration::from_hours(1);
+        let limited = async |signal: &StopSignal, overtime, until: Stop| {
+            tokio::select! {
+                _ = signal.limit(LEFT, overtime) => {}
+                () = signal.out_of_time(until) => {}
+            }
+        };
+        let (stopper, signal) = Stopper::new();
+        let started = Instant::now();
+        limited(&signal, LONG, Stop::AfterAction).await;
+        assert!(started.elapsed() >= LEFT);
+        assert_eq!(signal.get(), Stop::AfterAction);
+        assert_eq!(signal.cause(), StopCause::OutOfTime);
+        // A signal goes on from there, and it is what ended the run.
+        assert_eq!(stopper.step(), Some(Stop::Now));
+        assert_eq!(signal.cause(), StopCause::Signal);
+
+        let (_stopper, signal) = Stopper::new();
+        let started = Instant::now();
+        limited(&signal, LEFT, Stop::Now).await;
+        assert!(started.elapsed() >= LEFT * 2);
+        assert_eq!(signal.get(), Stop::Now);
+        assert_eq!(signal.unless_overdue(async { 1 }).await, Some(1));
+
+        let (stopper, signal) = Stopper::new();
+        stopper.step();
+        tokio::select! {
+            _ = signal.limit(LEFT, LEFT) => {}
+            () = signal.now() => {}
+        }
+        assert_eq!(signal.cause(), StopCause::Signal);
     }
 
     #[tokio::test]

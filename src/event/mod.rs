@@ -10,5 +10,5 @@ mod sink;
 
 #[cfg(test)]
 pub(crate) use memory::collected;
-pub use schema::{ActionFacts, Event, EventKind, Failure, Level, Mode, RegionResult};
+pub use schema::{ActionFacts, Event, EventKind, Failure, Level, Mode, RegionResult, SkipReason};
 pub use sink::{EventSink, Events, Report, TransferGuard};

@@ -39,6 +39,11 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// True where the run may change something in a region.
+    pub fn may_change_regions(self) -> bool {
+        matches!(self, Self::Sync | Self::Restore)
+    }
+
     /// The word of the events.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -72,6 +77,16 @@ impl RegionResult {
             Self::Failed => "failed",
         }
     }
+}
+
+/// Why the run did not get to a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// A signal ended the run.
+    Interrupted,
+    /// The time of `max_duration` was over.
+    OutOfTime,
 }
 
 /// What is done to which image.
@@ -155,6 +170,11 @@ pub enum EventKind {
     },
     /// A region got its permit.
     RegionStarted,
+    /// The run ends before a region's turn has come.
+    RegionSkipped {
+        /// Why.
+        reason: SkipReason,
+    },
     /// The decision for a region.
     Plan {
         /// How many images have each status.

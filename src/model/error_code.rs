@@ -76,6 +76,8 @@ pub enum ErrorCode {
     OutputUnwritable,
     /// The system gives this process too little to begin a run.
     LimitTooLow,
+    /// The time of `max_duration` was over.
+    OutOfTime,
     /// The run was interrupted.
     Interrupted,
     /// A fault of this program.
@@ -119,6 +121,7 @@ impl ErrorCode {
         Self::RunLocked,
         Self::OutputUnwritable,
         Self::LimitTooLow,
+        Self::OutOfTime,
         Self::Interrupted,
         Self::Internal,
     ];
@@ -218,6 +221,9 @@ impl ErrorCode {
             }
             Self::LimitTooLow => {
                 "Raise the limit where this is started: `ulimit -n 1024` in a shell, LimitNOFILE= in a systemd unit. Nothing was changed."
+            }
+            Self::OutOfTime => {
+                "Run again, or raise `max_duration`: what was done stays, and the rest is taken up."
             }
             Self::Interrupted => "Run again: what was done stays, and the rest is taken up.",
             Self::Internal => "This is a fault of glancesync: please report it with this message.",

@@ -104,7 +104,8 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
                 action(facts, Tense::Conditional),
             )]
         }
-        EventKind::Progress { .. } => Vec::new(),
+        // What is skipped has an error that says it.
+        EventKind::RegionSkipped { .. } | EventKind::Progress { .. } => Vec::new(),
         EventKind::Warning(warning) => vec![Line {
             label: Label::Warning,
             weight: Weight::Normal,

@@ -41,6 +41,7 @@ max_children = 0
 source = disk
 spool_limit = 10 bytes
 bwlimit_total = 08:00,5M 25:00,off
+max_duration = 0m
 [master]
 user = admin
 password = hunter2
@@ -66,13 +67,14 @@ credential = admin,!!,http://keystone:5000,images
     glancesync.conf:6: [main] source = disk: is no source; set `auto`, `directory` or `glance`
     glancesync.conf:7: [main] spool_limit = 10 bytes: is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`
     glancesync.conf:8: [main] bwlimit_total = 08:00,5M 25:00,off: the entry `25:00,off` of the timetable does not begin with a time from 00:00 to 23:59
-    glancesync.conf:12: [master]: no usable credential: `keystone_url` is wrong: `keystone` is neither `http` nor `https`; write it as `https://keystone.example.org:5000/v3`
-    glancesync.conf:14: [master] interface = private: is not an interface; set `public`, `internal` or `admin`
-    glancesync.conf:15: [master] insecure = perhaps: is neither true nor false; set `true` or `false`
-    glancesync.conf:16: [master] list_images_timeout = 0: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
-    glancesync.conf:18: [master] dontupdate = 9046fd22: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
-    glancesync.conf:19: [master] max_replace = -1: is not a whole number; set 0 or more
-    glancesync.conf:20: [master] bwlimit = fast: is neither a rate nor a timetable; set one such as `20MiB`, `off` or `08:00,5M 19:00,off`
+    glancesync.conf:9: [main] max_duration = 0m: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
+    glancesync.conf:13: [master]: no usable credential: `keystone_url` is wrong: `keystone` is neither `http` nor `https`; write it as `https://keystone.example.org:5000/v3`
+    glancesync.conf:15: [master] interface = private: is not an interface; set `public`, `internal` or `admin`
+    glancesync.conf:16: [master] insecure = perhaps: is neither true nor false; set `true` or `false`
+    glancesync.conf:17: [master] list_images_timeout = 0: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
+    glancesync.conf:19: [master] dontupdate = 9046fd22: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
+    glancesync.conf:20: [master] max_replace = -1: is not a whole number; set 0 or more
+    glancesync.conf:21: [master] bwlimit = fast: is neither a rate nor a timetable; set one such as `20MiB`, `off` or `08:00,5M 19:00,off`
     --config: this option takes every word up to the next one, and `main.log_dir` has no `=`: write `section.key=value`; regions and commands go before --config, regions also after `--`
     --config: a section or key before `=` is empty; write `section.key=value`
     ");
@@ -312,6 +314,7 @@ fn the_effective_configuration_hides_secrets_and_names_places() {
     main.max_children=4 (--config)
     main.keep_going=false (default)
     main.bwlimit_total= (default)
+    main.max_duration= (default)
     main.state_dir= (default)
     main.installation= (default)
     main.images_dir=/var/lib/glance/images (default)

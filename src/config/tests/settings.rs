@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{BASE, Fixture};
 use crate::config::Settings;
-use crate::model::{ByteSize, ContentSource, Interface};
+use crate::model::{ByteSize, ContentSource, Interface, TimeSpan};
 
 fn settings(more: &str) -> Settings {
     Fixture::new(&format!("{BASE}{more}")).load().unwrap()
@@ -37,6 +37,7 @@ fn defaults_are_those_of_the_table() {
     assert_eq!(master.list_images_timeout, Duration::from_secs(30));
     assert_eq!(master.upload_stall_timeout, Duration::from_mins(1));
     assert_eq!(master.retries, 3);
+    assert_eq!(settings.max_duration, None);
     assert!(master.bwlimit.is_unlimited() && settings.bwlimit_total.is_unlimited());
 }
 
@@ -77,8 +78,6 @@ source = Glance
 spool_dir = /var/spool/gs
 spool_limit = 10GiB
 log_dir = /var/log/gs
-bwlimit_total = 08:00,5M
-  19:00,off
 "
     );
     let settings = Fixture::new(&text).load().unwrap();
@@ -90,8 +89,6 @@ bwlimit_total = 08:00,5M
         .collect();
     assert_eq!(printed, ["Trento", "other:Paris"]);
     assert_eq!(settings.max_children, 4);
-    let timetable = "08:00,5M 19:00,off".parse().unwrap();
-    assert_eq!(settings.bwlimit_total, timetable);
     assert_eq!(settings.source, ContentSource::Glance);
     assert_eq!(settings.images_dir, Path::new("/srv/images"));
     assert_eq!(settings.spool_dir, Some(PathBuf::from("/var/spool/gs")));
@@ -140,6 +137,15 @@ bwlimit_total = 08:00,5M
         other.credential.as_ref().unwrap().keystone_url.to_string(),
         "http://keystone2:4730/"
     );
+}
+
+#[test]
+fn what_a_run_may_cost_is_read() {
+    let settings = settings("[main]\nbwlimit_total = 08:00,5M\n  19:00,off\nmax_duration = 6h\n");
+    let timetable = "08:00,5M 19:00,off".parse().unwrap();
+    assert_eq!(settings.bwlimit_total, timetable);
+    let hours = TimeSpan::from_secs(6 * 60 * 60);
+    assert_eq!(settings.max_duration, Some(hours));
 }
 
 #[test]

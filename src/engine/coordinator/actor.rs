@@ -11,10 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::state::{Exclusive, Queue};
 use crate::engine::outcome::RegionOutcome;
-use crate::engine::region::{RegionActor, RegionTask, RegionWork, RunRegion, interrupted};
-use crate::engine::shutdown::StopSignal;
+use crate::engine::region::{RegionActor, RegionTask, RegionWork, RunRegion, stopped};
+use crate::engine::shutdown::{StopCause, StopSignal};
 use crate::event::Events;
-use crate::event::{EventKind, Failure, RegionResult};
+use crate::event::{EventKind, Failure, RegionResult, SkipReason};
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::EndpointUrl;
 
@@ -64,7 +64,14 @@ impl Coordinator {
     fn start_regions(&mut self, context: &mut Context<Self>) {
         if self.stop.is_stopping() {
             for task in self.queue.abandon() {
-                let failure = interrupted(&task.region, "before this region was begun");
+                let cause = self.stop.cause();
+                let reason = match cause {
+                    StopCause::Signal => SkipReason::Interrupted,
+                    StopCause::OutOfTime => SkipReason::OutOfTime,
+                };
+                let skipped = EventKind::RegionSkipped { reason };
+                self.events.emit(Some(&task.region), skipped);
+                let failure = stopped(cause, &task.region, "before this region was begun");
                 self.events.error(Some(&task.region), failure);
             }
         }

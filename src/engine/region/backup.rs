@@ -8,7 +8,7 @@ use std::time::Instant;
 use futures_util::future::LocalBoxFuture;
 
 use super::actor::RegionWork;
-use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
+use super::task::{RegionJob, RegionTask, failure, failure_of, stopped};
 use super::totals::RegionTotals;
 use crate::engine::outcome::{RegionOutcome, RegionWorkResult};
 use crate::engine::shutdown::StopSignal;
@@ -72,7 +72,8 @@ impl Backup {
         let listed = tokio::select! {
             listed = reader.list_raw(&Listing::All) => listed.map_err(|error| failure_of(&error))?,
             () = self.stop.stopping() => {
-                return Err(interrupted(region, "before its images were listed"));
+                let cause = self.stop.cause();
+                return Err(stopped(cause, region, "before its images were listed"));
             }
         };
         let images = listed.len();

@@ -8,7 +8,7 @@ use super::delivery::{
     Delivered, ImageDelivery, RetireOutcome, deliver, has_content_of, retire_old_image,
 };
 use super::failure::{StepError, failure_of_image};
-use super::task::interrupted;
+use super::task::stopped;
 use super::totals::RegionTotals;
 use crate::engine::shutdown::ActivityGuard;
 use crate::event::{ActionFacts, EventKind, Failure};
@@ -36,11 +36,10 @@ pub(super) struct Executor<'a> {
 impl Executor<'_> {
     pub(super) async fn run(&mut self) {
         loop {
-            if self.delivery.context.stop.is_stopping() && self.state.interrupt() {
-                self.error(interrupted(
-                    self.delivery.region,
-                    "before everything was done",
-                ));
+            let stop = &self.delivery.context.stop;
+            if stop.is_stopping() && self.state.interrupt() {
+                let (cause, region) = (stop.cause(), self.delivery.region);
+                self.error(stopped(cause, region, "before everything was done"));
             }
             match self.state.next() {
                 Some(Step::Apply(Action::Upload(upload))) => self.upload(&upload).await,
@@ -102,7 +101,7 @@ impl Executor<'_> {
         let _busy = self.busy(upload.kind(), &upload.image);
         let dealt_with = retire_old_image(&self.delivery, retirement);
         let result = self.delivery.context.stop.unless_overdue(dealt_with).await;
-        let result = result.unwrap_or(Err(StepError::Interrupted));
+        let result = result.unwrap_or_else(|| Err(self.delivery.stopped()));
         if let Ok(RetireOutcome::Deleted) = result {
             self.state.deleted(&retirement.old.image_id);
         }
@@ -138,7 +137,10 @@ impl Executor<'_> {
                 self.finished(&facts, id, started);
             }
             Some(Err(error)) => self.failed(&facts.image, facts.action, error),
-            None => self.failed(&facts.image, facts.action, StepError::Interrupted),
+            None => {
+                let error = self.delivery.stopped();
+                self.failed(&facts.image, facts.action, error);
+            }
         }
     }
 

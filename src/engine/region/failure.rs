@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::task::stopped_code;
 use crate::content::SourceError;
 use crate::delivery::TransferError;
+use crate::engine::shutdown::StopCause;
 use crate::event::Failure;
 use crate::model::{
     ActionKind, ContentHash, ErrorCode, ImageId, ImageStatus, RegionName, Warning, WarningCode,
@@ -73,7 +75,7 @@ pub(super) enum StepError {
     Changed(ImageId),
     /// The run was told to drop its connections.
     #[error("the run was told to stop at once before this was done")]
-    Interrupted,
+    Stopped(StopCause),
     /// A thread that reads files is gone.
     #[error("the thread that reads the content ended unexpectedly")]
     Lost,
@@ -111,7 +113,7 @@ impl StepError {
             | Self::SaveTimedOut { .. }
             | Self::NotVerifiable { .. }
             | Self::Changed(_)
-            | Self::Interrupted
+            | Self::Stopped(_)
             | Self::Lost => false,
         }
     }
@@ -138,7 +140,7 @@ impl StepError {
                     || matches!(source.status(), Some(401 | 404 | 409 | 410 | 429))
             }
             Self::Transfer(error) => !matches!(error, TransferError::Source(_)),
-            Self::NotStored(_) | Self::Interrupted => true,
+            Self::NotStored(_) | Self::Stopped(_) => true,
             _ => false,
         }
     }
@@ -190,7 +192,7 @@ impl StepError {
             Self::SaveTimedOut { .. } => ErrorCode::SaveTimedOut,
             Self::NotVerifiable { .. } => ErrorCode::NotVerifiable,
             Self::Changed(_) => ErrorCode::UpdateFailed,
-            Self::Interrupted => ErrorCode::Interrupted,
+            Self::Stopped(cause) => stopped_code(*cause),
             Self::Lost => ErrorCode::Internal,
         }
     }

@@ -22,4 +22,4 @@ pub(super) use backup::Backup;
 pub(super) use context::RunContext;
 pub(super) use restore::Restore;
 pub(super) use sync::Pipeline;
-pub(super) use task::{RegionTask, failure, failure_of, interrupted, unknown_region};
+pub(super) use task::{RegionTask, failure, failure_of, stopped, unknown_region};

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::actor::RegionWork;
 use super::failure::master_by_image;
-use super::task::{RegionJob, RegionTask, failure, failure_of, interrupted};
+use super::task::{RegionJob, RegionTask, failure, failure_of, stopped};
 use super::totals::RegionTotals;
 use crate::engine::outcome::{RegionOutcome, RegionRestore, RegionWorkResult};
 use crate::engine::shutdown::StopSignal;
@@ -23,7 +23,7 @@ use crate::openstack::{GlanceWriter, Listing, MasterEndpoints, OpenStackError, P
 use crate::plan::{Attributes, ImageRestore, MasterInventory, RestorePlan, is_attribute};
 use crate::state;
 
-/// When it was interrupted.
+/// When it was stopped.
 const NOT_DONE: &str = "before everything was put back";
 
 /// Puts the metadata of a region's images back; what all regions of a restore have in common.
@@ -110,7 +110,7 @@ impl Restore {
             .map_err(|error| failure_of(&error))?;
         let mut listed = tokio::select! {
             listed = reader.list_raw(&Listing::All) => listed.map_err(|error| failure_of(&error))?,
-            () = self.stop.now() => return Err(interrupted(region, NOT_DONE)),
+            () = self.stop.now() => return Err(stopped(self.stop.cause(), region, NOT_DONE)),
         };
         if self.is_master(region, &listed)? {
             return Ok(None);
@@ -203,8 +203,8 @@ impl Restore {
         let wanted: Vec<ImageRestore> = done.plan.wanted().cloned().collect();
         for image in wanted {
             if self.stop.is_stopping() {
-                self.events
-                    .error(Some(&region), interrupted(&region, NOT_DONE));
+                let failure = stopped(self.stop.cause(), &region, NOT_DONE);
+                self.events.error(Some(&region), failure);
                 return false;
             }
             match self.put_back(&region, &writer, &image).await {

@@ -14,7 +14,7 @@ use super::context::RunContext;
 use super::delivery::ImageDelivery;
 use super::executor::Executor;
 use super::failure::{failure_of_image, master_by_image};
-use super::task::{RegionJob, RegionTask, failure_of, interrupted, unknown_region};
+use super::task::{RegionJob, RegionTask, failure_of, stopped, unknown_region};
 use super::totals::RegionTotals;
 use crate::content::RegionLease;
 use crate::delivery::{RateLimiter, UploadLimits};
@@ -84,7 +84,8 @@ impl RegionRun<'_> {
         };
         let decided = self.decide(job, selection, &reader);
         let Some(decided) = self.context.stop.unless_stopping(decided).await else {
-            self.fail(interrupted(self.region, "before its images were listed"));
+            let cause = self.context.stop.cause();
+            self.fail(stopped(cause, self.region, "before its images were listed"));
             return Ok(());
         };
         let Some((mut plan, published_before)) = decided? else {

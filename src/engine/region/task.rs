@@ -1,6 +1,7 @@
 //! What a region actor is handed: which region, and how it is reached. The coordinator queues tasks;
 //! the works of `sync` and `backup` carry them out.
 
+use crate::engine::shutdown::StopCause;
 use crate::engine::targets::Target;
 use crate::event::Failure;
 use crate::model::{ErrorCode, RegionName};
@@ -62,10 +63,21 @@ pub(crate) fn unknown_region(region: &RegionName) -> Failure {
 }
 
 /// The failure of a region in which something was left undone because the run was stopped.
-pub(crate) fn interrupted(region: &RegionName, when: &str) -> Failure {
-    let code = ErrorCode::Interrupted;
-    let message = format!("{region}: the run was interrupted {when}");
-    failure(code, message, code.hint())
+pub(crate) fn stopped(cause: StopCause, region: &RegionName, when: &str) -> Failure {
+    let code = stopped_code(cause);
+    let what = match cause {
+        StopCause::Signal => "the run was interrupted",
+        StopCause::OutOfTime => "the time of `max_duration` was over",
+    };
+    failure(code, format!("{region}: {what} {when}"), code.hint())
+}
+
+/// The code of what a stopped run left undone.
+pub(super) fn stopped_code(cause: StopCause) -> ErrorCode {
+    match cause {
+        StopCause::Signal => ErrorCode::Interrupted,
+        StopCause::OutOfTime => ErrorCode::OutOfTime,
+    }
 }
 
 /// A failure that is about no image.

@@ -76,7 +76,7 @@ pub(super) async fn upload_with_retry(
         let error = failure.unwrap_or_else(|| StepError::NotStored(sent_image.id.clone()));
         if delivery.context.stop.get() == Stop::Now {
             abandon(delivery, &sent_image, &settled).await;
-            return Err(StepError::Interrupted);
+            return Err(delivery.stopped());
         }
         match &settled {
             Settled::Unknown(why) => {
@@ -126,7 +126,7 @@ pub(super) async fn upload_with_retry(
             if is_usable {
                 clean_up(delivery, &sent_image.id).await;
             }
-            return Err(StepError::Interrupted);
+            return Err(delivery.stopped());
         }
         next = is_usable.then_some(sent_image);
     }
@@ -181,7 +181,7 @@ pub(super) async fn fill(
     }
     match sent {
         Some(sent) => Ok(sent?),
-        None => Err(StepError::Interrupted),
+        None => Err(delivery.stopped()),
     }
 }
 
@@ -203,7 +203,7 @@ pub(super) async fn examine(
             &image.id,
             "it is complete, and only has to be published",
         );
-        return Err(StepError::Interrupted);
+        return Err(delivery.stopped());
     }
     Ok(image)
 }

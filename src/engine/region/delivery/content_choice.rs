@@ -43,7 +43,7 @@ pub(super) async fn upload_from(
     // Nothing is created for a content that does not come.
     match delivery.context.stop.unless_dropped(content.begin()).await {
         Some(has_begun) => has_begun?,
-        None => return Err(StepError::Interrupted),
+        None => return Err(delivery.stopped()),
     }
     upload_with_retry(delivery, wanted, begun, content).await
 }

@@ -22,7 +22,7 @@ pub(super) async fn create(
     let created = delivery.writer.create(&id, &new);
     let Some(created) = delivery.context.stop.unless_overdue(created).await else {
         clean_up(delivery, &id).await;
-        return Err(StepError::Interrupted);
+        return Err(delivery.stopped());
     };
     let id = created?.id;
     delivery

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::content::RegionLease;
 use crate::delivery::UploadLimits;
 use crate::engine::region::context::RunContext;
+use crate::engine::region::failure::StepError;
 use crate::model::{ImageId, RegionName};
 use crate::openstack::GlanceWriter;
 use crate::plan::PublishedBefore;
@@ -31,5 +32,10 @@ impl ImageDelivery<'_> {
     /// Says what the region does right now.
     pub(in crate::engine::region) fn note(&self, message: String) {
         self.context.events.note(self.region, message);
+    }
+
+    /// The error of what was under way when the run was told to drop its connections.
+    pub(in crate::engine::region) fn stopped(&self) -> StepError {
+        StepError::Stopped(self.context.stop.cause())
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn publish(
         Ok(None)
     };
     let published = delivery.context.stop.unless_overdue(published).await;
-    published.unwrap_or(Err(StepError::Interrupted))
+    published.unwrap_or(Err(delivery.stopped()))
 }
 
 /// Asks the region once more for images of that name.
