@@ -13,6 +13,7 @@ use super::verdict::Verdict;
 use crate::config::Settings;
 use crate::event::Events;
 use crate::event::Mode;
+use crate::plan::ImageFilter;
 use crate::state::BackupFolder;
 
 /// Writes the metadata of every image into a file for each region, the master region first, unless
@@ -37,7 +38,7 @@ pub async fn backup(
     if !scope.excludes(master) {
         tasks.insert(0, RegionTask::new(master, &run.fleet.master_target));
     }
-    run.announce(&tasks, Vec::new(), BTreeMap::new());
+    run.announce(&tasks, &ImageFilter::default(), BTreeMap::new());
     let planned = tasks.len();
     let work = Backup {
         folder,

@@ -45,7 +45,7 @@ pub(super) async fn open(
             match mode {
                 Mode::Sync => spool.open_folder()?,
                 Mode::DryRun => check_spool_folder(&folder)?,
-                Mode::Status | Mode::Backup | Mode::Restore => {}
+                Mode::Status | Mode::Images | Mode::Backup | Mode::Restore => {}
             }
         }
         Ok(ContentResolver::new(source, images, spool))

@@ -23,7 +23,7 @@ use crate::event::{EventKind, Mode};
 use crate::exit_codes;
 use crate::host::regions_at_once;
 use crate::model::{RegionName, RegionSelector, TargetName, TimeSpan, Warning, WarningCode};
-use crate::plan::PassedOver;
+use crate::plan::{ImageFilter, PassedOver};
 
 /// Which regions, and how many of them at once.
 #[derive(Debug, Clone, Default)]
@@ -220,7 +220,7 @@ impl<'a> Prepared<'a> {
     pub(super) fn announce(
         &self,
         tasks: &[RegionTask],
-        images: Vec<String>,
+        filter: &ImageFilter,
         passed_over: BTreeMap<PassedOver, usize>,
     ) {
         let regions: Vec<_> = tasks.iter().map(|task| task.region.clone()).collect();
@@ -233,7 +233,8 @@ impl<'a> Prepared<'a> {
             mode: self.mode,
             parallel: self.parallel,
             max_children: self.max_children,
-            images,
+            images: filter.globs(),
+            excluded_images: filter.excluded(),
             passed_over,
         };
         self.events.emit(None, started);

@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::event::Events;
 use crate::event::Mode;
 use crate::model::{ErrorCode, RegionName, RegionSelector};
+use crate::plan::ImageFilter;
 use crate::state::file_stem;
 
 /// What the command line asks for.
@@ -77,7 +78,7 @@ pub async fn restore(
         });
         tasks.extend(refused);
     }
-    run.announce(&tasks, Vec::new(), BTreeMap::new());
+    run.announce(&tasks, &ImageFilter::default(), BTreeMap::new());
     let planned = tasks.len();
     // A master that does not give its list is one that nothing can be put back into.
     let inventory = run.fleet.inventory().await.unwrap_or_default();

@@ -67,7 +67,7 @@ pub async fn run(
     let counted = regions_by_image(&tasks, &selections);
     let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
     let passed_over = inventory.passed_over.clone();
-    run.announce(&tasks, options.filter.globs(), passed_over);
+    run.announce(&tasks, &options.filter, passed_over);
     let planned = tasks.len();
     let mut warnings = inventory_warnings(&run.fleet, &inventory, &selections);
     if !tasks.is_empty() {
@@ -77,7 +77,7 @@ pub async fn run(
         events.warning(None, warning);
     }
     // With nothing to compare with, a sync is wrong whatever it does.
-    let nothing_to_do = inventory.images.is_empty() && options.mode != Mode::Status;
+    let nothing_to_do = inventory.images.is_empty() && !options.mode.only_compares();
     let conditions_failed = selections
         .values()
         .any(|selection| selection.condition_failed());
@@ -180,10 +180,10 @@ fn filter_warnings(
 ) -> Vec<Warning> {
     let unmatched = filter.unmatched(selections.values().map(Arc::as_ref));
     let names: Vec<&str> = selections.values().flat_map(|it| it.names()).collect();
-    let warning = |glob: &str| {
+    let warning = |(option, glob): (&str, &str)| {
         let near = did_you_mean(glob, names.iter().copied());
         let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        let message = format!("--image `{glob}` matches no image that is synchronised{near}");
+        let message = format!("{option} `{glob}` matches no image that is synchronised{near}");
         Warning::new(WarningCode::NoMatch, message)
     };
     unmatched.into_iter().map(warning).collect()

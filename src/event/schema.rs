@@ -32,6 +32,8 @@ pub enum Mode {
     DryRun,
     /// Prints the status report.
     Status,
+    /// Prints the id of every image that is in step.
+    Images,
     /// Writes every image's metadata into files.
     Backup,
     /// Compares a backup with its regions, and may put metadata back.
@@ -44,12 +46,18 @@ impl Mode {
         matches!(self, Self::Sync | Self::Restore)
     }
 
+    /// True where a region's images are compared with the master's and nothing more.
+    pub fn only_compares(self) -> bool {
+        matches!(self, Self::Status | Self::Images)
+    }
+
     /// The word of the events.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sync => "sync",
             Self::DryRun => "dry_run",
             Self::Status => "status",
+            Self::Images => "images",
             Self::Backup => "backup",
             Self::Restore => "restore",
         }
@@ -164,6 +172,9 @@ pub enum EventKind {
         /// The globs of `--image`; without any, every image is meant.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         images: Vec<String>,
+        /// The globs of `--exclude-image`.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        excluded_images: Vec<String>,
         /// How many images of the master do not count, by why; empty where all count.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         passed_over: BTreeMap<PassedOver, usize>,

@@ -1,4 +1,4 @@
-//! `--image`: only these images. It takes actions and lines of the report away; no status changes.
+//! `--image` and `--exclude-image`: only these images, and not those. It takes actions and lines of the report away; no status changes.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,12 @@ use super::obsolete::{OBSOLETE_SUFFIX, ObsoleteImage};
 use super::parts;
 use super::{Action, PartChange, PartReference, Plan, Referrer, Selection};
 
-/// Globs, of which an image's name has to match one. Without any, every image is chosen.
+/// Globs, of which an image's name has to match one, and globs of which it must match none. Without
+/// any, every image is chosen.
 #[derive(Debug, Clone, Default)]
 pub struct ImageFilter {
     globs: Vec<ImageGlob>,
+    excluded: Vec<ImageGlob>,
 }
 
 impl ImageFilter {
@@ -19,24 +21,59 @@ impl ImageFilter {
         let globs = globs.into_iter().map(ImageGlob::new);
         Ok(Self {
             globs: globs.collect::<Result<_, _>>()?,
+            excluded: Vec::new(),
         })
     }
 
-    /// The globs, as they were given.
+    /// The same without the images that match one of these globs. They are never touched: an image
+    /// whose part would have to be uploaded first, and is excluded, is left alone as well.
+    pub fn without<'a>(
+        mut self,
+        globs: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ImageFilterError> {
+        let globs = globs.into_iter().map(ImageGlob::new);
+        self.excluded = globs.collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// The globs of the images that are chosen, as they were given.
     pub fn globs(&self) -> Vec<String> {
-        let globs = self.globs.iter().map(ImageGlob::text);
-        globs.map(ToOwned::to_owned).collect()
+        texts(&self.globs)
+    }
+
+    /// The globs of the images that are excluded, as they were given.
+    pub fn excluded(&self) -> Vec<String> {
+        texts(&self.excluded)
     }
 
     fn matches(&self, name: &str) -> bool {
-        self.globs.iter().any(|glob| glob.matches(name))
+        self.matches_one_of(&[name])
     }
 
-    /// The globs that match no image which one of these wants, and no obsolete one: slips, mostly.
-    pub fn unmatched<'a>(&self, selections: impl IntoIterator<Item = &'a Selection>) -> Vec<&str> {
-        let mut globs: Vec<&ImageGlob> = self.globs.iter().collect();
+    /// The same for an image that is known by several names.
+    fn matches_one_of(&self, names: &[&str]) -> bool {
+        let any = |globs: &[ImageGlob]| {
+            let of_name = |name: &&str| globs.iter().any(|glob| glob.matches(name));
+            names.iter().any(of_name)
+        };
+        (self.globs.is_empty() || any(&self.globs)) && !any(&self.excluded)
+    }
+
+    fn excludes(&self, name: &str) -> bool {
+        self.excluded.iter().any(|glob| glob.matches(name))
+    }
+
+    /// The globs that match no image which one of these wants, and no obsolete one: slips, mostly. Each
+    /// comes with the option that it was given to.
+    pub fn unmatched<'a>(
+        &self,
+        selections: impl IntoIterator<Item = &'a Selection>,
+    ) -> Vec<(&'static str, &str)> {
+        let chosen = self.globs.iter().map(|glob| ("--image", glob));
+        let excluded = self.excluded.iter().map(|glob| ("--exclude-image", glob));
+        let mut globs: Vec<(&str, &ImageGlob)> = chosen.chain(excluded).collect();
         for selection in selections {
-            globs.retain(|glob| {
+            globs.retain(|(_, glob)| {
                 let images = selection.images.iter();
                 let obsolete = selection.obsolete.iter();
                 !images
@@ -47,16 +84,19 @@ impl ImageFilter {
                         .any(|name| glob.matches(name))
             });
         }
-        globs.into_iter().map(ImageGlob::text).collect()
+        let texts = globs
+            .into_iter()
+            .map(|(option, glob)| (option, glob.text()));
+        texts.collect()
     }
 
     /// Leaves of a plan what is about the chosen images. An image that is chosen chooses its
     /// selected parts with it; re-pointing belongs to the part's own upload and is never filtered.
     pub fn apply(&self, plan: &mut Plan, selection: &Selection) {
-        if self.globs.is_empty() {
+        if self.globs.is_empty() && self.excluded.is_empty() {
             return;
         }
-        let chosen = self.chosen(selection);
+        let chosen = self.chosen(plan, selection);
         plan.images
             .retain(|state| chosen.contains(state.image.as_str()));
         plan.failures
@@ -69,10 +109,8 @@ impl ImageFilter {
                 chosen.contains(image.as_str()) || self.matches(image)
             }
             Action::MarkObsolete { image, .. } => {
-                self.matches(image)
-                    || image
-                        .strip_suffix(OBSOLETE_SUFFIX)
-                        .is_some_and(|base| self.matches(base))
+                let base = image.strip_suffix(OBSOLETE_SUFFIX).unwrap_or(image);
+                self.matches_one_of(&[image, base])
             }
             Action::UpdateAmi { image, parts, .. } => {
                 // A part that is there already is re-pointed for a chosen image; one that is
@@ -89,19 +127,44 @@ impl ImageFilter {
         repoint_references(&mut plan.actions);
     }
 
-    fn chosen<'a>(&self, selection: &'a Selection) -> BTreeSet<&'a str> {
+    fn chosen<'a>(&self, plan: &Plan, selection: &'a Selection) -> BTreeSet<&'a str> {
         let name = |index: usize| selection.images[index].master.name.as_str();
         let mut chosen = BTreeSet::new();
         let mut open: Vec<usize> = (0..selection.images.len())
             .filter(|index| self.matches(name(*index)))
+            .filter(|index| !self.needs_excluded(*index, plan, selection))
             .collect();
         while let Some(index) = open.pop() {
-            if chosen.insert(name(index)) {
+            if !self.excludes(name(index)) && chosen.insert(name(index)) {
                 open.extend(parts::selected(&selection.images[index].parts));
             }
         }
         chosen
     }
+
+    /// True where the image cannot be brought in step without an upload that is excluded.
+    fn needs_excluded(&self, image: usize, plan: &Plan, selection: &Selection) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![image];
+        while let Some(index) = open.pop() {
+            for part in parts::selected(&selection.images[index].parts) {
+                let name = &selection.images[part].master.name;
+                let is_sent = |action: &Action| matches!(action, Action::Upload(upload) if upload.image == *name);
+                if self.excludes(name) && plan.actions.iter().any(is_sent) {
+                    return true;
+                }
+                if seen.insert(part) {
+                    open.push(part);
+                }
+            }
+        }
+        false
+    }
+}
+
+fn texts(globs: &[ImageGlob]) -> Vec<String> {
+    let texts = globs.iter().map(ImageGlob::text);
+    texts.map(ToOwned::to_owned).collect()
 }
 
 /// An image that was to be replaced itself, or pointed at another part, stays as it is when it is
@@ -179,6 +242,10 @@ mod tests {
     };
 
     fn filtered(globs: &[&str]) -> Plan {
+        filtered_without(globs, &[])
+    }
+
+    fn filtered_without(globs: &[&str], excluded: &[&str]) -> Plan {
         let kernel = image("k").build();
         let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
         let other = image("other/image").build();
@@ -195,8 +262,43 @@ mod tests {
         };
         let mut plan = plan(&master, &region, &rules);
         let filter = ImageFilter::new(globs.iter().copied()).unwrap();
+        let filter = filter.without(excluded.iter().copied()).unwrap();
         filter.apply(&mut plan, &selection(&master, &rules));
         plan
+    }
+
+    #[test]
+    fn what_is_excluded_is_not_touched_and_neither_is_what_needs_its_upload() {
+        let all = filtered_without(&[], &["nothing"]);
+        assert_eq!(all.actions.len(), 5);
+        let without_other = filtered_without(&[], &["other*"]);
+        assert_eq!(
+            actions(&without_other),
+            [
+                "mark_obsolete a_obsolete",
+                "update_metadata m",
+                "replace k",
+                "update_ami m"
+            ]
+        );
+        assert_eq!(actions(&filtered_without(&["{m,k}"], &["k"])), [""; 0]);
+        assert_eq!(statuses(&filtered_without(&["{m,k}"], &["k"])), [""; 0]);
+        for glob in ["a", "a_obsolete"] {
+            let actions = actions(&filtered_without(&["a*"], &[glob]));
+            assert_eq!(actions, [""; 0], "{glob}");
+        }
+    }
+
+    #[test]
+    fn an_excluded_part_that_is_there_keeps_nothing_back() {
+        let kernel = image("k").build();
+        let machine = image("m").property(KERNEL_ID, kernel.id.as_str()).build();
+        let master = [kernel, machine];
+        let rules = SyncRules::default();
+        let mut plan = plan(&master, &[image("k").build()], &rules);
+        let filter = ImageFilter::default().without(["k"]).unwrap();
+        filter.apply(&mut plan, &selection(&master, &rules));
+        assert_eq!(actions(&plan), ["upload m"]);
     }
 
     #[test]
@@ -248,7 +350,15 @@ mod tests {
         let rules = SyncRules::default();
         let selection = selection(&master, &rules);
         let filter = ImageFilter::new(["k", "gone", "*_obsolete", "K", "x*"]).unwrap();
-        assert_eq!(filter.unmatched([&selection]), ["K", "x*"]);
+        let filter = filter.without(["k", "y"]).unwrap();
+        assert_eq!(
+            filter.unmatched([&selection]),
+            [
+                ("--image", "K"),
+                ("--image", "x*"),
+                ("--exclude-image", "y")
+            ]
+        );
         assert!(ImageFilter::default().unmatched([&selection]).is_empty());
     }
 

@@ -267,6 +267,7 @@ pub(super) fn run_started(mode: Mode, parallel: bool, regions: &[&str]) -> Event
         parallel,
         max_children: if parallel { 4 } else { 1 },
         images: Vec::new(),
+        excluded_images: Vec::new(),
         passed_over: BTreeMap::new(),
     };
     at(None, 0, kind)

@@ -144,6 +144,7 @@ fn run_started(kind: &EventKind) -> String {
         parallel,
         max_children,
         images,
+        excluded_images,
         passed_over,
     } = kind
     else {
@@ -157,10 +158,13 @@ fn run_started(kind: &EventKind) -> String {
     } else {
         String::new()
     };
-    let at_once = if images.is_empty() {
-        at_once
-    } else {
-        format!("{at_once}; of the images that --image chose only")
+    let at_once = match (images.is_empty(), excluded_images.is_empty()) {
+        (true, true) => at_once,
+        (false, true) => format!("{at_once}; only the images that --image chose"),
+        (true, false) => format!("{at_once}; without the images that --exclude-image excludes"),
+        (false, false) => {
+            format!("{at_once}; only the images that --image and --exclude-image chose")
+        }
     };
     let at_once = if passed_over.is_empty() {
         at_once
@@ -173,7 +177,7 @@ fn run_started(kind: &EventKind) -> String {
         Mode::DryRun => {
             format!("comparing {regions} with {master}{at_once}; nothing is changed (dry run)")
         }
-        Mode::Status => format!("comparing {regions} with {master}{at_once}"),
+        Mode::Status | Mode::Images => format!("comparing {regions} with {master}{at_once}"),
         Mode::Restore => format!("comparing {regions} with their backups; master is {master}"),
         Mode::Backup => {
             format!("writing the metadata of the images of {regions}{at_once}; master is {master}")
@@ -297,7 +301,7 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
     match (result, mode, done.as_str()) {
         (RegionResult::Failed, _, "") => format!("failed after {time}"),
         (RegionResult::Failed, _, done) => format!("failed after {time}; {done}"),
-        (_, Mode::Status | Mode::DryRun, _) | (_, Mode::Restore, "") => {
+        (_, Mode::Status | Mode::Images | Mode::DryRun, _) | (_, Mode::Restore, "") => {
             format!("compared in {time}")
         }
         (_, Mode::Restore, done) => format!("restored in {time}: {done}"),

@@ -74,7 +74,7 @@ impl ContentLookup<'_> {
     /// image of a wanted name that nothing else can be compared by. Each content is read once; what
     /// only looks reads files, and downloads nothing.
     pub(super) async fn find_hashes(&self, selection: &Selection, images: &RegionImages<'_>) {
-        if self.context.mode == Mode::Status {
+        if self.context.mode.only_compares() {
             return;
         }
         for (master, algorithm) in plan::unknown_hashes(selection, images, |master| {

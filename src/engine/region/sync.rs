@@ -91,7 +91,7 @@ impl RegionRun<'_> {
         let Some((mut plan, published_before)) = decided? else {
             return Ok(());
         };
-        if self.context.mode != Mode::Status {
+        if !self.context.mode.only_compares() {
             self.lookup().look_for_content(&mut plan).await;
         }
         let plan = Arc::new(plan);
@@ -105,7 +105,7 @@ impl RegionRun<'_> {
             self.warn(warning.clone());
         }
         self.context.events.planned(Arc::clone(&plan));
-        if self.context.mode == Mode::Status {
+        if self.context.mode.only_compares() {
             return Ok(());
         }
         if let Some(failure) = too_many_replaced(&plan, job) {

@@ -109,7 +109,7 @@ fn headline(summary: &RunSummary) -> String {
             part(summary.regions_failed, "failed", "failed");
             part(summary.regions_unfinished, "not begun", "not begun");
         }
-        Mode::Sync | Mode::DryRun | Mode::Status => {
+        Mode::Sync | Mode::DryRun | Mode::Status | Mode::Images => {
             let mut standings: BTreeMap<Standing, usize> = BTreeMap::new();
             for region in &summary.regions {
                 *standings.entry(region.standing(summary.mode)).or_default() += 1;
