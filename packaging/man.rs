@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 use glancesync::cli::Cli;
 
@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or("the folder is missing")?;
     let folder = PathBuf::from(folder);
     fs::create_dir_all(&folder)?;
-    let mut program = Cli::command();
+    let mut program = Cli::definition();
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         clap_complete::generate_to(shell, &mut program, "glancesync", &folder)?;
     }

@@ -1,297 +1,115 @@
-//! The types of the command line: those of a run, and what commands share; the commands' own are in
-//! `commands`.
+//! The types of the command line. `Cli` is the whole of it; `run_args` has the options of a run, `verb`
+//! which of them go with which command, `commands` what the other commands take, `shared` what they
+//! have in common.
 
 mod commands;
+mod examples;
 mod mistake;
+mod run_args;
+mod shared;
+mod verb;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(super) use commands::{
-    CheckConfigArgs, CompletionsArgs, DemoArgs, FleetArgs, LogsArgs, RestoreArgs, SandboxArgs,
+    CheckConfigArgs, CompletionsArgs, DemoArgs, FleetArgs, InitArgs, LogsArgs, RestoreArgs,
+    SandboxArgs,
 };
-
-use super::lock_wait::{LockWait, UNLIMITED};
-use crate::engine::FailOn;
-use crate::event::Mode;
-use crate::model::{ByteSize, RegionSelector, TimeSpan};
-use crate::report::{ColorChoice, LogFormat, TerminalOptions, Verbosity};
-
-const EXAMPLES: &str = "\
-Examples:
-  glancesync demo --parallel               see it work, without any cloud
-  glancesync --show-status                 every image in every region, as CSV
-  glancesync --dry-run Trento              what a run would do in one region
-  glancesync --parallel                    bring all regions of `master` in step
-  glancesync --parallel master: other:     the regions of two targets
-  glancesync --config main.max_children=8 --parallel --image 'base_*'
-  glancesync check-config --online         whether every region answers
-  glancesync logs --errors                 what went wrong in the newest run
-
-A region that is called like a command is written `master:demo`.
-Exit codes: 0 in order, 1 something failed, 2 wrong command line or
-configuration or no master region, 3 another run is under way, 130 interrupted.";
+pub(super) use run_args::RunArgs;
+pub(super) use shared::{ConfigArgs, DocumentFormat, Format, MessageArgs};
+pub(super) use verb::Verb;
 
 /// Keeps the images of a fleet of OpenStack regions in step with one master region.
 #[derive(Debug, Parser)]
 #[command(
+    name = "glancesync",
     version,
-    override_usage = "glancesync [OPTIONS] [REGION]...\n       glancesync <COMMAND> [OPTIONS]",
-    after_help = EXAMPLES,
+    override_usage = "glancesync [COMMAND] [OPTIONS] [REGION]...",
+    after_help = examples::PROGRAM,
     max_term_width = 80
 )]
 pub struct Cli {
-    /// Another command than a run.
+    /// Another command than a sync.
     #[command(subcommand)]
     pub(super) command: Option<Command>,
     #[command(flatten)]
     pub(super) run: RunArgs,
 }
 
-/// What the program does besides running a fleet.
+/// What the program does; without a command a sync, or what a flag chooses.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Bring the regions in step with the master region
+    #[command(after_help = examples::SYNC)]
+    Sync(Box<RunArgs>),
+    /// Print what a sync would do; changes nothing
+    #[command(after_help = examples::PLAN)]
+    Plan(Box<RunArgs>),
+    /// Print the status of every image in every region
+    #[command(after_help = examples::STATUS)]
+    Status(Box<RunArgs>),
+    /// Print the regions of every target, one a line
+    #[command(after_help = examples::REGIONS)]
+    Regions(Box<RunArgs>),
+    /// Print every image that is in step, with its id in each region
+    #[command(after_help = examples::IMAGES)]
+    Images(Box<RunArgs>),
+    /// Write every image's metadata into files, of the regions and of the master
+    #[command(after_help = examples::BACKUP)]
+    Backup(Box<RunArgs>),
+    /// Compare a backup with its regions, and put its metadata back
+    Restore(RestoreArgs),
+    /// List past runs, or print the log of a region
+    Logs(LogsArgs),
+    /// Write a first configuration
+    Init(InitArgs),
+    /// Print the effective configuration, secrets hidden, or its errors
+    CheckConfig(CheckConfigArgs),
     /// Run against an embedded OpenStack on loopback: no cloud is needed
     #[command(after_help = commands::demo_help(), mut_args = commands::hide(&DemoArgs::WITHOUT_EFFECT))]
     Demo(Box<DemoArgs>),
     /// Keep such an embedded fleet running, to try things against
     #[command(after_help = commands::sandbox_help(), mut_args = commands::hide(&SandboxArgs::WITHOUT_EFFECT))]
     Sandbox(SandboxArgs),
-    /// List past runs, or print the log of a region
-    Logs(LogsArgs),
-    /// Compare a backup with its regions, and put its metadata back
-    Restore(RestoreArgs),
-    /// Print the completions of a shell
+    /// Print what a shell needs to complete words on Tab
     Completions(CompletionsArgs),
-    /// Print the effective configuration, secrets hidden, or its errors
-    CheckConfig(CheckConfigArgs),
 }
 
-/// Everything about a run.
-#[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line by itself"
-)]
-pub(super) struct RunArgs {
-    /// Regions: `Region`, `target:Region`, or `target:` for all of a target
-    /// [default: all regions of `master`]
-    #[arg(value_name = "REGION")]
-    pub(super) regions: Vec<RegionSelector>,
-
-    /// All regions of all targets
-    #[arg(long, conflicts_with = "regions")]
-    pub(super) all: bool,
-
-    /// Run several regions at once, with one log file per region
-    /// [key: `main.max_children`]
-    #[arg(long)]
-    pub(super) parallel: bool,
-
-    /// Print the plan, change nothing
-    #[arg(short = 'n', long, group = "mode")]
-    pub(super) dry_run: bool,
-
-    /// Print the status of every image, change nothing
-    #[arg(long, group = "mode")]
-    pub(super) show_status: bool,
-
-    /// Print the regions of every target, one per line
-    #[arg(long, group = "mode")]
-    pub(super) show_regions: bool,
-
-    /// Write every image's metadata into files, of the regions chosen and of
-    /// the master region
-    #[arg(long, group = "mode")]
-    pub(super) make_backup: bool,
-
-    #[command(flatten)]
-    pub(super) config: ConfigArgs,
-
-    /// Only images whose name matches (may be repeated)
-    #[arg(long, value_name = "GLOB")]
-    pub(super) image: Vec<String>,
-
-    /// Not this region, or with `target:` none of a target (may be repeated)
-    #[arg(long, value_name = "REGION")]
-    pub(super) exclude: Vec<RegionSelector>,
-
-    /// Regions at once under --parallel [default: 4]
-    /// [key: `main.max_children`]
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) max_children: Option<u16>,
-
-    /// Bytes a second to each region at most, such as 20M; 0 for no limit
-    /// [default: no limit] [key: `bwlimit`]
-    #[arg(long, value_name = "RATE")]
-    pub(super) bwlimit: Option<ByteSize>,
-
-    /// A failed image does not stop its region
-    #[arg(long)]
-    pub(super) keep_going: bool,
-
-    /// Wait for another run to end: that long, such as 90s or 10m; without DURATION
-    /// as long as it takes [default: not at all]
-    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = UNLIMITED)]
-    pub(super) wait_lock: Option<LockWait>,
-
-    /// Exit with 1 when an image has such a status [default: never for a status]
-    #[arg(long, value_name = "STATUS")]
-    pub(super) fail_on: Option<FailOnArg>,
-
-    /// Write what the run came to into FILE, in Prometheus' text format
-    /// [default: not written]
-    #[arg(long, value_name = "FILE", conflicts_with = "show_regions")]
-    pub(super) metrics_file: Option<PathBuf>,
-
-    /// How often to say what is under way, where no bars show it, such as 30s or 5m;
-    /// 0 for never
-    #[arg(long, value_name = "DURATION", default_value = "1m")]
-    pub(super) stats: TimeSpan,
-
-    /// Format of standard output: csv, table, json or html for --show-status,
-    /// text or json otherwise [default: csv, text]
-    #[arg(long, value_name = "FORMAT")]
-    pub(super) format: Option<Format>,
-
-    #[command(flatten)]
-    pub(super) messages: MessageArgs,
-}
-
-/// Where the configuration comes from.
-#[derive(Debug, Args)]
-pub(super) struct ConfigArgs {
-    /// Override configuration values: `section.key=value`; all words up to
-    /// the next option or `--` (may be repeated)
-    #[arg(
-        long = "config",
-        value_name = "KEY=VALUE",
-        num_args = 1..,
-        action = ArgAction::Append,
-        global = true
-    )]
-    pub(super) overrides: Vec<String>,
-
-    /// The configuration file
-    /// [default: `$GLANCESYNC_CONFIG`, then `/etc/glancesync.conf`]
-    #[arg(long = "config-file", value_name = "FILE", global = true)]
-    pub(super) file: Option<PathBuf>,
-}
-
-/// What is said on standard error.
-#[derive(Debug, Args)]
-pub(super) struct MessageArgs {
-    /// Format of messages and events on standard error
-    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
-    log_format: LogFormatArg,
-
-    /// No progress bars
-    #[arg(long, global = true)]
-    no_progress: bool,
-
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
-    pub(super) color: ColorArg,
-
-    /// Say more: every step; -vv every request, -vvv what a developer needs
-    #[arg(short, long, action = ArgAction::Count, global = true)]
-    verbose: u8,
-
-    /// Say nothing but errors
-    #[arg(short, long, conflicts_with = "verbose", global = true)]
-    quiet: bool,
-}
-
-/// `--fail-on`
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum FailOnArg {
-    /// Any `error_*` or `pending_*`; after a sync, one that is still there
-    Pending,
-    /// Any `error_*`
-    Error,
-}
-
-/// `--format`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    Text,
-    /// `status,region,image`
-    Csv,
-    /// Images by regions, one sign each
-    Table,
-    /// One document
-    Json,
-    /// A page for a browser
-    Html,
-}
-
-/// `--format`, of what is either for people or for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum DocumentFormat {
-    /// For people
-    Text,
-    /// One document
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormatArg {
-    Text,
-    Json,
-}
-
-/// `--color`
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum ColorArg {
-    Auto,
-    Always,
-    Never,
-}
-
-impl From<ColorArg> for ColorChoice {
-    fn from(choice: ColorArg) -> Self {
-        match choice {
-            ColorArg::Auto => Self::Auto,
-            ColorArg::Always => Self::Always,
-            ColorArg::Never => Self::Never,
-        }
-    }
-}
-
-impl From<FailOnArg> for FailOn {
-    fn from(choice: FailOnArg) -> Self {
-        match choice {
-            FailOnArg::Pending => Self::Pending,
-            FailOnArg::Error => Self::Error,
-        }
-    }
-}
-
-impl MessageArgs {
-    /// True where something is asked for that only a run has.
-    fn is_about_a_run(&self) -> bool {
-        matches!(self.log_format, LogFormatArg::Json) || self.no_progress || self.verbose > 0
-    }
-
-    pub(super) fn terminal_options(&self) -> TerminalOptions {
-        TerminalOptions {
-            log_format: match self.log_format {
-                LogFormatArg::Text => LogFormat::Text,
-                LogFormatArg::Json => LogFormat::Json,
-            },
-            color: self.color.into(),
-            verbosity: Verbosity::from_flags(self.verbose, self.quiet),
-            no_progress: self.no_progress,
+impl Command {
+    fn run_args(&mut self) -> Option<&mut RunArgs> {
+        match self {
+            Self::Sync(args)
+            | Self::Plan(args)
+            | Self::Status(args)
+            | Self::Regions(args)
+            | Self::Images(args)
+            | Self::Backup(args) => Some(args),
+            Self::Demo(args) => Some(&mut args.run),
+            _ => None,
         }
     }
 }
 
 impl Cli {
+    /// The definition of the command line. A command shows only the options that go with it.
+    pub fn definition() -> clap::Command {
+        Verb::ALL
+            .into_iter()
+            .fold(Self::command(), |program, verb| {
+                program.mut_subcommand(verb.command(), |command| {
+                    command.mut_args(|argument| {
+                        let is_shown = verb.takes(argument.get_id().as_str());
+                        let is_hidden = argument.is_hide_set() || !is_shown;
+                        argument.hide(is_hidden)
+                    })
+                })
+            })
+    }
+
     /// Reads the command line, or says what is wrong with it and gives the exit code.
     pub(super) fn read() -> Result<Self, u8> {
         let words: Vec<OsString> = std::env::args_os().collect();
@@ -300,98 +118,73 @@ impl Cli {
 
     /// True where standard output is to hold a document of JSON.
     pub(super) fn wants_document(&self) -> bool {
+        let of_run = |args: &RunArgs| args.output.format == Some(Format::Json);
         match &self.command {
-            None => self.run.format == Some(Format::Json),
-            Some(Command::Demo(args)) => args.run.format == Some(Format::Json),
+            None => of_run(&self.run),
+            Some(
+                Command::Sync(args)
+                | Command::Plan(args)
+                | Command::Status(args)
+                | Command::Regions(args)
+                | Command::Images(args)
+                | Command::Backup(args),
+            ) => of_run(args),
+            Some(Command::Demo(args)) => of_run(&args.run),
             Some(Command::Logs(args)) => args.format == DocumentFormat::Json,
             Some(Command::Restore(args)) => args.format == DocumentFormat::Json,
             Some(Command::CheckConfig(args)) => args.format == DocumentFormat::Json,
-            Some(Command::Sandbox(_) | Command::Completions(_)) => false,
+            Some(Command::Sandbox(_) | Command::Completions(_) | Command::Init(_)) => false,
         }
     }
 
     fn try_read(
         words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let mut command = Self::command();
-        let matches = command.try_get_matches_from_mut(words)?;
+        let mut definition = Self::definition();
+        let matches = definition.try_get_matches_from_mut(words)?;
         let given = |argument: &&clap::Arg| {
             let source = matches.value_source(argument.get_id().as_str());
             !argument.is_global_set() && source == Some(ValueSource::CommandLine)
         };
         // Before another command only what is common to all is understood; the rest would be lost.
         if let Some(name) = matches.subcommand_name() {
-            let lost = command.get_arguments().find(given).map(ToString::to_string);
-            if let Some(lost) = lost {
+            let lost = definition.get_arguments().find(given);
+            if let Some(lost) = lost.map(ToString::to_string) {
                 let message =
                     format!("`{lost}` belongs after the command: `glancesync {name} …`\n");
-                return Err(command.error(ErrorKind::ArgumentConflict, message));
+                return Err(definition.error(ErrorKind::ArgumentConflict, message));
             }
         }
-        Self::from_arg_matches(&matches)
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let (name, words) = match matches.subcommand() {
+            Some((name, words)) => (Some(name), words),
+            None => (None, &matches),
+        };
+        let args = match &mut cli.command {
+            None => Some(&mut cli.run),
+            Some(command) => command.run_args(),
+        };
+        if let Some(args) = args {
+            // The options of a demo are those of a run without a command.
+            let command = name.filter(|name| *name != "demo");
+            args.verb = Verb::of(command, words);
+            let of_command = name.and_then(|name| definition.find_subcommand(name));
+            let options = of_command.unwrap_or(&definition);
+            let checked = args.verb.check(command, words, options);
+            checked.map_err(|(kind, message)| definition.error(kind, message))?;
+        }
+        Ok(cli)
     }
 }
 
 /// The commands, for one who wrote a word that is none.
 pub(super) fn command_names() -> Vec<String> {
-    let mut program = Cli::command();
+    let mut program = Cli::definition();
     program.build();
     let commands = program.get_subcommands();
     commands
         .map(|command| command.get_name().to_owned())
         .collect()
-}
-
-impl RunArgs {
-    /// The mode of a run; `--show-regions` is none.
-    pub(super) fn mode(&self) -> Mode {
-        if self.dry_run {
-            Mode::DryRun
-        } else if self.show_status {
-            Mode::Status
-        } else if self.make_backup {
-            Mode::Backup
-        } else {
-            Mode::Sync
-        }
-    }
-
-    /// `--format`, or what its mode prints by default; an error where the mode has no such format.
-    pub(super) fn output_format(&self) -> Result<Format, String> {
-        let formats: &[Format] = if self.show_status {
-            &[Format::Csv, Format::Table, Format::Json, Format::Html]
-        } else {
-            &[Format::Text, Format::Json]
-        };
-        let wanted = self.format.unwrap_or(formats[0]);
-        if formats.contains(&wanted) {
-            return Ok(wanted);
-        }
-        let names: Vec<String> = formats.iter().map(|format| format.name()).collect();
-        Err(format!(
-            "`--format {}` is none of this mode, which has {}",
-            wanted.name(),
-            names.join(", ")
-        ))
-    }
-
-    /// The overrides of the configuration, and the options that are short for one.
-    pub(super) fn overrides(&self) -> Vec<String> {
-        let max_children = self
-            .max_children
-            .map(|number| format!("main.max_children={number}"));
-        let bwlimit = self.bwlimit.map(|rate| format!("bwlimit={}", rate.0));
-        let overrides = self.config.overrides.iter().cloned();
-        overrides.chain(max_children).chain(bwlimit).collect()
-    }
-}
-
-impl Format {
-    fn name(self) -> String {
-        self.to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
@@ -404,20 +197,20 @@ mod tests {
 
     #[test]
     fn the_definitions_are_consistent() {
-        Cli::command().debug_assert();
+        Cli::definition().debug_assert();
     }
 
     #[test]
     fn help_fits_80_columns() {
-        let help = Cli::command().render_long_help().to_string();
+        let help = Cli::definition().render_long_help().to_string();
         let widest = help.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(80), "{help}");
-        insta::assert_snapshot!(Cli::command().render_help().to_string());
+        insta::assert_snapshot!(Cli::definition().render_help().to_string());
     }
 
     #[test]
     fn the_help_of_every_command_fits_80_columns() {
-        let mut program = Cli::command();
+        let mut program = Cli::definition();
         program.build();
         for command in program.get_subcommands_mut() {
             let name = command.get_name().to_owned();
@@ -440,7 +233,7 @@ mod tests {
 
     #[test]
     fn every_option_says_its_default_or_what_it_does_without_one() {
-        let mut program = Cli::command();
+        let mut program = Cli::definition();
         program.build();
         let commands = program.get_subcommands().chain([&program]);
         for command in commands {
@@ -474,11 +267,11 @@ mod tests {
     #[test]
     fn config_takes_all_words_up_to_the_next_option() {
         let cli = parse(&["--config", "a=1", "b.c=x=y", "--parallel", "Trento"]).unwrap();
-        assert_eq!(cli.run.config.overrides, ["a=1", "b.c=x=y"]);
-        assert_eq!(cli.run.regions.len(), 1);
+        assert_eq!(cli.run.config.overrides(), ["a=1", "b.c=x=y"]);
+        assert_eq!(cli.run.scope.regions.len(), 1);
         let cli = parse(&["--config", "a=1", "--", "Trento"]).unwrap();
-        assert_eq!(cli.run.config.overrides, ["a=1"]);
-        assert_eq!(cli.run.regions[0].to_string(), "Trento");
+        assert_eq!(cli.run.config.overrides(), ["a=1"]);
+        assert_eq!(cli.run.scope.regions[0].to_string(), "Trento");
     }
 
     #[test]
@@ -489,7 +282,7 @@ mod tests {
         ));
         let cli = parse(&["master:demo"]).unwrap();
         assert!(cli.command.is_none());
-        assert_eq!(cli.run.regions[0].to_string(), "demo");
+        assert_eq!(cli.run.scope.regions[0].to_string(), "demo");
     }
 
     #[test]
@@ -507,7 +300,7 @@ mod tests {
             panic!()
         };
         assert_eq!(args.config.file.as_deref(), Some("f".as_ref()));
-        assert_eq!(args.config.overrides, ["a=1"]);
+        assert_eq!(args.config.overrides(), ["a=1"]);
         let error = parse(&["--parallel", "demo"]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(
@@ -518,11 +311,86 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_has_its_own_formats() {
+    fn a_command_has_its_own_formats() {
         let format = |words: &[&str]| parse(words).unwrap().run.output_format();
         assert_eq!(format(&["--show-status"]), Ok(Format::Csv));
         assert_eq!(format(&[]), Ok(Format::Text));
         assert!(format(&["--format", "csv"]).is_err());
         assert!(format(&["--show-status", "--format", "text"]).is_err());
+    }
+
+    /// What is done, and the regions, by these words.
+    fn done(words: &[&str]) -> (Verb, Vec<String>) {
+        let mut cli = parse(words).unwrap();
+        let args = match &mut cli.command {
+            None => &mut cli.run,
+            Some(command) => command.run_args().unwrap(),
+        };
+        let regions = args.scope.regions.iter().map(ToString::to_string);
+        (args.verb, regions.collect())
+    }
+
+    #[test]
+    fn a_command_and_its_flag_do_the_same() {
+        for (command, flag, verb) in [
+            ("plan", "--dry-run", Verb::Plan),
+            ("status", "--show-status", Verb::Status),
+            ("regions", "--show-regions", Verb::Regions),
+            ("backup", "--make-backup", Verb::Backup),
+        ] {
+            let wanted = (verb, vec!["Trento".to_owned()]);
+            assert_eq!(done(&[command, "Trento"]), wanted);
+            assert_eq!(done(&[flag, "Trento"]), wanted);
+            assert_eq!(done(&["demo", flag, "Trento"]), wanted);
+        }
+        assert_eq!(done(&["sync"]).0, Verb::Sync);
+        assert_eq!(done(&[]).0, Verb::Sync);
+        assert_eq!(done(&["sync", "-n"]).0, Verb::Plan);
+        assert_eq!(done(&["images"]).0, Verb::Images);
+    }
+
+    #[test]
+    fn an_option_that_has_no_effect_is_refused() {
+        for (words, message) in [
+            (
+                &["status", "--keep-going"][..],
+                "`--keep-going` does not go with `status`; it belongs to sync, plan",
+            ),
+            (
+                &["--show-status", "--bwlimit", "5M"],
+                "`--bwlimit` does not go with `--show-status`; it belongs to sync, plan",
+            ),
+            (
+                &["demo", "--show-regions", "--image", "a"],
+                "`--image` does not go with `--show-regions`; it belongs to sync, plan, status, images",
+            ),
+            (
+                &["plan", "--show-status"],
+                "`--show-status` does not go with `plan`",
+            ),
+            (
+                &["images", "--fail-on", "error"],
+                "`--fail-on` does not go with `images`; it belongs to sync, plan, status",
+            ),
+        ] {
+            let error = parse(words).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let said = error.to_string();
+            assert_eq!(said.lines().next().unwrap(), format!("error: {message}"));
+        }
+        for words in [
+            &["plan", "--keep-going", "--bwlimit", "5M", "--wait-lock"][..],
+            &["backup", "-j", "4", "--parallel"],
+            &["status", "--fail-on", "error", "--exclude-image", "a"],
+        ] {
+            assert!(parse(words).is_ok(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_cloud_and_a_region_are_values_of_the_configuration() {
+        let cli = parse(&["--os-cloud", "prod", "--os-region-name", "Central"]).unwrap();
+        let wanted = ["master.cloud=prod", "main.master_region=Central"];
+        assert_eq!(cli.run.overrides(), wanted);
     }
 }

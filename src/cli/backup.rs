@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Local;
 
-use super::args::{Format, RunArgs};
+use super::args::Format;
 use super::metrics::MetricsFile;
 use super::output;
 use super::session::{self, CliError, Session};
@@ -13,16 +13,11 @@ use crate::report::format;
 use crate::state::{BackupFile, BackupFolder};
 
 pub(super) async fn run(
-    args: &RunArgs,
     scope: &Scope,
     session: Session,
     wanted: Format,
     metrics: Option<&MetricsFile>,
 ) -> Result<u8, CliError> {
-    if !args.image.is_empty() {
-        let message = "--image does not apply to a backup: every image is written";
-        session.terminal.say(message);
-    }
     let settings = &session.settings;
     let folder = BackupFolder::create(&settings.log_dir, Local::now().fixed_offset())?;
     let folder = Arc::new(folder);

@@ -21,7 +21,7 @@ const KEY_WIDTH: usize = 29;
 const VALUE_WIDTH: usize = 36;
 
 pub(super) fn run(args: &CheckConfigArgs) -> u8 {
-    let sources = session::sources(&args.config, args.config.overrides.clone());
+    let sources = session::sources(&args.config, args.config.overrides());
     session::run(&args.messages, session::STATS, &sources, async |session| {
         check(args, session).await
     })

@@ -1,17 +1,39 @@
-//! `glancesync completions`: what a shell asks for on Tab, from the definitions of the command line.
+//! `glancesync completions`: what a shell needs to complete words. The shell then asks this program on
+//! every Tab, so that it knows the commands, the options, and the regions of the last run.
 
-use clap::CommandFactory;
+use std::io;
+
+use clap_complete::CompleteEnv;
+use clap_complete::env::Shells;
 
 use super::Cli;
 use super::args::CompletionsArgs;
 use super::output;
 use crate::exit_codes;
 
+/// The variable by which a shell asks for completions.
+const VARIABLE: &str = "GLANCESYNC_COMPLETE";
+const PROGRAM: &str = "glancesync";
+
+/// Answers a shell that asks for completions, and ends the program; does nothing otherwise.
+pub(super) fn answer_if_asked() {
+    CompleteEnv::with_factory(Cli::definition)
+        .var(VARIABLE)
+        .bin(PROGRAM)
+        .complete();
+}
+
 pub(super) fn run(args: &CompletionsArgs) -> u8 {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "glancesync", &mut script);
-    match output::print(|out| std::io::Write::write_all(out, &script)) {
+    match output::print(|out| write(args.shell.name(), out)) {
         Ok(()) => exit_codes::OK,
         Err(_) => exit_codes::FAILED,
     }
+}
+
+fn write(shell: &str, out: &mut dyn io::Write) -> io::Result<()> {
+    let shells = Shells::builtins();
+    let shell = shells
+        .completer(shell)
+        .ok_or_else(|| io::Error::other("the shell is unknown"))?;
+    shell.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, out)
 }

@@ -99,7 +99,7 @@ pub(super) fn run(mut args: Box<DemoArgs>) -> u8 {
         Err(error) => return output::end_with(&terminal, &[error.failure()], error.exit_code()),
     };
     args.run.config.file = Some(demo.config_file.clone());
-    args.run.all |= args.run.regions.is_empty();
+    args.run.scope.all |= args.run.scope.regions.is_empty();
     let traces = if args.keep {
         Traces::Kept
     } else {

@@ -47,7 +47,7 @@ fn show(args: &LogsArgs, terminal: &Terminal) -> Result<(), CliError> {
         let message = "--follow has no end, so it is not a document: leave out `--format json`";
         return Err(CliError::Usage(message.to_owned()));
     }
-    let sources = session::sources(&args.config, args.config.overrides.clone());
+    let sources = session::sources(&args.config, args.config.overrides());
     let log_dir = config::log_dir(&sources)?;
     let folders = run_folders(&log_dir).map_err(unreadable(&log_dir))?;
     if folders.is_empty() {

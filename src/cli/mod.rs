@@ -5,6 +5,8 @@ mod backup;
 mod check_config;
 mod completions;
 mod demo;
+mod init;
+mod known_regions;
 mod lock_wait;
 mod logs;
 mod metrics;
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
     if let Some(code) = condition::serve_if_worker() {
         return code;
     }
+    completions::answer_if_asked();
     // The program that runs, whatever became of its file.
     condition::evaluate_apart("/proc/self/exe");
     let cli = match Cli::read() {
@@ -42,6 +45,15 @@ pub fn main() -> ExitCode {
     }
     let code = match cli.command {
         None => run::run(&cli.run, Traces::Kept),
+        Some(
+            Command::Sync(args)
+            | Command::Plan(args)
+            | Command::Status(args)
+            | Command::Regions(args)
+            | Command::Images(args)
+            | Command::Backup(args),
+        ) => run::run(&args, Traces::Kept),
+        Some(Command::Init(args)) => init::run(&args),
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Sandbox(args)) => sandbox::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),

@@ -12,7 +12,7 @@ use crate::report::{ColorChoice, OneLine, format};
 use crate::state::{backup_files, file_stem};
 
 pub(super) fn run(args: &RestoreArgs) -> u8 {
-    let sources = session::sources(&args.config, args.config.overrides.clone());
+    let sources = session::sources(&args.config, args.config.overrides());
     session::run(&args.messages, session::STATS, &sources, async |session| {
         restore(args, session).await
     })

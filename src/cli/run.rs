@@ -1,5 +1,4 @@
-//! The modes that run a fleet: sync, `--dry-run`, `--show-status`; `--make-backup` and
-//! `--show-regions` begin here too.
+//! What runs a fleet: `sync`, `plan`, `status` and `images`; `backup` and `regions` begin here too.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -7,11 +6,11 @@ use std::path::Path;
 
 use chrono::Local;
 
-use super::args::{Format, RunArgs, command_names};
+use super::args::{Format, RunArgs, Verb, command_names};
 use super::metrics::MetricsFile;
 use super::output::OutputError;
 use super::session::{CliError, Session};
-use super::{backup, output, regions, run_lock, session};
+use super::{backup, known_regions, output, regions, run_lock, session};
 use crate::engine::{self, RunOptions, RunOutcome, Scope};
 use crate::event::Mode;
 use crate::exit_codes;
@@ -34,28 +33,34 @@ pub(super) enum Traces {
 pub(super) fn run(args: &RunArgs, traces: Traces) -> u8 {
     let sources = session::sources(&args.config, args.overrides());
     let metrics = args
+        .output
         .metrics_file
         .as_deref()
-        .map(|path| MetricsFile::new(path, args.mode()));
+        .map(|path| MetricsFile::new(path, args.verb.mode()));
     let metrics = metrics.as_ref();
-    let code = session::run(&args.messages, args.stats, &sources, async |session| {
-        if let Some(metrics) = metrics {
-            metrics.master(&session.settings.master_region.region);
-            metrics.check().map_err(CliError::Usage)?;
-        }
-        let format = args.output_format().map_err(CliError::Usage)?;
-        if args.parallel {
-            session.say_how_many_at_once();
-        }
-        let scope = scope(args);
-        if args.show_regions {
-            return regions::print(scope, session, format).await;
-        }
-        if args.make_backup {
-            return backup::run(args, &scope, session, format, metrics).await;
-        }
-        run_fleet(args, scope, traces, session, format, metrics).await
-    });
+    let code = session::run(
+        &args.messages,
+        args.output.stats,
+        &sources,
+        async |session| {
+            if let Some(metrics) = metrics {
+                metrics.master(&session.settings.master_region.region);
+                metrics.check().map_err(CliError::Usage)?;
+            }
+            let format = args.output_format().map_err(CliError::Usage)?;
+            if args.pace.parallel {
+                session.say_how_many_at_once();
+            }
+            let scope = scope(args);
+            if args.verb == Verb::Regions {
+                return regions::print(scope, session, format).await;
+            }
+            if args.verb == Verb::Backup {
+                return backup::run(&scope, session, format, metrics).await;
+            }
+            run_fleet(args, scope, traces, session, format, metrics).await
+        },
+    );
     match metrics.map(|metrics| metrics.write(code)) {
         Some(Err(error)) => {
             let terminal = Terminal::stderr(args.messages.terminal_options());
@@ -68,11 +73,11 @@ pub(super) fn run(args: &RunArgs, traces: Traces) -> u8 {
 
 fn scope(args: &RunArgs) -> Scope {
     Scope {
-        selectors: args.regions.clone(),
-        exclude: args.exclude.iter().cloned().collect(),
-        all: args.all,
+        selectors: args.scope.regions.clone(),
+        exclude: args.scope.exclude.iter().cloned().collect(),
+        all: args.scope.all,
         commands: command_names(),
-        parallel: args.parallel,
+        parallel: args.pace.parallel,
     }
 }
 
@@ -84,17 +89,17 @@ async fn run_fleet(
     format: Format,
     metrics: Option<&MetricsFile>,
 ) -> Result<u8, CliError> {
-    let mode = args.mode();
-    if mode != Mode::Status {
+    let mode = args.verb.mode();
+    if !mode.only_compares() {
         session.check_source()?;
-        if session::logged_runs(&session.settings).include(mode, args.parallel) {
+        if session::logged_runs(&session.settings).include(mode, args.pace.parallel) {
             check_records(&session.settings.log_dir)
                 .map_err(|error| CliError::Usage(format!("`log_dir`: {error}")))?;
         }
     }
     let state = &run_lock::state_folders(&session.settings);
     let stop = session.stop_signal();
-    let wait = args.wait_lock.unwrap_or_default();
+    let wait = args.failure.wait_lock.unwrap_or_default();
     let admission = match mode {
         Mode::Sync => run_lock::acquire_run_lock(&session, state, wait, &stop).await?,
         _ => run_lock::admit_read_only(&session, state),
@@ -114,10 +119,12 @@ async fn run_fleet(
     let options = RunOptions {
         mode,
         scope,
-        filter: ImageFilter::new(args.image.iter().map(String::as_str))
-            .map_err(|error| CliError::Usage(format!("--image {error}")))?,
-        keep_going: args.keep_going || session.settings.keep_going,
-        fail_on: args.fail_on.map(Into::into),
+        filter: ImageFilter::new(args.scope.image.iter().map(String::as_str))
+            .map_err(|error| CliError::Usage(format!("--image {error}")))?
+            .without(args.scope.exclude_image.iter().map(String::as_str))
+            .map_err(|error| CliError::Usage(format!("--exclude-image {error}")))?,
+        keep_going: args.failure.keep_going || session.settings.keep_going,
+        fail_on: args.failure.fail_on.map(Into::into),
         installation: admission.installation.clone(),
         own_incomplete: match &admission.sync {
             Some(_) => OwnIncomplete::InProgress,
@@ -126,6 +133,13 @@ async fn run_fleet(
         hashes,
     };
     let outcome = engine::run(&session.settings, options, &session.events, &stop).await?;
+    if traces == Traces::Kept {
+        let names = outcome
+            .regions
+            .iter()
+            .map(|region| region.region.to_string());
+        known_regions::keep(names.collect(), args.scope.regions.is_empty());
+    }
     let terminal = session.terminal.clone();
     let log_dir = session.settings.log_dir.clone();
     let mut summary = session.finish().await?;
@@ -148,7 +162,7 @@ async fn run_fleet(
     if let Err(error) = print(mode, format, &outcome, &summary, &log_dir, options) {
         return Ok(session::output_lost(&terminal, &summary, error, exit_code));
     }
-    if mode == Mode::Status {
+    if mode.only_compares() {
         session::say_summary(&terminal, &summary);
     }
     Ok(exit_code)
@@ -204,6 +218,9 @@ fn print(
             format::status_html(out, &plans, summary, Local::now().fixed_offset())
         }
         (Mode::Status, _) => format::status_json(out, &plans, summary),
+        (Mode::Images, Format::Csv) => format::images_csv(out, &plans, reader),
+        (Mode::Images, Format::Table) => format::images_table(out, &plans),
+        (Mode::Images, _) => format::images_json(out, &plans, summary),
         (Mode::DryRun, Format::Json) => format::plan_json(out, &plans, &times, summary),
         (Mode::DryRun, _) => {
             format::plan_text(out, &plans, &times, summary, options.detail, options.style)

@@ -1,6 +1,5 @@
 //! What every mode needs: an actix system, a reporter, the checked configuration.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use super::args::{ConfigArgs, MessageArgs};
 use super::output::{self, OutputError};
 use super::signals::Signals;
-use crate::config::{ConfigErrors, Settings, Sources};
+use crate::config::{ConfigErrors, Environment, Settings, Sources};
 use crate::engine::{StartError, StopSignal};
 use crate::event::{Events, Failure};
 use crate::exit_codes;
@@ -269,17 +268,20 @@ pub(super) fn metrics_lost(terminal: &Terminal, error: &std::io::Error) {
 
 /// What the command line and the environment say about the configuration.
 pub(super) fn sources(config: &ConfigArgs, overrides: Vec<String>) -> Sources {
-    // A variable that is no text is none that the configuration knows.
-    let environment: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
     Sources {
         config_file: config.file.clone(),
         overrides,
-        environment,
+        environment: environment(),
         working_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         ..Sources::default()
     }
+}
+
+/// The variables of the environment. One that is not text is none that the configuration knows.
+pub(super) fn environment() -> Environment {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 impl Session {

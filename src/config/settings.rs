@@ -177,7 +177,7 @@ impl Settings {
             images_dir: checker.path(&layers, MAIN, "images_dir"),
             source: checker.source(&layers),
             spool_dir: checker.optional_path(&layers, MAIN, "spool_dir"),
-            cache_dir: cache_folder(sources),
+            cache_dir: cache_folder(&sources.environment),
             spool_limit: checker.size(&layers, MAIN, "spool_limit"),
             log_dir: checker.path(&layers, MAIN, "log_dir"),
             log_dir_is_set: layers.get(MAIN, "log_dir").is_some(),
@@ -258,9 +258,10 @@ fn bare_master_region(text: &str) -> RegionName {
     RegionName::new(TargetName::master(), bare)
 }
 
-fn cache_folder(sources: &Sources) -> Option<PathBuf> {
+/// The folder of this user's cache: `$XDG_CACHE_HOME/glancesync`, or `~/.cache/glancesync`.
+pub fn cache_folder(environment: &super::Environment) -> Option<PathBuf> {
     let variable = |name| {
-        let text = sources.environment.get(name)?;
+        let text = environment.get(name)?;
         // The XDG specification has relative paths ignored.
         Some(PathBuf::from(text)).filter(|path| path.is_absolute())
     };

@@ -1,4 +1,13 @@
 //! The content of an image as an upload reads it, wherever it comes from.
+//!
+//! # Regions that hash otherwise
+//!
+//! `ContentHash::compare` is the one rule of what the same content is. Where the master's hashes and a region's have no
+//! kind in common, `plan` says by the region's own images how a copy will be proved: what is sent is hashed on the way by
+//! the region's kind and by the master's (`content/image_content`, which then reads the file itself), or read once more where the
+//! region had no images yet. A hash that was proved so is kept in the state folder under the master's
+//! (`state/found_hashes`), so that the next run compares by it; a host that lacks it reads the content once. Where nothing
+//! can be compared, nothing is sent (`not_verifiable`).
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,5 +1,13 @@
 //! How a run is stopped: in three steps, one for each signal. Where its time is over, the first two are
 //! taken without one.
+//!
+//! Signals are SIGINT, SIGTERM, and SIGHUP unless it was ignored from the start. After the first, no new action and no list
+//! starts, the action under way is finished (an upload that fails is not tried again), and every region
+//! that is not done has an error `interrupted`. The second: content that flows is dropped and what was
+//! half sent is deleted (what the region has all of is left to the next run); a request that publishes, re-points or deletes has 15 seconds left. The third:
+//! the process ends. After the first two, images whose part was published are still re-pointed, and old
+//! images nobody refers to any more are dealt with. Actions say what they do to an `ActivityGuard`, so
+//! that a person is told what is waited for. Where no run has begun yet, the first signal ends the process.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -1,4 +1,12 @@
 //! Every endpoint that leads to the master region's Glance: what is never written to.
+//!
+//! What reads the master is a [`GlanceReader`](super::GlanceReader), which has no call that changes anything and does not turn
+//! into a `GlanceWriter`. A writer's constructor takes the endpoints of the master, of every interface,
+//! and refuses a region that one of them leads to: the same port and decoded path, and the same host by
+//! name or by one of its addresses, which are looked up once in a run (`MasterEndpoints`). Such regions
+//! are in no expansion, and skipped with a warning when they are named. A region whose list has an image
+//! of the id and creation time of one of the master's is the master as well, however it was reached, and
+//! is skipped with the same warning before anything is planned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

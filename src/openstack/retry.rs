@@ -1,4 +1,15 @@
 //! What is asked again when it failed, how often, and after which pauses.
+//!
+//! | call | again |
+//! | --- | --- |
+//! | log-in, list, `GET`, `DELETE` | always; a `DELETE` that then finds nothing has been done |
+//! | `POST /v2/images` | always: the id is chosen here, so that 409 on a further try says that an earlier one has made it, which is then looked at |
+//! | `PATCH` | after a look at the image, and only where that is not yet as the change makes it |
+//! | `PUT …/file` | after it has settled (below): `queued` is sent to again; `active` with the right content is done; all else is deleted and created anew, as is an image that has answered 500 twice. Not after 413, 415, a wrong checksum or `save_timeout` |
+//!
+//! At most `retries` times, after pauses that grow and are drawn at random, or as long as `Retry-After`
+//! says, up to two minutes. A 401 leads to one log-in. Each failed try is in the region's log; the last
+//! error has method, URL, tries and seconds.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};

@@ -2,6 +2,7 @@
 //! installation is (both in a folder of the user's state, one for each master), the folders that
 //! runs leave and what is known of past runs, and backups. Knows names of regions, and nothing of how a run works.
 
+mod atomic_file;
 mod backup;
 mod errors;
 mod file_stem;
@@ -9,10 +10,10 @@ mod folder;
 mod found_hashes;
 mod installation;
 mod last_duration;
+mod last_regions;
 mod lines;
 mod lock;
 mod run_history;
-mod whole;
 
 use std::fs::DirBuilder;
 use std::io;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use sha2::{Digest, Sha256};
 
+pub use atomic_file::write_atomic;
 pub use backup::{BackupFile, BackupFolder, BackupReadError, backup_files, read_backup};
 pub use errors::state_errors;
 pub use file_stem::file_stem;
@@ -29,13 +31,13 @@ pub use folder::{FolderError, make_folder};
 pub use found_hashes::{FoundHashes, Keeps};
 pub use installation::{installation, known_installation};
 pub use last_duration::{LastTime, last_times};
+pub use last_regions::{keep_last_regions, last_regions};
 pub use lines::LogLines;
 pub use lock::{LockError, LockOwner, RunLock, lock_owner};
 pub use run_history::{
     PastError, PastRegion, PastRun, RegionEnd, RunFolder, RunState, check_records, prepare_records,
     record_path, run_folders,
 };
-pub use whole::write_atomic;
 
 /// The state folder cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,5 @@
-//! No circle of files: whoever reads one file can read what it stands on without coming back to it.
+//! No circle of files, and no `impl` away from its type: whoever reads one file can read what it uses
+//! without coming back to it, and finds all of a type in one place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,4 +54,15 @@ fn no_files_use_each_other_in_a_circle() {
         }
     }
     assert!(found.is_empty(), "{found}");
+}
+
+#[test]
+fn no_file_has_an_impl_of_a_type_of_another() {
+    let source = Source::read();
+    let found: BTreeSet<String> = source
+        .files
+        .keys()
+        .flat_map(|module| source.foreign_impls(module))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
 }

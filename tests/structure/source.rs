@@ -22,6 +22,8 @@ pub(crate) struct SourceFile {
     pub(crate) defines: BTreeSet<String>,
     /// Every path it uses, from the crate's root.
     uses: BTreeSet<Vec<String>>,
+    /// The types that it has an `impl` of their own for, by their paths.
+    implements: BTreeSet<Vec<String>>,
     /// What it hands on from other modules: the name, and the path behind it.
     reexports: Vec<(String, Vec<String>)>,
     children: BTreeSet<String>,
@@ -104,6 +106,23 @@ impl Source {
             .collect()
     }
 
+    /// The types of other files that a file has an `impl` of their own for, as `file: Type`.
+    pub(crate) fn foreign_impls(&self, module: &ModulePath) -> BTreeSet<String> {
+        let file = &self.files[module];
+        file.implements
+            .iter()
+            .filter_map(|path| Some((path, self.resolve(path, 0)?)))
+            .filter(|(_, owner)| *owner != module)
+            .map(|(path, owner)| {
+                let name = path.last().map_or("", String::as_str);
+                format!(
+                    "{} has an `impl` of `{name}`, which is in {}",
+                    file.path, self.files[owner].path
+                )
+            })
+            .collect()
+    }
+
     /// The module whose file defines what that path leads to.
     fn resolve(&self, path: &[String], depth: usize) -> Option<&ModulePath> {
         assert!(depth < 20, "{path:?} is handed on in a circle");
@@ -156,6 +175,7 @@ impl Reader {
                 text: String::new(),
                 defines: BTreeSet::new(),
                 uses: BTreeSet::new(),
+                implements: BTreeSet::new(),
                 reexports: Vec::new(),
                 children: BTreeSet::new(),
             },
@@ -300,6 +320,18 @@ impl<'ast> Visit<'ast> for Reader {
             return;
         }
         self.define(item);
+        if let Item::Impl(block) = item
+            && block.trait_.is_none()
+            && let syn::Type::Path(of) = &*block.self_ty
+        {
+            let names: Vec<String> = of
+                .path
+                .segments
+                .iter()
+                .map(|s| s.ident.to_string())
+                .collect();
+            self.file.implements.extend(self.absolute(&names));
+        }
         syn::visit::visit_item(self, item);
     }
 

@@ -11,7 +11,7 @@ use crate::common::config::credential;
 use crate::common::{Config, Fleet, NewImage, Outcome, Program, Who};
 
 /// The variables that an `openrc` file sets for the first Keystone.
-fn openrc(fleet: &Fleet) -> Vec<(&'static str, String)> {
+pub(crate) fn openrc(fleet: &Fleet) -> Vec<(&'static str, String)> {
     let keystone = &fleet.cloud.keystones["master"];
     vec![
         ("OS_AUTH_URL", keystone.url.clone()),
@@ -22,6 +22,22 @@ fn openrc(fleet: &Fleet) -> Vec<(&'static str, String)> {
         ("OS_PROJECT_DOMAIN_NAME", keystone.domain.clone()),
         ("OS_REGION_NAME", fleet.cloud.regions[0].name.clone()),
     ]
+}
+
+/// A clouds.yaml with the first Keystone under that name.
+pub(crate) fn clouds_yaml(fleet: &Fleet, name: &str) -> String {
+    let keystone = &fleet.cloud.keystones["master"];
+    let (user, region) = (&keystone.sync, &fleet.cloud.regions[0].name);
+    let domain = &keystone.domain;
+    let auth = json!({
+        "auth_url": keystone.url,
+        "username": user.name,
+        "password": user.password,
+        "project_name": user.project,
+        "user_domain_name": domain,
+        "project_domain_name": domain,
+    });
+    json!({"clouds": {name: {"region_name": region, "auth": auth}}}).to_string()
 }
 
 #[track_caller]

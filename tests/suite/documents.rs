@@ -9,6 +9,7 @@ use glancesync::sandbox::RegionSpec;
 
 use crate::common::config::credential;
 use crate::common::{Fleet, NewImage, Program};
+use crate::credentials::{clouds_yaml, openrc};
 
 /// The names that documents use for what a reader has: a run, a backup, a folder.
 const RUN: &str = "sync_20261124_0315";
@@ -135,6 +136,8 @@ fn fleet() -> Fleet {
     )
     .unwrap();
     fleet.write_private("glancesync.conf", &config.text());
+    fs::write(work.join("openrc.sh"), "").unwrap();
+    fs::write(work.join("clouds.yaml"), clouds_yaml(&fleet, "production")).unwrap();
     fleet
 }
 
@@ -157,6 +160,7 @@ fn run(fleet: &Fleet, command: &str) -> (Option<i32>, String) {
         )
         .env("GLANCESYNC_CONFIG", config)
         .env("HOME", fleet.home().join("home"))
+        .envs(openrc(fleet))
         .env("TMPDIR", fleet.home())
         .current_dir(work)
         .stdin(Stdio::null())

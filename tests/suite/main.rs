@@ -17,6 +17,7 @@ mod backup;
 mod certificates;
 mod check_config;
 mod clouds;
+mod commands;
 mod comparison;
 mod conditions;
 mod configuration;

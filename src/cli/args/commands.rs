@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{Arg, Args};
-use clap_complete::Shell;
+use clap::{Arg, Args, ValueEnum};
 
-use super::{ConfigArgs, DocumentFormat, MessageArgs, RunArgs};
+use super::RunArgs;
+use super::shared::{ConfigArgs, DocumentFormat, MessageArgs};
+use super::verb::Verb;
+use crate::cli::known_regions;
 use crate::cli::lock_wait::{LockWait, UNLIMITED};
 use crate::model::RegionName;
 use crate::sandbox::demo::{NAMED_FAULTS, RegionFault};
@@ -61,11 +63,24 @@ master region is never written to.
 Exit codes: 0 compared or put back, 1 a region or an image failed, 2 wrong
 command line, configuration or backup, 3 another run is under way.";
 
+const INIT_EXAMPLES: &str = "\
+Examples:
+  . openrc.sh && glancesync init           from the environment
+  glancesync init --os-cloud production    from an entry of clouds.yaml
+  glancesync init fleet.conf               into a file of that name
+
+No password is written: it stays where it is. A file that is there is left
+as it is.
+Exit codes: 0 written, 2 the file is there or cannot be written, or nothing
+says where the cloud is.";
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   glancesync completions bash > /etc/bash_completion.d/glancesync
   glancesync completions zsh > ~/.zfunc/_glancesync
-  glancesync completions fish > ~/.config/fish/completions/glancesync.fish";
+  glancesync completions fish > ~/.config/fish/completions/glancesync.fish
+
+It completes commands, options, and the regions of the last run.";
 
 /// Everything about `check-config`.
 #[derive(Debug, Args)]
@@ -96,7 +111,7 @@ pub(in crate::cli) struct LogsArgs {
     pub(in crate::cli) run: Option<String>,
 
     /// Print the log of this region [default: what the run came to]
-    #[arg(value_name = "REGION")]
+    #[arg(value_name = "REGION", add = known_regions::completer())]
     pub(in crate::cli) region: Option<String>,
 
     /// Only what went wrong, and what to do about it, over all regions
@@ -129,7 +144,7 @@ pub(in crate::cli) struct RestoreArgs {
     pub(in crate::cli) folder: PathBuf,
 
     /// Only this region [default: all that the backup holds]
-    #[arg(value_name = "REGION")]
+    #[arg(value_name = "REGION", add = known_regions::completer())]
     pub(in crate::cli) region: Option<RegionName>,
 
     /// Put the metadata back [default: print what would be put back]
@@ -187,7 +202,8 @@ pub(in crate::cli) struct DemoArgs {
 
 impl DemoArgs {
     /// Options of all runs that have no effect on this one; its help leaves them out.
-    pub(super) const WITHOUT_EFFECT: [&str; 2] = ["file", "wait_lock"];
+    pub(super) const WITHOUT_EFFECT: [&str; 4] =
+        ["file", "wait_lock", "os_cloud", "os_region_name"];
 
     /// An error where an option has no effect.
     pub(in crate::cli) fn check(&self) -> Result<(), String> {
@@ -198,11 +214,11 @@ impl DemoArgs {
                 "`--config-file` has no effect on the demo, which has a configuration of its own: change its values with `--config KEY=VALUE`",
             ),
             (
-                self.run.wait_lock.is_some(),
+                self.run.failure.wait_lock.is_some(),
                 "`--wait-lock` has no effect on the demo: no other run has its fleet",
             ),
             (
-                self.run.make_backup && !self.keep,
+                self.run.verb == Verb::Backup && !self.keep,
                 "`--make-backup` has no effect on the demo, whose files are removed at its end: add `--keep`",
             ),
         ];
@@ -230,14 +246,21 @@ pub(in crate::cli) struct SandboxArgs {
 
 impl SandboxArgs {
     /// Options of all commands that have no effect on this one; its help leaves them out.
-    pub(super) const WITHOUT_EFFECT: [&str; 5] =
-        ["overrides", "file", "log_format", "no_progress", "verbose"];
+    pub(super) const WITHOUT_EFFECT: [&str; 7] = [
+        "overrides",
+        "file",
+        "os_cloud",
+        "os_region_name",
+        "log_format",
+        "no_progress",
+        "verbose",
+    ];
 
     /// An error where an option has no effect.
     pub(in crate::cli) fn check(&self) -> Result<(), String> {
         let without_effect = [
             (
-                self.config.file.is_some() || !self.config.overrides.is_empty(),
+                self.config.names_configuration(),
                 "`--config` and `--config-file` have no effect on the sandbox, which runs no sync: give them to the commands that you run against it",
             ),
             (
@@ -294,6 +317,20 @@ fn faults_help() -> String {
             `partner`, and from the seventh on Region007 and so on.\n"
 }
 
+/// Everything about `init`.
+#[derive(Debug, Args)]
+#[command(after_help = INIT_EXAMPLES)]
+pub(in crate::cli) struct InitArgs {
+    /// The file to write [default: glancesync.conf]
+    #[arg(id = "new_file", value_name = "FILE")]
+    pub(in crate::cli) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) config: ConfigArgs,
+    #[command(flatten)]
+    pub(in crate::cli) messages: MessageArgs,
+}
+
 /// Everything about `completions`.
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -301,4 +338,23 @@ pub(in crate::cli) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub(in crate::cli) shell: Shell,
+}
+
+/// A shell that completes words.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(in crate::cli) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl Shell {
+    /// Its name.
+    pub(in crate::cli) fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Zsh => "zsh",
+            Self::Fish => "fish",
+        }
+    }
 }

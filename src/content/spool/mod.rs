@@ -5,6 +5,18 @@
 //! the spool's file (`disk`, `spool_file`). Every reader follows at its own pace (`read_window`). A content for
 //! which there is room is kept until no region can need it any more; any other goes through a window,
 //! and whoever is too slow for that, or comes too late, has a reading of its own.
+//!
+//! # How long a content stays
+//!
+//! `content/spool` fetches each content once, on a runtime of its own, and a thread writes it into one
+//! file without a name, of which nothing is left when the process ends. Every region reads it at its own
+//! pace while it comes; the last byte is given out only when all has come. A content for which
+//! `spool_limit` has room is kept until no region can need it any more. Any other goes through a window:
+//! what everybody has read is freed, a region that holds the others up for 2 s is let go and reads on by
+//! a reading of its own. What goes through a window is hashed while it comes; what is kept whole is
+//! hashed only when a region's checksum turns out to be another, to tell whose fault that is: nothing is
+//! published before the region's own checksum is the master's. Parts of a window are freed while the
+//! kernel may still be sending, so they are copied and never sent straight out of the file.
 
 mod cached_content;
 mod disk;

@@ -4,6 +4,7 @@
 
 mod backup;
 mod html;
+mod images;
 mod logs;
 mod matrix;
 mod metrics;
@@ -26,6 +27,7 @@ use crate::model::RegionName;
 
 pub use backup::{backup_json, backup_text};
 pub use html::status_html;
+pub use images::{images_csv, images_json, images_table};
 pub use logs::{
     LogDocument, LoggedErrors, errors_json, errors_text, log_line, run_json, run_text, runs_json,
     runs_text,

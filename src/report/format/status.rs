@@ -22,6 +22,16 @@ pub enum Reader {
     Program,
 }
 
+impl Reader {
+    /// A name as that reader gets it.
+    pub(super) fn shown(self, text: &str) -> String {
+        match self {
+            Self::Terminal => OneLine(text).to_string(),
+            Self::Program => text.to_owned(),
+        }
+    }
+}
+
 /// Writes `status,region,image`, one line per image and region, without a header. For a program names
 /// keep their exact bytes, quoted where CSV needs it. Regions come in the order of `plans`, the images of each
 /// in the plan's, ascending by size, then name.
@@ -30,26 +40,27 @@ pub fn status_csv<P: Borrow<Plan>>(
     plans: &[P],
     reader: Reader,
 ) -> io::Result<()> {
-    let shown = |text: &str| match reader {
-        Reader::Terminal => OneLine(text).to_string(),
-        Reader::Program => text.to_owned(),
-    };
-    let mut writer = csv::WriterBuilder::new()
-        .has_headers(false)
-        .from_writer(&mut *out);
+    let mut writer = csv_writer(out);
     for plan in plans.iter().map(Borrow::borrow) {
-        let region = shown(&plan.region.to_string());
+        let region = reader.shown(&plan.region.to_string());
         for image in &plan.images {
             writer
-                .write_record([image.status.as_str(), &region, &shown(&image.image)])
+                .write_record([image.status.as_str(), &region, &reader.shown(&image.image)])
                 .map_err(io_error)?;
         }
     }
     writer.flush()
 }
 
+/// A writer of lines without a header.
+pub(super) fn csv_writer<W: Write>(out: &mut W) -> csv::Writer<&mut W> {
+    csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(out)
+}
+
 /// csv's own conversion hides the kind, by which a closed pipe is told from a full disk.
-fn io_error(error: csv::Error) -> io::Error {
+pub(super) fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),

@@ -3,6 +3,15 @@
 //! Glance may say 204 and go on storing; what stands before it may say 502, 503, 504 or nothing although
 //! Glance has it all; and a region whose database has replicas may not know an image that it just
 //! created. So the image is looked at.
+//!
+//! Whether a request had its effect is not known where its answer was lost, is a
+//! 5xx, or makes no sense: then the image is looked at, after the last try too, and with `retries = 0`. After the
+//! last byte of an upload, whatever the answer, it is looked at until it is `active`, `queued` or gone, for
+//! `save_timeout` (`region/settle`); what is still neither is deleted. What is `active` is never deleted before its
+//! checksum was compared. A region that says 404 of an image that it has just created may have a replica that
+//! lags: the same request is made again for up to 30 s. Just before an image is published the region is asked
+//! for its name once more (`region/publish`): of two installations that bring the same image, the later one
+//! deletes its own.
 
 use std::time::Duration;
 
