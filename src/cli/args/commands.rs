@@ -66,7 +66,8 @@ command line, configuration or backup, 3 another run is under way.";
 const INIT_EXAMPLES: &str = "\
 Examples:
   . openrc.sh && glancesync init           from the environment
-  glancesync init --os-cloud production    from an entry of clouds.yaml
+  glancesync init new.conf --os-cloud production
+                                           from an entry of clouds.yaml
   glancesync init fleet.conf               into a file of that name
 
 No password is written: it stays where it is. A file that is there is left
@@ -107,7 +108,7 @@ pub(in crate::cli) struct CheckConfigArgs {
 #[command(after_help = LOGS_EXAMPLES)]
 pub(in crate::cli) struct LogsArgs {
     /// A run, as `glancesync logs` lists it [default: the newest]
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = known_regions::completer())]
     pub(in crate::cli) run: Option<String>,
 
     /// Print the log of this region [default: what the run came to]

@@ -19,7 +19,7 @@ pub(super) const SYNC: &str = "\
 Examples:
   glancesync sync                          all regions of `master`, one by one
   glancesync sync --parallel --all         all regions of all targets
-  glancesync sync Trento --image 'base_*'  some images of one region
+  glancesync sync Trento --image 'base_*'   some images of one region
   glancesync sync --parallel --keep-going --fail-on error --wait-lock 10m
   glancesync sync --config replace=any max_replace=5
 

@@ -9,7 +9,7 @@ use super::verb::Verb;
 use crate::cli::known_regions;
 use crate::cli::lock_wait::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
-use crate::model::{ByteSize, RegionSelector, TimeSpan};
+use crate::model::{RegionSelector, TimeSpan};
 
 /// Everything about a run.
 #[derive(Debug, Args)]
@@ -98,10 +98,10 @@ pub(in crate::cli) struct PaceArgs {
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) max_children: Option<u16>,
 
-    /// Bytes a second to each region at most, such as 20M (MiB); 0 for no limit
-    /// [default: no limit] [key: `bwlimit`]
+    /// Bytes a second to each region at most, such as 20M (MiB), or a timetable such
+    /// as '08:00,5M 19:00,off'; 0 for no limit [default: no limit] [key: `bwlimit`]
     #[arg(long, value_name = "RATE")]
-    pub(in crate::cli) bwlimit: Option<ByteSize>,
+    pub(in crate::cli) bwlimit: Option<String>,
 }
 
 /// What is a failure, and what follows from one.
@@ -188,7 +188,11 @@ impl RunArgs {
             .pace
             .max_children
             .map(|number| format!("main.max_children={number}"));
-        let bwlimit = self.pace.bwlimit.map(|rate| format!("bwlimit={}", rate.0));
+        let bwlimit = self
+            .pace
+            .bwlimit
+            .iter()
+            .map(|rate| format!("bwlimit={rate}"));
         let overrides = self.config.overrides().into_iter();
         overrides.chain(max_children).chain(bwlimit).collect()
     }

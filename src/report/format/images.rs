@@ -84,18 +84,34 @@ pub fn images_json<P: Borrow<Plan>>(
     summary: &RunSummary,
 ) -> io::Result<()> {
     #[derive(Serialize)]
+    struct Problem<'a> {
+        #[serde(flatten)]
+        failure: &'a Failure,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        region: Option<&'a RegionName>,
+    }
+    #[derive(Serialize)]
     struct Document<'a> {
         master: &'a Option<RegionName>,
         images: Vec<Entry<'a>>,
-        errors: Vec<&'a Failure>,
+        errors: Vec<Problem<'a>>,
         exit_code: u8,
         reason: Option<&'a str>,
     }
-    let of_regions = summary.regions.iter().flat_map(|region| &region.errors);
+    let of_run = summary.errors.iter().map(|failure| Problem {
+        failure,
+        region: None,
+    });
+    let of_regions = summary.regions.iter().flat_map(|region| {
+        region.errors.iter().map(|failure| Problem {
+            failure,
+            region: Some(&region.region),
+        })
+    });
     let document = Document {
         master: &summary.master,
         images: entries(plans),
-        errors: summary.errors.iter().chain(of_regions).collect(),
+        errors: of_run.chain(of_regions).collect(),
         exit_code: summary.exit_code,
         reason: summary.reason.as_deref(),
     };
