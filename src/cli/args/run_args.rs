@@ -102,6 +102,11 @@ pub(in crate::cli) struct PaceArgs {
     /// as '08:00,5M 19:00,off'; 0 for no limit [default: no limit] [key: `bwlimit`]
     #[arg(long, value_name = "RATE")]
     pub(in crate::cli) bwlimit: Option<String>,
+
+    /// Begin nothing more after that time, such as 90m or 6h
+    /// [default: no limit] [key: `main.max_duration`]
+    #[arg(long, value_name = "DURATION")]
+    pub(in crate::cli) max_duration: Option<TimeSpan>,
 }
 
 /// What is a failure, and what follows from one.
@@ -193,7 +198,13 @@ impl RunArgs {
             .bwlimit
             .iter()
             .map(|rate| format!("bwlimit={rate}"));
+        let max_duration = self.pace.max_duration.iter();
+        let max_duration = max_duration.map(|span| format!("main.max_duration={span}"));
         let overrides = self.config.overrides().into_iter();
-        overrides.chain(max_children).chain(bwlimit).collect()
+        overrides
+            .chain(max_children)
+            .chain(bwlimit)
+            .chain(max_duration)
+            .collect()
     }
 }

@@ -27,10 +27,11 @@ pub(in crate::cli) enum Verb {
 use Verb::{Backup, Images, Plan, Regions, Status, Sync};
 
 /// The options that do not go with every verb, by their ids, and those that they go with.
-const LIMITED: [(&str, &[Verb]); 9] = [
+const LIMITED: [(&str, &[Verb]); 10] = [
     ("image", &[Sync, Plan, Status, Images]),
     ("exclude_image", &[Sync, Plan, Status, Images]),
     ("bwlimit", &[Sync, Plan]),
+    ("max_duration", &[Sync, Plan]),
     ("keep_going", &[Sync, Plan]),
     ("wait_lock", &[Sync, Plan]),
     ("fail_on", &[Sync, Plan, Status]),
