@@ -1,7 +1,7 @@
 //! Events, and the reporter actor that fans them out: to the screen, region logs, NDJSON and the
 //! summary. Nothing else writes to a terminal or a log file.
 //!
-//! Every module sends through [`Events`]; the [`Reporter`] receives, and hands each report to its
+//! Every module sends through [`Events`](crate::event::Events); the [`Reporter`] receives, and hands each report to its
 //! sinks. What goes to standard output is written by the functions of [`mod@format`], which the command
 //! line calls once the run is over.
 

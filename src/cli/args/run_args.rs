@@ -9,7 +9,7 @@ use super::verb::Verb;
 use crate::cli::known_regions;
 use crate::cli::lock_wait::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
-use crate::model::{RegionSelector, TimeSpan};
+use crate::model::{Bandwidth, RegionSelector, TimeSpan};
 
 /// Everything about a run.
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ pub(in crate::cli) struct PaceArgs {
     /// Bytes a second to each region at most, such as 20M (MiB), or a timetable such
     /// as '08:00,5M 19:00,off'; 0 for no limit [default: no limit] [key: `bwlimit`]
     #[arg(long, value_name = "RATE")]
-    pub(in crate::cli) bwlimit: Option<String>,
+    pub(in crate::cli) bwlimit: Option<Bandwidth>,
 
     /// Begin nothing more after that time, such as 90m or 6h
     /// [default: no limit] [key: `main.max_duration`]
