@@ -12,17 +12,21 @@ use glancesync::cli::Cli;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or("the folder is missing")?;
-    let folder = PathBuf::from(folder);
-    fs::create_dir_all(&folder)?;
+    write_all(&PathBuf::from(folder))
+}
+
+/// Writes pages and completions into that folder, which is made where it is not there.
+pub(crate) fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
     let mut program = Cli::definition();
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        clap_complete::generate_to(shell, &mut program, "glancesync", &folder)?;
+        clap_complete::generate_to(shell, &mut program, "glancesync", folder)?;
     }
     program.build();
-    write_page(&folder, &program, "glancesync".to_owned())?;
+    write_page(folder, &program, "glancesync".to_owned())?;
     for command in program.get_subcommands() {
         let name = format!("glancesync-{}", command.get_name());
-        write_page(&folder, command, name)?;
+        write_page(folder, command, name)?;
     }
     Ok(())
 }
@@ -43,11 +47,20 @@ fn write_page(folder: &Path, command: &Command, name: String) -> Result<(), Box<
     Ok(fs::write(path, page)?)
 }
 
-/// Examples as a section whose lines stay as they are.
+/// What stands below the options in a help: what is said before the examples, and the examples, as
+/// sections whose lines stay as they are.
 fn roff(text: &str) -> String {
-    let text = text.strip_prefix("Examples:\n").unwrap_or(text);
-    let mut roff = ".SH EXAMPLES\n.nf\n".to_owned();
-    for line in text.lines() {
+    let (notes, examples) = text.split_once("Examples:\n").unwrap_or((text, ""));
+    let sections = [("NOTES", notes), ("EXAMPLES", examples)];
+    let sections = sections
+        .iter()
+        .filter(|(_, lines)| !lines.trim().is_empty());
+    sections.map(|(name, lines)| section(name, lines)).collect()
+}
+
+fn section(name: &str, text: &str) -> String {
+    let mut roff = format!(".SH {name}\n.nf\n");
+    for line in text.trim_end().lines() {
         let line = line.replace('\\', "\\e").replace('-', "\\-");
         // A line that begins with one of these would be a request.
         let guard = if line.starts_with(['.', '\'']) {

@@ -14,12 +14,9 @@ use crate::credentials::{clouds_yaml, openrc};
 /// The names that documents use for what a reader has: a run, a backup, a folder.
 const RUN: &str = "sync_20261124_0315";
 const BACKUP: &str = "backup_glance_20261124_031500";
-const FOLDERS: [&str; 4] = [
-    "/var/log/glancesync",
-    "/var/lib/glancesync",
-    "/var/lib/prometheus/node-exporter",
-    "/var/lib/node_exporter",
-];
+const FOLDERS: [&str; 2] = ["/var/log/glancesync", METRICS];
+/// Where all of them have the metrics.
+const METRICS: &str = "/var/lib/glancesync";
 
 /// Every page that people read, by its name.
 fn pages() -> Vec<(String, String)> {

@@ -45,6 +45,7 @@ mod names;
 mod obsolete;
 mod outages;
 mod output;
+mod packages;
 mod points;
 mod regions;
 mod resilience;
