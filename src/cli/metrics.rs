@@ -75,7 +75,7 @@ impl MetricsFile {
         // What is that long was never written here.
         if std::fs::metadata(&self.path).is_ok_and(|facts| facts.len() > FILE_BYTES_MAX) {
             return Err(format!(
-                "--metrics-file {path} would be replaced, and it has more than {} MiB: it is no such file",
+                "--metrics-file {path} would be replaced, and it has more than {} MiB: it is not a file of metrics",
                 FILE_BYTES_MAX >> 20
             ));
         }

@@ -244,7 +244,7 @@ impl Layers {
                 self.warnings.push(Warning::new(
                     WarningCode::SecretOnCommandLine,
                     format!(
-                        "--config: [{section}] {name} stands in the list of processes, where every user of this machine reads it; put it into a file or the environment."
+                        "--config: [{section}] {name} is in the list of processes, where every user of this machine reads it; put it into a file or the environment."
                     ),
                 ));
             }

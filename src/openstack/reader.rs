@@ -241,7 +241,9 @@ async fn check_answer(
         )
         .await
         {
-            Ok(Ok(_)) => Err(service.bad_answer(request, "the answer is no content")),
+            Ok(Ok(_)) => {
+                Err(service.bad_answer(request, "the answer is not the content of an image"))
+            }
             Ok(Err(failure)) => Ok(Err(failure)),
             Err(_) => Ok(Err(AttemptError::TimedOut(CALL_TIMEOUT))),
         },

@@ -68,7 +68,7 @@ fn words(image: &Image, claim: Claim) -> &'static str {
         Claim::Abandoned => "was left incomplete by an earlier run, and does not count as present",
         Claim::InProgress => "is in progress: a sync is under way",
         Claim::UnderWay => {
-            "is on its way by another installation, and is left alone until it is 24 hours old"
+            "is being uploaded by another installation, and is left alone until it is 24 hours old"
         }
         Claim::Unknown => "is tagged as incomplete, does not count as present, and is left alone",
     }

@@ -208,7 +208,7 @@ fn every_secret_on_the_command_line_is_warned_about() {
 #[test]
 fn a_secret_on_the_command_line_is_warned_about_and_not_repeated() {
     let fixture = Fixture::new(BASE).overrides(&["master.password=hunter2", "main.max_children=2"]);
-    insta::assert_snapshot!(fixture.warnings(), @"secret_on_command_line: --config: [master] password stands in the list of processes, where every user of this machine reads it; put it into a file or the environment.");
+    insta::assert_snapshot!(fixture.warnings(), @"secret_on_command_line: --config: [master] password is in the list of processes, where every user of this machine reads it; put it into a file or the environment.");
     let emptied = Fixture::new(BASE)
         .env(&[("OS_PASSWORD", "hunter2")])
         .overrides(&["master.password="]);
