@@ -7,8 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Command;
-use clap_complete::Shell;
-use glancesync::cli::Cli;
+use glancesync::cli::{Cli, write_completions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or("the folder is missing")?;
@@ -19,8 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 pub(crate) fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let mut program = Cli::definition();
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        clap_complete::generate_to(shell, &mut program, "glancesync", folder)?;
+    for (shell, name) in [
+        ("bash", "glancesync.bash"),
+        ("zsh", "_glancesync"),
+        ("fish", "glancesync.fish"),
+    ] {
+        let mut script = Vec::new();
+        write_completions(shell, &mut script)?;
+        fs::write(folder.join(name), script)?;
     }
     program.build();
     write_page(folder, &program, "glancesync".to_owned())?;

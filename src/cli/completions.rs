@@ -24,13 +24,18 @@ pub(super) fn answer_if_asked() {
 }
 
 pub(super) fn run(args: &CompletionsArgs) -> u8 {
-    match output::print(|out| write(args.shell.name(), out)) {
+    match output::print(|out| write_completions(args.shell.name(), out)) {
         Ok(()) => exit_codes::OK,
         Err(_) => exit_codes::FAILED,
     }
 }
 
-fn write(shell: &str, out: &mut dyn io::Write) -> io::Result<()> {
+/// Writes what that shell (`bash`, `zsh`, `fish`) reads at its start.
+///
+/// # Errors
+///
+/// The shell is unknown, or the writer fails.
+pub fn write_completions(shell: &str, out: &mut dyn io::Write) -> io::Result<()> {
     let shells = Shells::builtins();
     let shell = shells
         .completer(shell)

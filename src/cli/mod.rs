@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 pub use args::Cli;
 use args::Command;
+pub use completions::write_completions;
 use run::Traces;
 
 use crate::condition;
