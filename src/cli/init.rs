@@ -2,9 +2,7 @@
 //! entry of clouds.yaml says. No secret is written: it stays where it is.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::args::InitArgs;
@@ -76,15 +74,14 @@ fn cannot_write(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Writes a file that is not there yet, for this user alone.
+/// Writes a file that is not there yet, for this user alone: the whole of it, or nothing.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    Ok(())
 }
 
 /// The text of the file: what is known is set, everything else is there as a comment.

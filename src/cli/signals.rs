@@ -164,7 +164,7 @@ fn interrupted(terminal: &Terminal) -> ! {
     let message = "the program was interrupted".to_owned();
     let failure = Failure::new(code, message, code.hint());
     output::print_errors(&[failure], exit_codes::INTERRUPTED);
-    temporary::remove_all();
+    let _no_other_end = temporary::remove_all();
     std::process::exit(i32::from(exit_codes::INTERRUPTED));
 }
 

@@ -62,12 +62,14 @@ impl Drop for TemporaryFolder {
     }
 }
 
-/// Removes all of them. From now on the program does nothing but end.
-pub(super) fn remove_all() {
+/// Removes all of them. As long as the guard is kept, whoever drops a folder waits: what fails for want
+/// of its folder is not told before the program has ended.
+pub(super) fn remove_all() -> impl Drop {
     let mut folders = host::locked(&FOLDERS);
     for folder in folders.drain(..) {
         remove(&folder);
     }
+    folders
 }
 
 /// What cannot be removed stays: there is nothing that whoever ends could do about it.

@@ -188,7 +188,15 @@ fn what_has_no_effect_is_refused() {
         (&["demo", "--regions", "0"], "'0'"),
         (
             &["sandbox", "--config", "a=b"],
-            "`--config` and `--config-file` have no effect",
+            "`--os-region-name` have no effect on the sandbox",
+        ),
+        (
+            &["sandbox", "--os-cloud", "a"],
+            "`--os-region-name` have no effect on the sandbox",
+        ),
+        (
+            &["demo", "--os-cloud", "a"],
+            "`--os-cloud` and `--os-region-name` have no effect",
         ),
         (
             &["sandbox", "--log-format", "json"],

@@ -215,6 +215,10 @@ impl DemoArgs {
                 "`--config-file` has no effect on the demo, which has a configuration of its own: change its values with `--config KEY=VALUE`",
             ),
             (
+                self.run.config.names_cloud(),
+                "`--os-cloud` and `--os-region-name` have no effect on the demo, which has a cloud of its own",
+            ),
+            (
                 self.run.failure.wait_lock.is_some(),
                 "`--wait-lock` has no effect on the demo: no other run has its fleet",
             ),
@@ -261,8 +265,8 @@ impl SandboxArgs {
     pub(in crate::cli) fn check(&self) -> Result<(), String> {
         let without_effect = [
             (
-                self.config.names_configuration(),
-                "`--config` and `--config-file` have no effect on the sandbox, which runs no sync: give them to the commands that you run against it",
+                self.config.names_configuration() || self.config.names_cloud(),
+                "`--config`, `--config-file`, `--os-cloud` and `--os-region-name` have no effect on the sandbox, which runs no sync: give them to the commands that you run against it",
             ),
             (
                 self.messages.is_about_a_run(),

@@ -44,6 +44,11 @@ impl ConfigArgs {
         self.file.is_some() || !self.overrides.is_empty()
     }
 
+    /// True where a cloud or a master region was named.
+    pub(in crate::cli) fn names_cloud(&self) -> bool {
+        self.os_cloud.is_some() || self.os_region_name.is_some()
+    }
+
     /// The overrides of the configuration: the words of `--config`, then the options with a key.
     pub(in crate::cli) fn overrides(&self) -> Vec<String> {
         let cloud = self
