@@ -332,6 +332,13 @@ impl OpenStackError {
             (_, Some(401 | 403 | 404)) if self.is_federated_login() => {
                 "Check `identity_provider` and `protocol` of this target, and in Keystone that the mapping gives the user a role in the project."
             }
+            (_, Some(401))
+                if self
+                    .operation()
+                    .is_some_and(|operation| !operation.is_login()) =>
+            {
+                "Keystone gave the token, and Glance refused it. Of an application credential with access rules, see docs/rights.md for the requests that they have to allow; otherwise look into the log of that Glance: does it ask the same Keystone, and does it reach it?"
+            }
             (_, Some(300..=399)) => {
                 "The server points elsewhere: put the URL that it names into the configuration or the catalogue."
             }

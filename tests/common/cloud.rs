@@ -29,6 +29,9 @@ pub(crate) struct Keystone {
     pub(crate) domain: String,
     /// Whom the product works for: role `admin` in its project.
     pub(crate) sync: User,
+    /// One with as few rights as the product needs: `member`, and the role `image_publisher`, in the
+    /// same project.
+    pub(crate) publisher: User,
     /// Another project's ordinary member.
     pub(crate) foreign: User,
     /// Of the user `sync`.

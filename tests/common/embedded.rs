@@ -23,12 +23,21 @@ const KEYSTONES: [(&str, &str, &str); 2] = [
 const SYNC: (&str, &str) = ("glancesync", "images");
 const FOREIGN: (&str, &str) = ("stranger", "tenant");
 
+/// A user of the product's project, its password, and the role that makes it one who may publish.
+const PUBLISHER: (&str, &str, &str) = ("publisher", "publisher", "image_publisher");
+
 /// What the embedded fleet consists of, for a test to change before it starts.
 pub(crate) fn specification() -> SandboxSpec {
     let mut spec = SandboxSpec::new();
     for (target, password, foreign) in KEYSTONES {
         let keystone = KeystoneSpec::new(target)
             .user(SYNC.0, password, SYNC.1, ["admin"])
+            .user(
+                PUBLISHER.0,
+                PUBLISHER.1,
+                SYNC.1,
+                ["reader", "member", PUBLISHER.2],
+            )
             .user(FOREIGN.0, foreign, FOREIGN.1, ["member"]);
         let keystone = regions(target)
             .into_iter()
@@ -45,6 +54,7 @@ fn regions(target: &str) -> Vec<RegionSpec> {
     // As Glance 33 with its own schema, on any database.
     let plain = |name| RegionSpec {
         schema_image_json: false,
+        publicize_roles: vec!["admin".to_owned(), PUBLISHER.2.to_owned()],
         ..RegionSpec::new(name)
     };
     if target != MASTER {
@@ -90,6 +100,7 @@ pub(crate) fn describe(sandbox: &Sandbox) -> Cloud {
             url: sandbox.keystone_url(target).expect("a Keystone").to_owned(),
             domain: "Default".to_owned(),
             sync: user(target, SYNC, password),
+            publisher: user(target, (PUBLISHER.0, SYNC.1), PUBLISHER.1),
             foreign: user(target, FOREIGN, foreign),
             application_credential: ApplicationCredential {
                 id: secret.id,

@@ -31,7 +31,11 @@ impl Keystone {
 
     /// Logs in and gives the token.
     pub(crate) fn token(&self, who: Who) -> String {
-        let user = self.user(who);
+        self.token_of(self.user(who))
+    }
+
+    /// The same for any of its users.
+    pub(crate) fn token_of(&self, user: &User) -> String {
         let domain = json!({"name": self.domain});
         let person = json!({"name": user.name, "password": user.password, "domain": domain});
         let body = json!({"auth": {

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 SERVICE_USER, SERVICE_PASSWORD, SERVICE_PROJECT = "glance", "glance-service", "service"
 SYNC_USER, SYNC_PROJECT = "glancesync", "images"
+# The role is the one that conf/glance-policy.yaml lets publish.
+PUBLISHER_USER, PUBLISHER_PASSWORD, PUBLISHER_ROLE = "publisher", "publisher", "image_publisher"
 FOREIGN_USER, FOREIGN_PROJECT = "stranger", "tenant"
 
 

@@ -137,6 +137,12 @@ class Fleet:
                 "project": facts.SYNC_PROJECT,
                 "project_id": known["project_id"],
             },
+            "publisher": {
+                "user": facts.PUBLISHER_USER,
+                "password": facts.PUBLISHER_PASSWORD,
+                "project": facts.SYNC_PROJECT,
+                "project_id": known["project_id"],
+            },
             "foreign": {
                 "user": facts.FOREIGN_USER,
                 "password": one.foreign_password,

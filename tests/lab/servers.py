@@ -13,6 +13,7 @@ import facts
 from errors import LabError
 
 HERE = Path(__file__).resolve().parent
+POLICY = HERE.parents[1] / "conf" / "glance-policy.yaml"
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
@@ -186,6 +187,7 @@ class GlanceServer(Server):
             (self.folder / "schema-image.json").write_text(STRICT_SCHEMA)
         paste = self.folder / "glance-api-paste.ini"
         shutil.copy(self.environment / "etc" / "glance" / paste.name, paste)
+        shutil.copy(POLICY, self.folder / "policy.yaml")
         (self.folder / "glance-api.conf").write_text(f"""\
 [DEFAULT]
 use_stderr = true
@@ -215,6 +217,7 @@ password = {facts.SERVICE_PASSWORD}
 project_name = {facts.SERVICE_PROJECT}
 user_domain_name = Default
 project_domain_name = Default
+service_type = image
 [oslo_concurrency]
 lock_path = {self.folder}
 [oslo_policy]

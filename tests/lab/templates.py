@@ -80,17 +80,24 @@ def fill(keystone, one):
         for role in api.call("GET", f"{keystone.url}/roles", token=token)["roles"]
     }
 
-    def member(user, password, project, role):
-        made = create("project", name=project, domain_id="default")
+    def member(user, password, project, *names):
         person = create("user", name=user, password=password, domain_id="default")
-        path = f"/projects/{made['id']}/users/{person['id']}/roles/{roles[role]}"
-        api.call("PUT", keystone.url + path, token=token)
-        return made["id"]
+        for name in names:
+            path = f"/projects/{project}/users/{person['id']}/roles/{roles[name]}"
+            api.call("PUT", keystone.url + path, token=token)
 
-    member(facts.SERVICE_USER, facts.SERVICE_PASSWORD, facts.SERVICE_PROJECT, "admin")
-    foreign = member(
+    def member_of_new(user, password, project, role):
+        made = create("project", name=project, domain_id="default")["id"]
+        member(user, password, made, role)
+        return made
+
+    member_of_new(facts.SERVICE_USER, facts.SERVICE_PASSWORD, facts.SERVICE_PROJECT, "admin")
+    foreign = member_of_new(
         facts.FOREIGN_USER, one.foreign_password, facts.FOREIGN_PROJECT, "member"
     )
+    roles[facts.PUBLISHER_ROLE] = create("role", name=facts.PUBLISHER_ROLE)["id"]
+    publisher = (facts.PUBLISHER_USER, facts.PUBLISHER_PASSWORD, scope["project"]["id"])
+    member(*publisher, "member", facts.PUBLISHER_ROLE)
     secret = create(
         "application_credential",
         path=f"/users/{scope['user']['id']}/application_credentials",

@@ -51,6 +51,7 @@ mod regions;
 mod resilience;
 mod restore;
 mod retry;
+mod rights;
 mod seeded;
 mod selection;
 mod settling;

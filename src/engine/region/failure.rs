@@ -101,6 +101,12 @@ impl StepError {
         }
     }
 
+    /// The failure of an upload that the region answered as done, and would not show afterwards.
+    pub(super) fn of_look(source: OpenStackError) -> Self {
+        let code = (source.code() == ErrorCode::ListFailed).then_some(ErrorCode::UploadFailed);
+        Self::OpenStack { source, code }
+    }
+
     /// True where the fault is the content's: such an image fails alone, and the others go on.
     pub(super) fn affects_only_image(&self) -> bool {
         match self {
@@ -201,6 +207,7 @@ impl StepError {
         match self {
             Self::OpenStack { source, code: None } => source.hint(),
             Self::Transfer(error) | Self::Upload { source: error, .. } => error.hint(),
+            Self::Source(error) => error.hint(),
             other => other.code().hint(),
         }
     }

@@ -73,7 +73,11 @@ pub(super) async fn upload_with_retry(
         if let Settled::Active(image) = settled {
             return examine(delivery, wanted, *image, content).await;
         }
-        let error = failure.unwrap_or_else(|| StepError::NotStored(sent_image.id.clone()));
+        let error = match (failure, &settled) {
+            (Some(failure), _) => failure,
+            (None, Settled::Unknown(why)) => StepError::of_look(why.clone()),
+            (None, _) => StepError::NotStored(sent_image.id.clone()),
+        };
         if delivery.context.stop.get() == Stop::Now {
             abandon(delivery, &sent_image, &settled).await;
             return Err(delivery.stopped());
