@@ -5,9 +5,10 @@ use std::sync::Arc;
 use chrono::Local;
 
 use super::args::Format;
+use super::error::CliError;
 use super::metrics::MetricsFile;
 use super::output;
-use super::session::{self, CliError, Session};
+use super::session::{self, Session};
 use crate::engine::{self, Scope};
 use crate::report::format;
 use crate::state::{BackupFile, BackupFolder};

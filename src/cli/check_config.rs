@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{CheckConfigArgs, DocumentFormat};
+use super::error::CliError;
 use super::output;
-use super::session::{self, CliError, Session};
+use super::session::{self, Session};
 use crate::config::EffectiveValue;
-use crate::engine::{self, RegionSurvey, TargetSurvey};
+use crate::engine::{self, RegionSurvey, Scope, TargetSurvey};
 use crate::exit_codes;
 use crate::model::RegionName;
 use crate::plan::passed_over_text;
@@ -22,9 +23,13 @@ const VALUE_WIDTH: usize = 36;
 
 pub(super) fn run(args: &CheckConfigArgs) -> u8 {
     let sources = session::sources(&args.config, args.config.overrides());
-    session::run(&args.messages, session::STATS, &sources, async |session| {
-        check(args, session).await
-    })
+    session::run(
+        &args.messages,
+        session::STATS,
+        &sources,
+        |draft, findings| findings.targets(draft, &Scope::default()),
+        async |session| check(args, session).await,
+    )
 }
 
 async fn check(args: &CheckConfigArgs, session: Session) -> Result<u8, CliError> {

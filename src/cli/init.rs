@@ -6,10 +6,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::args::InitArgs;
-use super::session::{self, CliError};
+use super::error::CliError;
+use super::session::{self, Session};
 use crate::config::{EffectiveValue, Origin, Settings, Sources};
 use crate::exit_codes;
-use crate::model::TargetName;
 
 /// The file that explains every key.
 const TEMPLATE: &str = include_str!("../../conf/glancesync.conf");
@@ -40,29 +40,35 @@ pub(super) fn run(args: &InitArgs) -> u8 {
         .get("OS_CLOUD")
         .filter(|name| !name.is_empty());
     let cloud = args.config.os_cloud.clone().or(of_environment.cloned());
-    session::run(&args.messages, session::STATS, &sources, async |session| {
-        if args.config.names_configuration() {
-            return Err(CliError::Usage(
-                "`--config` and `--config-file` do not go with `init`; the file to write is named after it"
-                    .to_owned(),
-            ));
-        }
-        let path = args.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
-        session
-            .settings
-            .check_credentials([&TargetName::master()])?;
-        let text = configuration(&session.settings, cloud.as_deref());
-        write_new(&path, &text).map_err(|error| CliError::Usage(cannot_write(&path, &error)))?;
-        session.terminal.say(&format!(
-            "{path} is written; the master region is {region}.\n\
-             Next: `glancesync check-config --online --config-file {path}` says whether every region answers,\n\
-             `glancesync plan --config-file {path}` what a sync would do.",
-            path = path.display(),
-            region = session.settings.master_region,
-        ));
-        session.finish().await?;
-        Ok(exit_codes::OK)
-    })
+    session::run(
+        &args.messages,
+        session::STATS,
+        &sources,
+        |_, findings| {
+            if args.config.names_configuration() {
+                findings.error(CliError::Usage(
+                    "`--config` and `--config-file` do not go with `init`; the file to write is named after it"
+                        .to_owned(),
+                ));
+            }
+        },
+        async |session| write(args, cloud.as_deref(), session).await,
+    )
+}
+
+async fn write(args: &InitArgs, cloud: Option<&str>, session: Session) -> Result<u8, CliError> {
+    let path = args.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+    let text = configuration(&session.settings, cloud);
+    write_new(&path, &text).map_err(|error| CliError::Usage(cannot_write(&path, &error)))?;
+    session.terminal.say(&format!(
+        "{path} is written; the master region is {region}.\n\
+         Next: `glancesync check-config --online --config-file {path}` says whether every region answers,\n\
+         `glancesync plan --config-file {path}` what a sync would do.",
+        path = path.display(),
+        region = session.settings.master_region,
+    ));
+    session.finish().await?;
+    Ok(exit_codes::OK)
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> String {
@@ -135,6 +141,7 @@ fn fill(known: &BTreeMap<&str, String>, elsewhere: &BTreeMap<&str, String>) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::TargetName;
 
     fn load(variables: &[(&str, &str)], text: Option<&Path>) -> Settings {
         let environment = variables

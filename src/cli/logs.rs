@@ -9,8 +9,9 @@ use std::time::Duration;
 use chrono::Local;
 
 use super::args::{DocumentFormat, LogsArgs};
+use super::error::CliError;
 use super::output;
-use super::session::{self, CliError};
+use super::session;
 use crate::config;
 use crate::exit_codes;
 use crate::model::{RegionName, did_you_mean};

@@ -5,6 +5,8 @@ mod backup;
 mod check_config;
 mod completions;
 mod demo;
+mod error;
+mod findings;
 mod init;
 mod known_regions;
 mod lock_wait;

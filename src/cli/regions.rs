@@ -1,8 +1,9 @@
 //! `--show-regions`: the regions of every target, in run order.
 
 use super::args::Format;
+use super::error::CliError;
 use super::output;
-use super::session::{CliError, Session};
+use super::session::Session;
 use crate::engine::{self, Scope};
 use crate::exit_codes;
 use crate::report::format;

@@ -3,29 +3,52 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{DocumentFormat, RestoreArgs};
+use super::error::CliError;
+use super::findings::Findings;
 use super::output;
 use super::run_lock;
-use super::session::{self, CliError, Session};
-use crate::engine::{self, RegionOutcome, RestoreOptions};
-use crate::model::{RegionName, did_you_mean};
+use super::session::{self, Session};
+use crate::config::Draft;
+use crate::engine::{self, RegionOutcome, RestoreOptions, Scope};
+use crate::model::{RegionName, RegionSelector, did_you_mean};
 use crate::report::{ColorChoice, OneLine, format};
 use crate::state::{backup_files, file_stem};
 
+/// The regions that have a file.
+type BackupFiles = Vec<(RegionName, PathBuf)>;
+
 pub(super) fn run(args: &RestoreArgs) -> u8 {
     let sources = session::sources(&args.config, args.config.overrides());
-    session::run(&args.messages, session::STATS, &sources, async |session| {
-        restore(args, session).await
-    })
+    session::run(
+        &args.messages,
+        session::STATS,
+        &sources,
+        |draft, findings| check(args, draft, findings),
+        async |session| restore(args, session).await,
+    )
+}
+
+/// What of a restore can be wrong before any cloud is asked. Folder and targets may be in what cannot be
+/// read.
+fn check(args: &RestoreArgs, draft: &Draft, findings: &mut Findings) {
+    if draft.is_partial {
+        return;
+    }
+    match backup(args, &draft.settings.log_dir) {
+        Ok((_, files)) => {
+            let regions = files.into_iter().map(|(region, _)| region);
+            let scope = Scope {
+                selectors: regions.map(RegionSelector::Region).collect(),
+                ..Scope::default()
+            };
+            findings.targets(draft, &scope);
+        }
+        Err(error) => findings.error(error),
+    }
 }
 
 async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
-    let folder = folder(&args.folder, &session.settings.log_dir)?;
-    let files = files(&folder, args.region.as_ref())?;
-    if files.is_empty() {
-        let folder = folder.to_string_lossy();
-        let message = format!("{} holds no backup of any region", OneLine(&folder));
-        return Err(CliError::Usage(message));
-    }
+    let (folder, files) = backup(args, &session.settings.log_dir)?;
     let stop = session.stop_signal();
     let state = run_lock::state_folders(&session.settings);
     let admission = if args.apply {
@@ -66,6 +89,18 @@ async fn restore(args: &RestoreArgs, session: Session) -> Result<u8, CliError> {
     }
 }
 
+/// The folder of the backup, and its files.
+fn backup(args: &RestoreArgs, log_dir: &Path) -> Result<(PathBuf, BackupFiles), CliError> {
+    let folder = folder(&args.folder, log_dir)?;
+    let files = files(&folder, args.region.as_ref())?;
+    if files.is_empty() {
+        let folder = folder.to_string_lossy();
+        let message = format!("{} holds no backup of any region", OneLine(&folder));
+        return Err(CliError::Usage(message));
+    }
+    Ok((folder, files))
+}
+
 /// The folder of a backup: as it was written, or its name within `log_dir`.
 fn folder(word: &Path, log_dir: &Path) -> Result<PathBuf, CliError> {
     let within = log_dir.join(word);
@@ -95,10 +130,7 @@ fn backups(log_dir: &Path) -> Vec<String> {
 }
 
 /// The regions that have a file, by the names of the files; or the one that was named.
-fn files(
-    folder: &Path,
-    named: Option<&RegionName>,
-) -> Result<Vec<(RegionName, PathBuf)>, CliError> {
+fn files(folder: &Path, named: Option<&RegionName>) -> Result<BackupFiles, CliError> {
     let found = backup_files(folder).map_err(|error| {
         let folder = folder.to_string_lossy();
         CliError::Usage(format!("`{}` cannot be read: {error}", OneLine(&folder)))

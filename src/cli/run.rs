@@ -7,10 +7,13 @@ use std::path::Path;
 use chrono::Local;
 
 use super::args::{Format, RunArgs, Verb, command_names};
+use super::error::CliError;
+use super::findings::Findings;
 use super::metrics::MetricsFile;
 use super::output::OutputError;
-use super::session::{CliError, Session};
+use super::session::Session;
 use super::{backup, known_regions, output, regions, run_lock, session};
+use crate::config::Draft;
 use crate::engine::{self, RunOptions, RunOutcome, Scope};
 use crate::event::Mode;
 use crate::exit_codes;
@@ -42,11 +45,8 @@ pub(super) fn run(args: &RunArgs, traces: Traces) -> u8 {
         &args.messages,
         args.output.stats,
         &sources,
+        |draft, findings| check(args, metrics, draft, findings),
         async |session| {
-            if let Some(metrics) = metrics {
-                metrics.master(&session.settings.master_region.region);
-                metrics.check().map_err(CliError::Usage)?;
-            }
             let format = args.output_format().map_err(CliError::Usage)?;
             if args.pace.parallel {
                 session.say_how_many_at_once();
@@ -71,6 +71,38 @@ pub(super) fn run(args: &RunArgs, traces: Traces) -> u8 {
     }
 }
 
+/// What of a run can be wrong before any cloud is asked.
+fn check(args: &RunArgs, metrics: Option<&MetricsFile>, draft: &Draft, findings: &mut Findings) {
+    let settings = &draft.settings;
+    if let Some(metrics) = metrics {
+        metrics.master(&settings.master_region.region);
+        findings.usage(metrics.check());
+    }
+    findings.usage(args.output_format());
+    findings.usage(filter(args));
+    let mode = args.verb.mode();
+    if matches!(args.verb, Verb::Sync | Verb::Plan) {
+        findings.usage(session::check_source(settings));
+        if session::logged_runs(settings).include(mode, args.pace.parallel) {
+            let checked = check_records(&settings.log_dir);
+            findings.usage(checked.map_err(|error| format!("`log_dir`: {error}")));
+        }
+    }
+    if args.verb == Verb::Regions {
+        // Targets that cannot be logged in to are passed over.
+        return;
+    }
+    findings.targets(draft, &scope(args));
+}
+
+fn filter(args: &RunArgs) -> Result<ImageFilter, String> {
+    let scope = &args.scope;
+    ImageFilter::new(scope.image.iter().map(String::as_str))
+        .map_err(|error| format!("--image {error}"))?
+        .without(scope.exclude_image.iter().map(String::as_str))
+        .map_err(|error| format!("--exclude-image {error}"))
+}
+
 fn scope(args: &RunArgs) -> Scope {
     Scope {
         selectors: args.scope.regions.clone(),
@@ -90,13 +122,6 @@ async fn run_fleet(
     metrics: Option<&MetricsFile>,
 ) -> Result<u8, CliError> {
     let mode = args.verb.mode();
-    if !mode.only_compares() {
-        session.check_source()?;
-        if session::logged_runs(&session.settings).include(mode, args.pace.parallel) {
-            check_records(&session.settings.log_dir)
-                .map_err(|error| CliError::Usage(format!("`log_dir`: {error}")))?;
-        }
-    }
     let state = &run_lock::state_folders(&session.settings);
     let stop = session.stop_signal();
     let wait = args.failure.wait_lock.unwrap_or_default();
@@ -119,10 +144,7 @@ async fn run_fleet(
     let options = RunOptions {
         mode,
         scope,
-        filter: ImageFilter::new(args.scope.image.iter().map(String::as_str))
-            .map_err(|error| CliError::Usage(format!("--image {error}")))?
-            .without(args.scope.exclude_image.iter().map(String::as_str))
-            .map_err(|error| CliError::Usage(format!("--exclude-image {error}")))?,
+        filter: filter(args).map_err(CliError::Usage)?,
         keep_going: args.failure.keep_going || session.settings.keep_going,
         fail_on: args.failure.fail_on.map(Into::into),
         installation: admission.installation.clone(),

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::error::CliError;
 use super::lock_wait::LockWait;
-use super::session::{CliError, Session};
+use super::session::Session;
 use crate::config::Settings;
 use crate::engine::{StartError, StopSignal};
 use crate::model::{Auth, ProjectRef, TargetName, Warning, WarningCode};

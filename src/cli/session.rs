@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{ConfigArgs, MessageArgs};
+use super::error::CliError;
+use super::findings::Findings;
 use super::output::{self, OutputError};
 use super::signals::Signals;
-use crate::config::{ConfigErrors, Environment, Settings, Sources};
+use crate::config::{Draft, Environment, Settings, Sources};
 use crate::engine::{StartError, StopSignal};
 use crate::event::{Events, Failure};
 use crate::exit_codes;
-use crate::host::{TooFewFiles, file_limit, raise_file_limit, regions_at_once};
+use crate::host::{file_limit, raise_file_limit, regions_at_once};
 use crate::model::{ContentSource, ErrorCode, TargetName, TimeSpan};
 use crate::report::{
-    LogFormat, LoggedRuns, OneLine, ReportOptions, Reporter, ReporterHandle, ReporterLost,
-    RunSummary, Terminal, Verbosity, format, init_tracing, tell_errors, tell_warnings,
+    LogFormat, LoggedRuns, OneLine, ReportOptions, Reporter, ReporterHandle, RunSummary, Terminal,
+    Verbosity, format, init_tracing, tell_errors, tell_warnings,
 };
-use crate::state::{FolderError, LockError, StateError, state_errors};
 
 /// So long the configuration may be read without a word.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -34,114 +35,13 @@ pub(super) struct Session {
     reporter: ReporterHandle,
 }
 
-/// Why a mode ends before it begins.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CliError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigErrors),
-    /// The words do not fit together.
-    #[error("{0}")]
-    Usage(String),
-    /// The fleet could not be looked at.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// No folder can keep the lock.
-    #[error("without a lock nothing is changed: {}", state_errors(.0))]
-    State(Vec<StateError>),
-    /// Another run is under way.
-    #[error(transparent)]
-    Locked(#[from] LockError),
-    /// No backup can be written.
-    #[error("the folder of the backup cannot be made: {0}")]
-    Backup(#[from] FolderError),
-    /// Standard output is full, or broken.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    /// The reporter is gone, and with it what a run came to.
-    #[error(transparent)]
-    Reporter(#[from] ReporterLost),
-    /// There is no room for a run.
-    #[error(transparent)]
-    TooFewFiles(#[from] TooFewFiles),
-    /// Something of this machine, before anything was begun.
-    #[error("{0}")]
-    Machine(String),
-}
-
-impl CliError {
-    pub(super) fn failures(&self) -> Vec<Failure> {
-        let failure = Failure::new;
-        let config = |errors: &ConfigErrors| {
-            errors
-                .0
-                .iter()
-                .map(|error| {
-                    let code = ErrorCode::ConfigInvalid;
-                    failure(code, error.to_string(), code.hint())
-                })
-                .collect()
-        };
-        match self {
-            Self::Config(errors) | Self::Start(StartError::Config(errors)) => config(errors),
-            Self::Start(error) => vec![failure(error.code(), error.to_string(), error.hint())],
-            Self::Usage(what) => vec![failure(
-                ErrorCode::ConfigInvalid,
-                what.clone(),
-                "See `glancesync --help`.",
-            )],
-            Self::State(_) => {
-                let code = ErrorCode::StateUnwritable;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Locked(_) => {
-                let code = ErrorCode::RunLocked;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Backup(_) => {
-                let code = ErrorCode::BackupFailed;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Output(_) => {
-                let code = ErrorCode::OutputUnwritable;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::TooFewFiles(_) => {
-                let code = ErrorCode::LimitTooLow;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Reporter(_) => {
-                let code = ErrorCode::Internal;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Machine(what) => vec![failure(
-                ErrorCode::Internal,
-                what.clone(),
-                "Nothing was changed.",
-            )],
-        }
-    }
-
-    pub(super) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Locked(_) => exit_codes::LOCKED,
-            Self::Start(StartError::Interrupted) => exit_codes::INTERRUPTED,
-            Self::Machine(_)
-            | Self::Output(_)
-            | Self::Reporter(_)
-            | Self::Start(StartError::SelectionLost | StartError::CoordinatorLost) => {
-                exit_codes::FAILED
-            }
-            _ => exit_codes::USAGE,
-        }
-    }
-}
-
-/// Starts the system, reads the configuration, and hands both to a mode, whose exit code counts.
+/// Starts the system, reads the configuration, has the mode `check` what else may be wrong, and hands
+/// all to the mode, whose exit code counts. What is wrong is said at once.
 pub(super) fn run<F>(
     messages: &MessageArgs,
     stats: TimeSpan,
     sources: &Sources,
+    check: impl FnOnce(&Draft, &mut Findings),
     mode: impl FnOnce(Session) -> F,
 ) -> u8
 where
@@ -160,13 +60,15 @@ where
         let signals = Signals::listen(terminal.clone())
             .map_err(|error| CliError::Machine(format!("signals cannot be taken: {error}")));
         let loaded = match signals {
-            Ok(signals) => load(sources, &terminal)
-                .await
-                .map(|settings| (signals, settings)),
+            Ok(signals) => load(sources, &terminal).await.map(|draft| (signals, draft)),
             Err(error) => Err(error),
         };
         let result = match loaded {
-            Ok((signals, settings)) => {
+            Ok((signals, draft)) => {
+                let settings = match Findings::of(draft, check) {
+                    Ok(settings) => settings,
+                    Err(found) => return found.tell(&terminal),
+                };
                 let reporter = Reporter::start(ReportOptions {
                     terminal: terminal.clone(),
                     log_dir: settings.log_dir.clone(),
@@ -206,9 +108,9 @@ where
 
 /// Reads the configuration, which may come out of a pipe: signals are heard meanwhile, and a person is
 /// told what is waited for.
-async fn load(sources: &Sources, terminal: &Terminal) -> Result<Settings, CliError> {
+async fn load(sources: &Sources, terminal: &Terminal) -> Result<Draft, CliError> {
     let wanted = sources.clone();
-    let mut loading = tokio::task::spawn_blocking(move || Settings::load(&wanted));
+    let mut loading = tokio::task::spawn_blocking(move || Draft::read(&wanted));
     let loaded = tokio::select! {
         loaded = &mut loading => loaded,
         () = tokio::time::sleep(SILENCE) => {
@@ -219,7 +121,7 @@ async fn load(sources: &Sources, terminal: &Terminal) -> Result<Settings, CliErr
         }
     };
     let lost = |error: tokio::task::JoinError| CliError::Machine(error.to_string());
-    Ok(loaded.map_err(lost)??)
+    loaded.map_err(lost)
 }
 
 /// Says that what a finished run came to could not be printed, and gives the exit code.
@@ -266,6 +168,18 @@ pub(super) fn metrics_lost(terminal: &Terminal, error: &std::io::Error) {
     );
 }
 
+/// Refuses a source that is not there before anything is changed.
+pub(super) fn check_source(settings: &Settings) -> Result<(), String> {
+    let folder = &settings.images_dir;
+    if settings.source == ContentSource::Directory && !folder.is_dir() {
+        return Err(format!(
+            "`source` is `directory`, and the folder {} of `images_dir` is not there; with `source=glance` content comes from the master's Glance",
+            folder.display()
+        ));
+    }
+    Ok(())
+}
+
 /// What the command line and the environment say about the configuration.
 pub(super) fn sources(config: &ConfigArgs, overrides: Vec<String>) -> Sources {
     Sources {
@@ -293,18 +207,6 @@ impl Session {
     /// Waits until everything that was reported is written.
     pub(super) async fn finish(self) -> Result<RunSummary, CliError> {
         Ok(self.reporter.finish().await?)
-    }
-
-    /// Refuses a source that is not there before anything is changed.
-    pub(super) fn check_source(&self) -> Result<(), CliError> {
-        let folder = &self.settings.images_dir;
-        if self.settings.source == ContentSource::Directory && !folder.is_dir() {
-            return Err(CliError::Usage(format!(
-                "`source` is `directory`, and the folder {} of `images_dir` is not there; with `source=glance` content comes from the master's Glance",
-                folder.display()
-            )));
-        }
-        Ok(())
     }
 
     /// Says so where the system has room for fewer regions at once than are wanted.

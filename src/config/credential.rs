@@ -20,7 +20,9 @@ use crate::model::{AuthType, AuthTypeError, Credential, Warning};
 
 /// All that was found out about the log-in to a target.
 pub(super) struct Login {
-    pub credential: Result<Credential, ConfigError>,
+    /// The credential, or why there is none: no reason where only what cannot be read of the file is
+    /// missing.
+    pub credential: Result<Credential, Vec<ConfigError>>,
     /// No place gives any part of a credential.
     pub nothing_found: bool,
     pub parts: Parts,
@@ -55,13 +57,20 @@ pub(super) fn resolve(target: &str, layers: &Layers, sources: &Sources) -> Login
         ConfigError::new(origin, format!("no usable credential: {problem}")).section(target)
     };
     let credential = if let Some((origin, problem)) = problem {
-        Err(error(Some(origin), problem))
-    } else if missing.is_empty() {
-        assemble::credential(&parts).map_err(|(key, problem)| {
-            error(parts.get(key).map(|given| given.origin.clone()), problem)
-        })
+        Err(vec![error(Some(origin), problem)])
     } else {
-        Err(error(None, what_is_missing(target, &missing)))
+        match assemble::credential(&parts) {
+            Ok(credential) if missing.is_empty() => Ok(credential),
+            assembled => {
+                let is_said = !missing.is_empty() && !layers.is_partial;
+                let missing = is_said.then(|| error(None, what_is_missing(target, &missing)));
+                let wrong = assembled.err().unwrap_or_default().into_iter();
+                let wrong = wrong.map(|(key, problem)| {
+                    error(parts.get(key).map(|given| given.origin.clone()), problem)
+                });
+                Err(missing.into_iter().chain(wrong).collect())
+            }
+        }
     };
     Login {
         credential,

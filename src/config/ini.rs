@@ -62,25 +62,42 @@ pub struct IniError {
 ///
 /// All lines that are neither comment, section, key nor the rest of a value.
 pub fn parse(text: &str) -> Result<IniFile, Vec<IniError>> {
-    let logical = logical_lines(text).map_err(|errors| {
-        errors
-            .into_iter()
-            .map(|(line, error): (usize, DialectError)| IniError {
-                line,
-                problem: error.to_string(),
-            })
-            .collect::<Vec<_>>()
-    })?;
+    let (file, errors) = read(text);
+    if errors.is_empty() {
+        Ok(file)
+    } else {
+        Err(errors)
+    }
+}
+
+/// Reads what can be read of the text of a file, and gives all lines that are neither comment, section,
+/// key nor the rest of a value.
+pub fn read(text: &str) -> (IniFile, Vec<IniError>) {
+    let (logical, errors) = logical_lines(text);
+    let mut errors: Vec<IniError> = errors
+        .into_iter()
+        .map(|(line, error): (usize, DialectError)| IniError {
+            line,
+            problem: error.to_string(),
+        })
+        .collect();
+    let file = split(logical).unwrap_or_else(|error| {
+        errors.push(error);
+        IniFile::default()
+    });
+    (file, errors)
+}
+
+/// Splits keys from values.
+fn split(logical: Vec<Logical>) -> Result<IniFile, IniError> {
     let options = ParseOption {
         enabled_quote: false,
         enabled_escape: false,
         ..ParseOption::default()
     };
-    let ini = Ini::load_from_str_opt(&canonical(&logical), options).map_err(|error| {
-        vec![IniError {
-            line: error.line,
-            problem: error.msg.into_owned(),
-        }]
+    let ini = Ini::load_from_str_opt(&canonical(&logical), options).map_err(|error| IniError {
+        line: error.line,
+        problem: error.msg.into_owned(),
     })?;
     let mut pieces = logical.into_iter().filter_map(|line| match line {
         Logical::Entry { pieces, .. } => Some(pieces),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::error::{ConfigError, ConfigErrors, Origin};
+use super::error::{ConfigError, Origin};
 use super::files::{NOT_UTF8, ReadError, choose_file, file_origin, permission_warning, read_text};
 use super::ini;
 use super::ini::{Piece, is_space};
@@ -55,30 +55,27 @@ pub(super) struct Layers {
     pub sections: Vec<String>,
     /// What was found on the way.
     pub warnings: Vec<Warning>,
-    /// Overrides that cannot be read.
+    /// Lines of the file, or the file as a whole, and overrides that cannot be read.
     pub errors: Vec<ConfigError>,
+    /// Some of the file cannot be read: what seems to be missing may be there.
+    pub is_partial: bool,
     section_lines: BTreeMap<String, usize>,
     overrides: BTreeMap<String, Section>,
     in_file: BTreeMap<String, Section>,
 }
 
 impl Layers {
-    /// Reads the file that `sources` choose and the overrides.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read as a whole; a wrong override is kept in `errors`.
-    pub(super) fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+    /// Reads the file that `sources` choose and the overrides; what cannot be read is in `errors`.
+    pub(super) fn load(sources: &Sources) -> Self {
         let mut layers = Self::default();
-        layers
-            .read_file(sources)
-            .map_err(|errors| ConfigErrors(errors, Vec::new()))?;
+        layers.errors = layers.read_file(sources);
+        layers.is_partial = !layers.errors.is_empty();
         let mut before = "";
         for word in &sources.overrides {
             layers.add_override(word, before);
             before = word;
         }
-        Ok(layers)
+        layers
     }
 
     /// Where a section begins; the file as a whole, or nothing, where it is in no file.
@@ -129,9 +126,10 @@ impl Layers {
         layer.get(section)?.get(key)
     }
 
-    fn read_file(&mut self, sources: &Sources) -> Result<(), Vec<ConfigError>> {
+    /// Reads the file, and gives what of it cannot be read.
+    fn read_file(&mut self, sources: &Sources) -> Vec<ConfigError> {
         let Some((path, named_by)) = choose_file(sources) else {
-            return Ok(());
+            return Vec::new();
         };
         let full_path = sources.working_dir.join(&path);
         let text = match read_text(&full_path) {
@@ -139,25 +137,24 @@ impl Layers {
             Err(ReadError::Io(error))
                 if named_by.is_none() && error.kind() == io::ErrorKind::NotFound =>
             {
-                return Ok(());
+                return Vec::new();
             }
             Err(ReadError::Io(error)) => {
                 let named_by = named_by.map_or_else(String::new, |by| format!(", named by {by},"));
-                return Err(vec![ConfigError::new(
+                return vec![ConfigError::new(
                     file_origin(&path, 0),
                     format!("the configuration file{named_by} cannot be read: {error}"),
-                )]);
+                )];
             }
             Err(ReadError::NotUtf8 { line }) => {
-                return Err(vec![ConfigError::new(file_origin(&path, line), NOT_UTF8)]);
+                return vec![ConfigError::new(file_origin(&path, line), NOT_UTF8)];
             }
         };
-        let file = ini::parse(&text).map_err(|errors| {
-            errors
-                .into_iter()
-                .map(|error| ConfigError::new(file_origin(&path, error.line), error.problem))
-                .collect::<Vec<_>>()
-        })?;
+        let (file, errors) = ini::read(&text);
+        let errors = errors
+            .into_iter()
+            .map(|error| ConfigError::new(file_origin(&path, error.line), error.problem))
+            .collect();
         for section in file.sections {
             self.add_section(&path, section);
         }
@@ -172,7 +169,7 @@ impl Layers {
             self.warnings.extend(permission_warning(&full_path, &path));
         }
         self.file = Some(path);
-        Ok(())
+        errors
     }
 
     fn add_section(&mut self, path: &Path, section: ini::IniSection) {

@@ -29,7 +29,7 @@ mod variables;
 pub use effective::EffectiveValue;
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use ini::Piece;
-pub use settings::{ImageEndpointOverride, Settings, TargetSettings, cache_folder, log_dir};
+pub use settings::{Draft, ImageEndpointOverride, Settings, TargetSettings, cache_folder, log_dir};
 pub use sources::{Environment, Sources};
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub struct TargetSettings {
     pub name: TargetName,
     /// How it is logged in to, or why it cannot be. That is an error only for a run that uses the
     /// target; see [`Settings::check_credentials`].
-    pub credential: Result<Credential, ConfigError>,
+    pub credential: Result<Credential, Vec<ConfigError>>,
     /// What in the values of its log-in was hardly meant, to be said where that fails.
     pub doubts: Vec<String>,
     /// Which images are selected, and what is done when they differ.
@@ -120,15 +120,24 @@ pub struct ImageEndpointOverride {
     pub origin: Origin,
 }
 
-impl Settings {
-    /// Reads and checks the whole configuration (behaviour, "Configuration").
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong, each with its place. A target other than `master` without a
-    /// usable credential is none of it.
-    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
-        let mut layers = Layers::load(sources)?;
+/// A configuration as far as it can be read, and all that is wrong with it: for those who have more to
+/// check before they say what is wrong.
+#[derive(Debug)]
+pub struct Draft {
+    /// What is wrong has its default here.
+    pub settings: Settings,
+    /// Everything that is wrong, each with its place, in the order of the file.
+    pub errors: Vec<ConfigError>,
+    /// Some of the file cannot be read: what seems to be missing may be there.
+    pub is_partial: bool,
+}
+
+impl Draft {
+    /// Reads and checks the whole configuration. A target other than `master` without a usable
+    /// credential is no error.
+    pub fn read(sources: &Sources) -> Self {
+        let mut layers = Layers::load(sources);
+        let is_partial = layers.is_partial;
         let mut checker = Checker::new(&sources.environment);
         checker.warnings.append(&mut layers.warnings);
         checker.errors.append(&mut layers.errors);
@@ -142,11 +151,11 @@ impl Settings {
             checker.warnings.extend(login.warnings.iter().cloned());
             if name == MASTER {
                 region = login.parts.get(REGION).cloned();
-                explained = login.nothing_found;
-                if explained {
+                explained = login.nothing_found || is_partial;
+                if login.nothing_found && !is_partial {
                     checker.errors.push(no_configuration(&layers));
-                } else if let Err(error) = &login.credential {
-                    checker.errors.push(error.clone());
+                } else if let Err(errors) = &login.credential {
+                    checker.errors.extend(errors.iter().cloned());
                 }
             }
             targets.push(Arc::new(target(name, &layers, login, &mut checker)));
@@ -165,7 +174,7 @@ impl Settings {
                 .push(ConfigError::new(layers.origin_of(MAIN), problem).key(MAIN, "master_region"));
         }
         let master_region = master_region.map_or_else(String::new, |(text, _)| text);
-        let settings = Self {
+        let mut settings = Settings {
             master_region: bare_master_region(&master_region),
             preferable_order: checker.regions(&layers, MAIN, "preferable_order"),
             max_children: checker.at_least_one(&layers, MAIN, "max_children"),
@@ -186,14 +195,29 @@ impl Settings {
             file: layers.file.clone(),
             effective,
         };
-        let (errors, warnings) = checker.finish();
-        if errors.is_empty() {
-            Ok(Self {
-                warnings,
-                ..settings
-            })
+        let errors;
+        (errors, settings.warnings) = checker.finish();
+        Self {
+            settings,
+            errors,
+            is_partial,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads and checks the whole configuration.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, each with its place. A target other than `master` without a
+    /// usable credential is none of it.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let draft = Draft::read(sources);
+        if draft.errors.is_empty() {
+            Ok(draft.settings)
         } else {
-            Err(ConfigErrors(errors, warnings))
+            Err(ConfigErrors(draft.errors, draft.settings.warnings))
         }
     }
 
@@ -207,7 +231,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Each used target without a usable credential.
+    /// Each used target without a usable credential, and those warnings.
     pub fn check_credentials<'a>(
         &self,
         used: impl IntoIterator<Item = &'a TargetName>,
@@ -216,19 +240,20 @@ impl Settings {
         let mut errors = Vec::new();
         let mut warnings = Vec::new();
         for target in &self.targets {
-            match &target.credential {
-                Err(error) if used.contains(&target.name) => errors.push(error.clone()),
-                Err(error) => warnings.push(Warning::new(
-                    WarningCode::NoCredential,
-                    format!("{error} (a target that this run does not use)"),
-                )),
-                Ok(_) => {}
+            let wrong = target.credential.as_ref().err().into_iter().flatten();
+            if used.contains(&target.name) {
+                errors.extend(wrong.cloned());
+            } else {
+                warnings.extend(wrong.map(|error| {
+                    let message = format!("{error} (a target that this run does not use)");
+                    Warning::new(WarningCode::NoCredential, message)
+                }));
             }
         }
         if errors.is_empty() {
             Ok(warnings)
         } else {
-            Err(ConfigErrors(errors, Vec::new()))
+            Err(ConfigErrors(errors, warnings))
         }
     }
 
@@ -244,7 +269,7 @@ impl Settings {
 ///
 /// The configuration file cannot be read.
 pub fn log_dir(sources: &Sources) -> Result<PathBuf, ConfigErrors> {
-    let layers = Layers::load(sources)?;
+    let layers = Layers::load(sources);
     if !layers.errors.is_empty() {
         return Err(ConfigErrors(layers.errors, layers.warnings));
     }
@@ -326,7 +351,11 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
              own; did you mean [{near}]?"
         );
         match &mut credential {
-            Err(error) => error.problem = format!("{}; {hint}", error.problem),
+            Err(errors) => {
+                if let Some(error) = errors.first_mut() {
+                    error.problem = format!("{}; {hint}", error.problem);
+                }
+            }
             Ok(_) => checker.warnings.push(Warning::new(
                 WarningCode::NoCredential,
                 format!("{}: {hint}", layers.origin_of(name)),

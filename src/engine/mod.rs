@@ -23,7 +23,7 @@ mod verdict;
 pub use availability::{RegionSurvey, TargetSurvey, survey};
 pub use backup::backup;
 pub use outcome::{FailOn, RegionOutcome, RegionRestore, RegionSync, RegionWorkResult, RunOutcome};
-pub use prepare::Scope;
+pub use prepare::{Scope, check_credentials, check_targets};
 pub use restore::{RestoreOptions, restore};
 pub use run::{FleetRegions, RunOptions, regions, run};
 pub use shutdown::{OVERTIME, Stop, StopSignal, Stopper};

@@ -100,6 +100,27 @@ pub(super) fn check(
     }
 }
 
+/// Refuses targets that the configuration lacks.
+///
+/// # Errors
+///
+/// Each name of the command line that is of no target.
+pub fn check_targets(settings: &Settings, scope: &Scope) -> Result<(), StartError> {
+    let wishes = scope.wishes(settings);
+    check(settings, &BTreeMap::new(), &scope.commands, &wishes)
+}
+
+/// Refuses targets that cannot be logged in to; what is wrong with those that `scope` does not name are
+/// warnings.
+///
+/// # Errors
+///
+/// Each target of `scope` without a usable credential.
+pub fn check_credentials(settings: &Settings, scope: &Scope) -> Result<Vec<Warning>, StartError> {
+    let used = scope.wishes(settings).other_targets();
+    Ok(settings.check_credentials(used.iter().chain([&TargetName::master()]))?)
+}
+
 /// Whether a name that its catalogue lacks ends the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Names {

@@ -41,9 +41,9 @@ pub enum StartError {
     /// The command line names regions or targets that nothing has.
     #[error("{}", lines(.0))]
     UnknownNames(Vec<UnknownName>),
-    /// An endpoint is for a region that nothing names.
-    #[error(transparent)]
-    Override(OpenStackError),
+    /// Endpoints are for regions that nothing names; never empty.
+    #[error("{}", lines(.0))]
+    Overrides(Vec<OpenStackError>),
     /// The run was stopped.
     #[error("the run was interrupted before any region was begun")]
     Interrupted,
@@ -65,19 +65,29 @@ impl StartError {
     /// The public code.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Master(error) | Self::Override(error) => error.code(),
+            Self::Master(error) => error.code(),
             Self::Config(_) => ErrorCode::AuthFailed,
-            Self::Spool(_) => ErrorCode::ConfigInvalid,
+            Self::Spool(_) | Self::Overrides(_) => ErrorCode::ConfigInvalid,
             Self::UnknownNames(_) => ErrorCode::RegionUnknown,
             Self::Interrupted => ErrorCode::Interrupted,
             Self::SpoolLost | Self::SelectionLost | Self::CoordinatorLost => ErrorCode::Internal,
         }
     }
 
+    /// What is wrong, one message each.
+    pub fn messages(&self) -> Vec<String> {
+        match self {
+            Self::UnknownNames(names) => names.iter().map(ToString::to_string).collect(),
+            Self::Overrides(errors) => errors.iter().map(ToString::to_string).collect(),
+            error => vec![error.to_string()],
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Master(error) | Self::Override(error) => error.hint(),
+            Self::Master(error) => error.hint(),
+            Self::Overrides(errors) => errors.first().map_or("", OpenStackError::hint),
             Self::UnknownNames(_) => {
                 "Nothing was changed. A region is written `Region` or `target:Region`; see `glancesync --show-regions`."
             }
@@ -215,12 +225,13 @@ impl Fleet {
             }
         }
         let targets = log_in(settings, is_needed).await;
-        let ambiguous = targets.values().filter_map(|target| target.as_ref().err());
-        if let Some(error) = ambiguous
-            .into_iter()
-            .find(|error| error.code() == ErrorCode::ConfigInvalid)
-        {
-            return Err(StartError::Override(error.clone()));
+        let failed = targets.values().filter_map(|target| target.as_ref().err());
+        let ambiguous: Vec<_> = failed
+            .filter(|error| error.code() == ErrorCode::ConfigInvalid)
+            .cloned()
+            .collect();
+        if !ambiguous.is_empty() {
+            return Err(StartError::Overrides(ambiguous));
         }
         let master_target = match targets.get(&TargetName::master()) {
             Some(Ok(target)) => target.clone(),
@@ -432,7 +443,7 @@ pub(super) async fn select(
     selected.map_err(|_| StartError::SelectionLost)
 }
 
-fn lines(names: &[UnknownName]) -> String {
-    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-    names.join("\n")
+fn lines(items: &[impl ToString]) -> String {
+    let items: Vec<_> = items.iter().map(ToString::to_string).collect();
+    items.join("\n")
 }

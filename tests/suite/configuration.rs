@@ -234,3 +234,86 @@ fn a_wrong_master_region_ends_the_run() {
         outcome.assert_changed_nothing();
     }
 }
+
+#[test]
+fn all_that_is_wrong_before_a_run_is_said_at_once() {
+    let fleet = Fleet::start();
+    let config = fleet
+        .config()
+        .set("main", "max_children", "0")
+        .set("main", "source", "directory")
+        .set("main", "images_dir", "/dev/null/images")
+        .master("metadata_condition", "size >")
+        .set("other", "retries", "many")
+        .set("bare", "bwlimit", "fast");
+    let words = [
+        "--image",
+        "[a",
+        "--metrics-file",
+        "/dev/null/metrics.prom",
+        "--format",
+        "json",
+        "RegionTwo",
+        "bare:North",
+        "nowhere:Berlin",
+        "--exclude",
+        "elsewhere:",
+        "--config",
+        "main.keep_going=perhaps",
+        "replace",
+    ];
+    let wrong = [
+        "glancesync.conf:",
+        "[main] max_children = 0",
+        "[master] metadata_condition",
+        "[other] retries = many",
+        "[bare] bwlimit = fast",
+        "--config: [main] keep_going = perhaps",
+        "`replace` has no `=`",
+        "--metrics-file /dev/null/metrics.prom",
+        "--image ",
+        "/dev/null/images",
+        "no target `nowhere`",
+        "no target `elsewhere`",
+        "[bare]: no usable credential",
+    ];
+    let program = || Program::with(&fleet, &config).args(words);
+    let outcome = program().events().run().expect(2);
+    outcome.assert_changed_nothing();
+    let messages = |errors: &[serde_json::Value]| -> Vec<String> {
+        let message = |error: &serde_json::Value| error["message"].as_str().unwrap().to_owned();
+        errors.iter().map(message).collect()
+    };
+    let told = messages(&outcome.events_named("error"));
+    let document = outcome.json();
+    let printed = messages(document["errors"].as_array().unwrap());
+    assert_eq!(told, printed);
+    for wrong in wrong {
+        assert!(
+            told.iter().any(|said| said.contains(wrong)),
+            "{wrong}: {told:#?}"
+        );
+    }
+    assert_eq!(told.len(), wrong.len() - 1, "{told:#?}");
+    let said = program().run().expect(2).stderr;
+    for wrong in wrong {
+        assert!(said.contains(wrong), "{wrong}: {said}");
+    }
+    // What the configuration is checked for is no run: names and places of the command line are not its.
+    let words = ["check-config", "--format", "json"];
+    let checked = Program::with(&fleet, &config).args(words).run().expect(2);
+    assert_eq!(checked.json()["errors"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn all_names_that_a_catalogue_lacks_are_said_at_once() {
+    let fleet = Fleet::start();
+    let words = ["RegionTow", "other:Nowhere", "--exclude", "RegionThre"];
+    let outcome = Program::with(&fleet, &fleet.config())
+        .args(words)
+        .events()
+        .run()
+        .expect(2);
+    assert_eq!(outcome.errors(), ["region_unknown"; 3]);
+    outcome.assert_changed_nothing();
+}

@@ -111,11 +111,13 @@ fn section_name(stripped: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Cuts `text` into logical lines, or gives all that is wrong with it, with line numbers.
-pub(super) fn logical_lines(text: &str) -> Result<Vec<Logical>, Vec<(usize, DialectError)>> {
+/// Cuts `text` into logical lines, and gives all that is wrong with it, with line numbers.
+pub(super) fn logical_lines(text: &str) -> (Vec<Logical>, Vec<(usize, DialectError)>) {
     let mut logical = Vec::new();
     let mut errors = Vec::new();
     let mut open: Option<OpenEntry> = None;
+    // What is indented below a wrong line is its rest, and not that of the entry before.
+    let mut is_below_wrong = false;
     let mut in_section = false;
     let mut indent = 0;
     for (index, source) in physical_lines(text).into_iter().enumerate() {
@@ -136,6 +138,10 @@ pub(super) fn logical_lines(text: &str) -> Result<Vec<Logical>, Vec<(usize, Dial
             });
             continue;
         }
+        if column > indent && is_below_wrong {
+            continue;
+        }
+        is_below_wrong = false;
         indent = column;
         if let Some(name) = section_name(stripped) {
             logical.extend(open.take().map(OpenEntry::close));
@@ -147,20 +153,20 @@ pub(super) fn logical_lines(text: &str) -> Result<Vec<Logical>, Vec<(usize, Dial
         } else if !in_section {
             errors.push((line, DialectError::BeforeSections));
             // Every further line would be told the same.
-            return Err(errors);
+            break;
         } else {
             match open_entry(line, &source, stripped, column) {
                 Ok(entry) => logical.extend(open.replace(entry).map(OpenEntry::close)),
-                Err(error) => errors.push((line, error)),
+                Err(error) => {
+                    errors.push((line, error));
+                    logical.extend(open.take().map(OpenEntry::close));
+                    is_below_wrong = true;
+                }
             }
         }
     }
     logical.extend(open.map(OpenEntry::close));
-    if errors.is_empty() {
-        Ok(logical)
-    } else {
-        Err(errors)
-    }
+    (logical, errors)
 }
 
 fn open_entry(

@@ -1,14 +1,14 @@
 //! Which place a credential comes from, and what is said where none is whole.
 
 use super::{BASE, Fixture};
-use crate::config::Settings;
+use crate::config::{ConfigErrors, Settings};
 use crate::model::{Auth, Interface, TargetName};
 
 /// `user@domain:password project@domain url`, or why there is no credential.
 pub(super) fn login(settings: &Settings, target: &str) -> String {
     let target = settings.target(&TargetName::new(target)).unwrap();
     match &target.credential {
-        Err(error) => error.to_string(),
+        Err(errors) => ConfigErrors(errors.clone(), Vec::new()).to_string(),
         Ok(credential) => {
             let url = &credential.keystone_url;
             match &credential.auth {
