@@ -304,7 +304,7 @@ fn no_configuration(layers: &Layers) -> ConfigError {
     ConfigError::new(
         Origin::Default,
         format!(
-            "no credential for the master region: {file}, and no variable of the environment does.\n\
+            "no credential for the master region: {file}, and there is none in the environment.\n\
              Give one in any of these ways:\n\
              - environment: set OS_USERNAME, OS_PASSWORD, OS_AUTH_URL, OS_PROJECT_NAME and \
              OS_REGION_NAME,\n  as an openrc file does that you `source`;\n\

@@ -213,8 +213,8 @@ fn what_stands_in_a_crontab_is_what_cron_runs() {
 
 #[test]
 fn the_alerts_are_quiet_while_the_shipped_timer_runs_every_night() {
-    // A night, the timer's own delay, and a run that takes longer than the one before.
-    const NIGHT: u32 = 25;
+    // A night, the timer's own delay, and a run of five hours.
+    const NIGHT: u32 = 30;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     let timer = fs::read_to_string(root.join("systemd/glancesync.timer")).unwrap();
     assert!(timer.contains("OnCalendar=*-*-* 03:15:00"), "{timer}");
@@ -230,7 +230,7 @@ fn the_alerts_are_quiet_while_the_shipped_timer_runs_every_night() {
         })
         .collect();
     assert_eq!(ages.len(), 2, "{alerts}");
-    assert!(ages.iter().all(|hours| *hours > NIGHT), "{ages:?}");
+    assert!(ages.iter().all(|hours| *hours >= NIGHT), "{ages:?}");
     // What is true between two runs alone is no trend.
     for rule in ["GlancesyncRegionFailed", "GlancesyncImagesInError"] {
         let of_rule = alerts.split(rule).nth(1).unwrap();
@@ -242,7 +242,7 @@ fn the_alerts_are_quiet_while_the_shipped_timer_runs_every_night() {
             .next()
             .unwrap();
         let hours: u32 = time.strip_suffix('h').unwrap().parse().unwrap();
-        assert!(hours > NIGHT, "{rule}: {time}");
+        assert!(hours >= NIGHT, "{rule}: {time}");
     }
 }
 

@@ -112,6 +112,20 @@ fn the_package_is_made_of_files_that_are_there() {
     assert!(build.contains("profile=dist\n"), "{build}");
 }
 
+/// The rules are tried on what the timer's nights leave, where Prometheus' own tool is there to do it.
+#[test]
+fn the_alert_rules_do_what_they_say() {
+    let promtool = std::env::var_os("PROMTOOL").unwrap_or_else(|| "promtool".into());
+    let output = Command::new(promtool)
+        .args(["test", "rules"])
+        .arg(root().join("tests/data/alerts.yml"))
+        .output();
+    match output {
+        Err(error) => println!("left out: promtool: {error}"),
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+    }
+}
+
 /// The image is built around the program that these tests run, where something is there to build it with.
 #[test]
 fn the_container_image_runs_with_state_and_logs_on_volumes() {

@@ -179,7 +179,7 @@ user = u
 #[test]
 fn nothing_at_all_explains_the_ways_to_give_a_credential() {
     insta::assert_snapshot!(Fixture::without_file().errors(), @r"
-    no credential for the master region: there is no configuration file, and no variable of the environment does.
+    no credential for the master region: there is no configuration file, and there is none in the environment.
     Give one in any of these ways:
     - environment: set OS_USERNAME, OS_PASSWORD, OS_AUTH_URL, OS_PROJECT_NAME and OS_REGION_NAME,
       as an openrc file does that you `source`;
@@ -189,7 +189,7 @@ fn nothing_at_all_explains_the_ways_to_give_a_credential() {
     To see glancesync at work without any cloud: glancesync demo
     ");
     insta::assert_snapshot!(Fixture::new("").errors(), @r"
-    no credential for the master region: glancesync.conf gives none, and no variable of the environment does.
+    no credential for the master region: glancesync.conf gives none, and there is none in the environment.
     Give one in any of these ways:
     - environment: set OS_USERNAME, OS_PASSWORD, OS_AUTH_URL, OS_PROJECT_NAME and OS_REGION_NAME,
       as an openrc file does that you `source`;
