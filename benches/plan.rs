@@ -14,7 +14,8 @@ use criterion::{
 };
 use glancesync::condition::Condition;
 use glancesync::model::{
-    ContentHash, Image, ImageId, ImageStatus, Properties, RegionName, SyncRules, Visibility,
+    ContentHash, Image, ImageId, ImageStatus, MasterFingerprint, Properties, RegionName, SyncRules,
+    Visibility,
 };
 use glancesync::plan::{MasterInventory, RegionImages, Selection, build};
 
@@ -45,6 +46,7 @@ fn image(number: usize, md5_of: usize) -> Image {
         tags: BTreeSet::new(),
         created_at: None,
         updated_at: None,
+        provenance: None,
         properties: Properties::from(
             [("nid", "7"), ("type", "baseimage"), ("os_version", "22.04")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -60,10 +62,12 @@ fn inventory(images: usize) -> MasterInventory {
 /// Plans the regions, each from its own list.
 fn plans(selection: &Selection, rules: &SyncRules, lists: &[Vec<Image>], regions: usize) -> usize {
     let region: RegionName = "Region".parse().unwrap();
+    let master = MasterFingerprint::new(PROJECT, "Master");
     let plan = |listed: &Vec<Image>| {
         let images = RegionImages {
             region: &region,
             project_id: PROJECT,
+            master: &master,
             listed,
             hidden: &[],
             installation: "",

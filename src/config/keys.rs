@@ -141,6 +141,7 @@ pub const KEYS: &[Key] = &[
     target("retries", "3"),
     target("save_timeout", "900"),
     target("bwlimit", ""),
+    target("provenance", "true"),
     target("use_keystone_v3", ""),
 ];
 

@@ -107,6 +107,8 @@ pub struct TargetSettings {
     pub save_timeout: Duration,
     /// The most that is sent to each of its regions.
     pub bwlimit: Bandwidth,
+    /// Published images say what they are a copy of.
+    pub provenance: bool,
 }
 
 /// `image_endpoint_override`: where the images of one region are, whatever the catalogue says.
@@ -431,5 +433,6 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
         retries: checker.number(layers, name, "retries"),
         save_timeout: checker.duration(layers, name, "save_timeout"),
         bwlimit: checker.bandwidth(layers, name, "bwlimit"),
+        provenance: checker.flag(layers, name, "provenance"),
     }
 }

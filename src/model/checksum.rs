@@ -225,6 +225,13 @@ impl ContentHash {
         self.compare(other) == Some(true)
     }
 
+    /// My hash by which the two are compared; where they have no kind in common, my first.
+    pub fn compared_hash(&self, other: &Self) -> Option<MultiHash> {
+        let kinds: Vec<String> = other.hashes().map(|hash| hash.algorithm).collect();
+        let of_a_kind = self.hashes().find(|hash| kinds.contains(&hash.algorithm));
+        of_a_kind.or_else(|| self.hashes().next())
+    }
+
     /// How it can be proved that an image whose hashes are of the kinds of `theirs` has this content.
     pub fn proof(&self, theirs: &Self) -> Proof {
         if self.compare(theirs).is_some() {

@@ -1,81 +1,12 @@
 //! An image as Glance describes it, less what no rule looks at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::ContentHash;
-
-/// The property that refers to an AMI image's kernel.
-pub const KERNEL_ID: &str = "kernel_id";
-/// The property that refers to an AMI image's ramdisk.
-pub const RAMDISK_ID: &str = "ramdisk_id";
-
-/// Name and value of custom properties.
-pub type Properties = BTreeMap<String, String>;
-
-/// The id of an image within one Glance. It is opaque: kept and sent as Glance gave it, and compared
-/// exactly. Mostly it is a UUID, in whichever case.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ImageId(String);
-
-/// The longest id that is taken, in bytes; Glance's own have 36.
-const MAX_ID_BYTES: usize = 255;
-
-/// The text cannot be part of the URL of an image.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a valid id of an image")]
-pub struct ImageIdError(pub String);
-
-impl ImageId {
-    /// Takes the id as it is, unchecked: for what is only compared with other ids.
-    pub fn new(id: &str) -> Self {
-        Self(id.to_owned())
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// True for the same UUID in whichever spelling, and for the same text.
-    pub fn is_same_uuid(&self, other: &Self) -> bool {
-        self == other
-            || matches!(
-                (Uuid::try_parse(&self.0), Uuid::try_parse(&other.0)),
-                (Ok(mine), Ok(theirs)) if mine == theirs
-            )
-    }
-}
-
-/// Checks an id that a server gave. A path loses segments that are empty, `.` or `..` (also where
-/// they are percent-encoded), and characters that no URL has.
-impl FromStr for ImageId {
-    type Err = ImageIdError;
-
-    fn from_str(id: &str) -> Result<Self, Self::Err> {
-        let decoded = id.replace("%2e", ".").replace("%2E", ".");
-        let is_usable = !matches!(&*decoded, "" | "." | "..")
-            && id.len() <= MAX_ID_BYTES
-            && !id.chars().any(char::is_control);
-        if is_usable {
-            Ok(Self(id.to_owned()))
-        } else {
-            Err(ImageIdError(id.chars().take(MAX_ID_BYTES).collect()))
-        }
-    }
-}
-
-impl fmt::Display for ImageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+use super::{ContentHash, ImageId, Properties, Provenance};
 
 /// Who sees an image (Image API v2, "Image visibility").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -216,6 +147,8 @@ pub struct Image {
     pub created_at: Option<DateTime<Utc>>,
     /// When it was last changed, by the region's clock; none where Glance's word was no time.
     pub updated_at: Option<DateTime<Utc>>,
+    /// Where it says that it comes from; none where any of those properties is missing.
+    pub provenance: Option<Box<Provenance>>,
     /// Its user properties, with `kernel_id` and `ramdisk_id` where they are neither empty nor null.
     pub properties: Properties,
 }
@@ -231,106 +164,5 @@ impl Image {
     /// Its size as reports and uploads count it: 0 where Glance gave none.
     pub fn bytes(&self) -> u64 {
         self.size.unwrap_or_default()
-    }
-}
-
-/// True for the attributes that Glance gives every image, whoever it belongs to.
-fn is_base_attribute(name: &str) -> bool {
-    matches!(
-        name,
-        "id" | "name"
-            | "status"
-            | "visibility"
-            | "owner"
-            | "size"
-            | "virtual_size"
-            | "checksum"
-            | "disk_format"
-            | "container_format"
-            | "min_disk"
-            | "min_ram"
-            | "protected"
-            | "created_at"
-            | "updated_at"
-            | "deleted_at"
-            | "deleted"
-            | "os_hidden"
-            | "stores"
-            | "locations"
-            | "location"
-            | "direct_url"
-            | "file"
-            | "schema"
-            | "self"
-            | "tags"
-    )
-}
-
-const RESERVED_PREFIXES: [&str; 4] = [
-    "os_glance_",
-    "os_hash_",
-    "img_signature",
-    "cinder_encryption_key",
-];
-
-/// True for the custom properties that are carried between regions: all but base attributes, what
-/// Glance keeps for itself, and what refers to secrets of one region.
-pub fn is_user_property(name: &str) -> bool {
-    !is_base_attribute(name)
-        && !RESERVED_PREFIXES
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn user_properties_are_what_is_left() {
-        for name in ["nid", "kernel_id", "is_public", "hw_disk_bus", "os_type"] {
-            assert!(is_user_property(name), "{name}");
-        }
-        for name in [
-            "checksum",
-            "os_hash_value",
-            "os_glance_importing_to_stores",
-            "stores",
-            "img_signature_key_type",
-            "cinder_encryption_key_id",
-            "tags",
-        ] {
-            assert!(!is_user_property(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn ids_are_kept_and_compared_as_they_are() {
-        assert_eq!("6E240DD4".parse(), Ok(ImageId::new("6E240DD4")));
-        assert_ne!(ImageId::new("6E240DD4"), ImageId::new("6e240dd4"));
-        let [upper, lower, other] = ["C", "c", "d"]
-            .map(|last| ImageId::new(&format!("3e2b1a9c-0000-4000-8000-00000000000{last}")));
-        assert!(upper.is_same_uuid(&lower) && !upper.is_same_uuid(&other));
-        assert!(!ImageId::new("a").is_same_uuid(&ImageId::new("A")));
-    }
-
-    #[test]
-    fn what_a_path_would_lose_is_not_an_id() {
-        for odd in [
-            "",
-            ".",
-            "..",
-            "%2e",
-            "%2E.",
-            ".%2e",
-            "a\tb",
-            "\n",
-            &"x".repeat(256),
-        ] {
-            assert!(odd.parse::<ImageId>().is_err(), "{odd:?}");
-        }
-        for odd in ["...", "a/b", "a b", "%2f", "ä", "%2e%2ex"] {
-            assert!(odd.parse::<ImageId>().is_ok(), "{odd:?}");
-        }
     }
 }

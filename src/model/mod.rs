@@ -10,6 +10,9 @@ mod error_code;
 mod hidden;
 mod identity;
 mod image;
+mod image_id;
+mod properties;
+mod provenance;
 mod redact_urls;
 mod region;
 mod rules;
@@ -30,10 +33,10 @@ pub use credential::{Credential, Interface, InterfaceError, KeystoneUrl, Keyston
 pub use error_code::ErrorCode;
 pub use hidden::is_hidden;
 pub use identity::{ApplicationCredentialRef, DomainRef, ProjectRef, UserRef};
-pub use image::{
-    Image, ImageId, ImageIdError, ImageStatus, KERNEL_ID, Properties, RAMDISK_ID, Visibility,
-    is_user_property,
-};
+pub use image::{Image, ImageStatus, Visibility};
+pub use image_id::{ImageId, ImageIdError};
+pub use properties::{KERNEL_ID, Properties, RAMDISK_ID, is_provenance, is_user_property};
+pub use provenance::{MasterFingerprint, Provenance, ProvenanceState};
 pub use redact_urls::{redact_urls, remove_url_users};
 pub use region::{RegionName, RegionNameError, RegionSelector, TargetName};
 pub use rules::{ChecksumList, SyncRules};

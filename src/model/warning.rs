@@ -42,6 +42,10 @@ pub enum WarningCode {
     LeftoverImage,
     /// Another installation published the same image meanwhile.
     PublishedElsewhere,
+    /// An image of a selected name has provenance for another content than it has.
+    ProvenanceBroken,
+    /// A region refused the properties of provenance; the image was published without.
+    ProvenanceRefused,
     /// The master region was named as a destination.
     MasterRegionSkipped,
     /// A file with a secret can be read by others.

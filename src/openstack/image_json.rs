@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::model::{
     Checksum, ContentHash, Image, ImageId, ImageIdError, ImageStatus, KERNEL_ID, MultiHash,
-    Properties, RAMDISK_ID, Visibility, is_user_property,
+    Properties, Provenance, RAMDISK_ID, Visibility, is_provenance, is_user_property,
 };
 
 /// Reads one image; none where it has no valid id.
@@ -47,7 +47,7 @@ impl<'de> Visitor<'de> for ImageVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut draft = Draft::default();
         while let Some(Word(name)) = map.next_key()? {
-            if !is_attribute(&name) && !is_user_property(&name) {
+            if !is_attribute(&name) && !is_user_property(&name) && !is_provenance(&name) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
@@ -252,6 +252,7 @@ struct Draft {
     tags: BTreeSet<String>,
     created_at: Option<DateTime<Utc>>,
     updated_at: Option<DateTime<Utc>>,
+    provenance: Properties,
     properties: Properties,
 }
 
@@ -285,7 +286,12 @@ impl Draft {
         if let Some(value) = value.into_text()
             && !(is_part && value.is_empty())
         {
-            self.properties.insert(name.into_owned(), value);
+            let properties = if is_provenance(&name) {
+                &mut self.provenance
+            } else {
+                &mut self.properties
+            };
+            properties.insert(name.into_owned(), value);
         }
     }
 
@@ -317,6 +323,7 @@ impl Draft {
             tags: self.tags,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            provenance: Provenance::from_properties(self.provenance).map(Box::new),
             properties: self.properties,
         }
     }
@@ -365,7 +372,9 @@ mod tests {
             "tags": ["a", "b"], "created_at": "2026-01-02T03:04:05Z",
             "updated_at": "2026-01-02T03:04:05Z", "self": "/v2/images/x", "file": "/v2/images/x/file",
             "schema": "/v2/schemas/image", "stores": "local", "os_glance_x": "1",
-            "nid": "7", "kernel_id": null, "ramdisk_id": "",
+            "nid": "7", "kernel_id": null, "ramdisk_id": "", "glancesync_x": "1",
+            "glancesync_source": "sha512:cf83", "glancesync_content": "md5:d41d",
+            "glancesync_image": "3E2B", "glancesync_master": "0123456789abcdef",
         }))
         .unwrap();
         assert_eq!(image.id.as_str(), "3E2B1A9C-0000-4000-8000-000000000001");
@@ -383,6 +392,12 @@ mod tests {
         assert_eq!(
             image.properties,
             Properties::from([("nid".to_owned(), "7".to_owned())])
+        );
+        let provenance = image.provenance.unwrap();
+        let values = provenance.properties().map(|(_, value)| value);
+        assert_eq!(
+            values,
+            ["sha512:cf83", "md5:d41d", "3E2B", "0123456789abcdef"]
         );
     }
 

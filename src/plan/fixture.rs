@@ -1,6 +1,7 @@
 //! Images and rules for the tests of this module.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,13 +9,17 @@ use md5::{Digest, Md5};
 
 use super::{MasterInventory, Plan, RegionImages, Selection, build, tags};
 use crate::model::{
-    Checksum, ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, ListedHash, Properties,
-    RegionName, SyncRules, Visibility, Warning, WarningCode,
+    Checksum, ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, ListedHash, MasterFingerprint,
+    Properties, Provenance, RegionName, SyncRules, Visibility, Warning, WarningCode,
 };
 
 pub(crate) const INSTALLATION: &str = "this-installation";
 
 pub(crate) const PROJECT: &str = "our-project";
+
+/// The fingerprint of the master of [`selection`].
+pub(crate) static MASTER: LazyLock<MasterFingerprint> =
+    LazyLock::new(|| MasterFingerprint::new(PROJECT, "Spain"));
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
@@ -54,6 +59,7 @@ pub(crate) fn image(name: &str) -> ImageBuilder {
         tags: BTreeSet::new(),
         created_at: None,
         updated_at: None,
+        provenance: None,
         properties: Properties::new(),
     })
 }
@@ -129,6 +135,13 @@ impl ImageBuilder {
         self.status("queued")
     }
 
+    /// Published as a copy of that content of the master.
+    pub(crate) fn copy_of(mut self, source: &ContentHash) -> Self {
+        let provenance = Provenance::new(source, &self.0.content, &self.0.id, &MASTER);
+        self.0.provenance = provenance.map(Box::new);
+        self
+    }
+
     pub(crate) fn property(mut self, name: &str, value: &str) -> Self {
         self.0.properties.insert(name.to_owned(), value.to_owned());
         self
@@ -197,6 +210,7 @@ pub(crate) fn region_images<'a>(
     RegionImages {
         region: name,
         project_id: PROJECT,
+        master: &MASTER,
         listed,
         hidden,
         installation: INSTALLATION,

@@ -20,6 +20,7 @@ use crate::model::{ContentHash, Image, ImageId, ImageStatus, Proof, Status, Sync
 pub(super) struct ImageStatuses<'a> {
     pub(super) selection: &'a Selection,
     pub(super) rules: &'a SyncRules,
+    region: &'a RegionImages<'a>,
     /// The region's image of each name that counts.
     pub(super) matches: Vec<Option<&'a Image>>,
     /// Of each match, what its tags say about the image whose place it took.
@@ -49,7 +50,7 @@ impl<'a> ImageStatuses<'a> {
         selection: &'a Selection,
         rules: &'a SyncRules,
         matches: Vec<Option<&'a Image>>,
-        region: &RegionImages<'a>,
+        region: &'a RegionImages<'a>,
     ) -> Self {
         let replacement = |found: Option<&'a Image>| {
             found.map_or(Replacement::None, |new| {
@@ -59,6 +60,7 @@ impl<'a> ImageStatuses<'a> {
         let mut statuses = Self {
             selection,
             rules,
+            region,
             replacements: matches.iter().copied().map(replacement).collect(),
             matches,
             states: vec![None; selection.images.len()],
@@ -81,7 +83,7 @@ impl<'a> ImageStatuses<'a> {
             };
         }
         let content = self.matches[index].map(|found| {
-            if found.content.is_same_content(&selected.master.content) {
+            if self.region.has_content_of(found, &selected.master) {
                 None
             } else {
                 Some(checksum_conflict::decide(found, self.rules))
@@ -307,10 +309,8 @@ impl<'a> ImageStatuses<'a> {
         let Some(found) = self.matches[index] else {
             return Status::Ok;
         };
-        if !found
-            .content
-            .is_same_content(&self.selection.images[index].master.content)
-        {
+        let master = &self.selection.images[index].master;
+        if !self.region.has_content_of(found, master) {
             return checksum_conflict::decide(found, self.rules).0;
         }
         let mut change = self.metadata_change(index);

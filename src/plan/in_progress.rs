@@ -55,6 +55,7 @@ mod tests {
             let region = RegionImages {
                 region: &region_name(),
                 project_id: PROJECT,
+                master: &crate::plan::fixture::MASTER,
                 listed: std::slice::from_ref(&begun),
                 hidden: &[],
                 installation: INSTALLATION,

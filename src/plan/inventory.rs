@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::tags;
-use crate::model::{Image, ImageId, ImageStatus, Warning, WarningCode};
+use crate::model::{Image, ImageId, ImageStatus, MasterFingerprint, Warning, WarningCode};
 
 /// What counts at the master: own, `active`, neither hidden nor incomplete, with a name of its own
 /// and a checksum.
@@ -18,6 +18,8 @@ use crate::model::{Image, ImageId, ImageStatus, Warning, WarningCode};
 pub struct MasterInventory {
     /// The master region's bare name.
     pub region: String,
+    /// Which master it is, as the provenance of copies names it.
+    pub fingerprint: MasterFingerprint,
     /// Ascending by size, then name.
     pub images: Vec<Arc<Image>>,
     /// Names that occur more than once, and are dropped altogether.
@@ -128,6 +130,7 @@ impl MasterInventory {
     pub fn build(region: &str, listed: Vec<Image>, project_id: &str) -> Self {
         let mut inventory = Self {
             region: region.to_owned(),
+            fingerprint: MasterFingerprint::new(project_id, region),
             listed: listed
                 .iter()
                 .map(|image| (image.id.clone(), Listed::of(image)))

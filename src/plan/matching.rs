@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::leftover::{self, Claim};
 use super::region_images::RegionImages;
 use super::{SelectedImage, Selection, interrupted_replacement, tags};
-use crate::model::{ContentHash, Image, ImageStatus, Proof, SyncRules, Warning, WarningCode};
+use crate::model::{
+    ContentHash, Image, ImageStatus, Proof, ProvenanceState, SyncRules, Warning, WarningCode,
+};
 
 /// The region's images that count, in the order of the selection, and what was passed over.
 pub(super) struct Matches<'a> {
@@ -127,7 +129,7 @@ impl<'a> Matcher<'a, '_> {
     fn rank(&self, selected: &SelectedImage, image: &Image) -> (bool, bool) {
         (
             !image.is_own(self.region.project_id),
-            !image.content.is_same_content(&selected.master.content),
+            !self.region.has_content_of(image, &selected.master),
         )
     }
 
@@ -151,6 +153,13 @@ impl<'a> Matcher<'a, '_> {
                 self.warnings.push(warning);
             }
             return false;
+        }
+        if image.status.is_present() && self.region.provenance(image) == ProvenanceState::Broken {
+            self.warn(
+                image,
+                WarningCode::ProvenanceBroken,
+                "has other content than its property `glancesync_content` says, so its checksum alone decides",
+            );
         }
         match image.status {
             ImageStatus::Active => true,
@@ -206,5 +215,75 @@ impl<'a> Matcher<'a, '_> {
             winner.id
         );
         self.warn(loser, WarningCode::DuplicateRegionName, &what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Provenance;
+    use crate::plan::fixture::{codes, content, image, plan, replace_all, statuses};
+
+    #[test]
+    fn a_published_copy_is_in_step_whatever_its_bytes() {
+        let master = image("a").build();
+        let copy = image("a")
+            .content(content("converted"))
+            .copy_of(&master.content)
+            .build();
+        let listed = [copy.clone()];
+        let decided = plan(std::slice::from_ref(&master), &listed, &replace_all());
+        assert_eq!(statuses(&decided), ["ok a"]);
+        assert!(decided.actions.is_empty() && decided.warnings.is_empty());
+
+        let elsewhere = image("a").content(content("new")).build();
+        let decided = plan(&[elsewhere], &listed, &replace_all());
+        assert_eq!(statuses(&decided), ["pending_replace a"]);
+    }
+
+    #[test]
+    fn of_two_the_published_copy_counts() {
+        let master = image("a").build();
+        let newer = image("a").content(content("else")).build();
+        let copy = image("a")
+            .content(content("converted"))
+            .copy_of(&master.content)
+            .build();
+        let decided = plan(&[master], &[newer, copy.clone()], &SyncRules::default());
+        assert_eq!(decided.images[0].image_id, Some(copy.id));
+        assert_eq!(codes(&decided.warnings), [WarningCode::DuplicateRegionName]);
+    }
+
+    #[test]
+    fn provenance_for_other_content_counts_for_nothing_and_is_told() {
+        let master = image("a").build();
+        let mut broken = image("a").copy_of(&master.content).build();
+        broken.content = content("else");
+        let decided = plan(
+            std::slice::from_ref(&master),
+            &[broken],
+            &SyncRules::default(),
+        );
+        assert_eq!(statuses(&decided), ["error_checksum a"]);
+        let told = codes(&decided.warnings);
+        assert!(told.contains(&WarningCode::ProvenanceBroken), "{told:?}");
+
+        // A user's copy has the properties of what it was copied from.
+        let original = image("b").copy_of(&master.content).build();
+        let mut copied = image("a").content(content("else")).build();
+        copied.provenance.clone_from(&original.provenance);
+        let decided = plan(&[master], &[copied], &SyncRules::default());
+        assert_eq!(statuses(&decided), ["error_checksum a"]);
+        assert_eq!(codes(&decided.warnings), [WarningCode::ChecksumConflict]);
+    }
+
+    #[test]
+    fn a_copy_without_provenance_is_in_step_too() {
+        let master = image("a").build();
+        let copy = image("a").build();
+        assert_eq!(Provenance::from_properties(copy.properties.clone()), None);
+        let decided = plan(&[master], &[copy], &SyncRules::default());
+        assert_eq!(statuses(&decided), ["ok a"]);
+        assert!(decided.actions.is_empty());
     }
 }

@@ -137,7 +137,7 @@ pub(super) fn mark(
                     owner.unwrap_or_default()
                 );
                 warnings.push(entry.warning(region, &why).image_id(&image.id).owner(owner));
-            } else if image.content.is_same_content(&entry.master.content) {
+            } else if region.has_content_of(image, &entry.master) {
                 taken.insert(&image.id);
                 let change = entry.change(image, rules);
                 if !change.is_empty() {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Image, RegionName};
+use crate::model::{Image, MasterFingerprint, ProvenanceState, RegionName};
 
 /// What the incomplete images of this installation are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct RegionImages<'a> {
     pub region: &'a RegionName,
     /// The project of the credential there.
     pub project_id: &'a str,
+    /// Which master its images are compared with.
+    pub master: &'a MasterFingerprint,
     /// Its list, in Glance's order.
     pub listed: &'a [Image],
     /// Its hidden images; needed only where [`super::needs_hidden_images`] says so.
@@ -31,4 +33,27 @@ pub struct RegionImages<'a> {
     pub own_incomplete: OwnIncomplete,
     /// The time by the region's own clock; none where it does not tell.
     pub now: Option<DateTime<Utc>>,
+}
+
+impl RegionImages<'_> {
+    /// What the provenance of an image of the region is worth.
+    pub(super) fn provenance(&self, image: &Image) -> ProvenanceState {
+        let provenance = image.provenance.as_ref();
+        let provenance = provenance.filter(|_| image.is_own(self.project_id));
+        provenance.map_or(ProvenanceState::None, |it| {
+            it.state(&image.id, &image.content, self.master)
+        })
+    }
+
+    /// Whether an image of the region has the content of the master's: by their hashes or, also where those
+    /// differ, because it was published as a copy of it.
+    pub(super) fn has_content_of(&self, image: &Image, master: &Image) -> bool {
+        image.content.is_same_content(&master.content) || self.is_published_copy(image, master)
+    }
+
+    fn is_published_copy(&self, image: &Image, master: &Image) -> bool {
+        let provenance = image.provenance.as_ref();
+        provenance.is_some_and(|it| it.is_of(&master.content))
+            && self.provenance(image) == ProvenanceState::Intact
+    }
 }

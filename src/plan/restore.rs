@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Change, tags};
-use crate::model::{ImageId, KERNEL_ID, RAMDISK_ID, RegionName, is_user_property};
+use crate::model::{ImageId, KERNEL_ID, RAMDISK_ID, RegionName, is_provenance, is_user_property};
 
 /// What Glance lets one change of an image with content (Image API v2, "Update image").
 const CHANGEABLE: [&str; 7] = [
@@ -258,7 +258,7 @@ fn is_property(name: &str) -> bool {
 /// What is to become of an attribute; nothing where it is as it was, or where one of the two
 /// releases of Glance does not know it.
 fn change_of(name: &str, saved: &Attributes, now: &Attributes) -> Option<Change<Option<Value>>> {
-    if UNCOMPARED.contains(&name) {
+    if UNCOMPARED.contains(&name) || is_provenance(name) {
         return None;
     }
     let (from, mut to) = (now.get(name), saved.get(name).cloned());

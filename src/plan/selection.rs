@@ -433,6 +433,7 @@ mod tests {
         let images = RegionImages {
             region: &region,
             project_id: PROJECT,
+            master: &crate::plan::fixture::MASTER,
             listed: std::slice::from_ref(&base),
             hidden: &[],
             installation: "",

@@ -52,6 +52,7 @@ fn evaluate(condition: &Condition) -> Result<bool, String> {
         tags: BTreeSet::new(),
         created_at: None,
         updated_at: None,
+        provenance: None,
         properties: BTreeMap::new(),
     };
     condition

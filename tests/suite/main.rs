@@ -47,6 +47,7 @@ mod outages;
 mod output;
 mod packages;
 mod points;
+mod provenance;
 mod regions;
 mod resilience;
 mod restore;

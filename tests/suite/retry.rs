@@ -181,7 +181,8 @@ fn each_try_is_in_the_regions_log() {
 
 #[test]
 fn content_that_may_not_be_published_is_kept_and_published_by_the_next_run() {
-    let (fleet, outcome) = sync(CHANGE, Effect::status(403), 1, "1");
+    // It is asked for once more without its provenance.
+    let (fleet, outcome) = sync(CHANGE, Effect::status(403), 2, "1");
     outcome.expect(1).assert_fails("publish_refused a");
     let region = fleet.region("RegionTwo");
     let kept = region.the("a");

@@ -28,6 +28,8 @@ fn carried(image: &Value) -> Value {
     for name in own.into_iter().chain(["owner", "direct_url", "locations"]) {
         image.as_object_mut().unwrap().remove(name);
     }
+    let attributes = image.as_object_mut().unwrap();
+    attributes.retain(|name, _| !name.starts_with("glancesync_"));
     image
 }
 
@@ -276,7 +278,10 @@ fn on_its_way_the_new_image_is_private_unprotected_and_tagged() {
             &format!("glancesync-replaces:{old}")
         ]
     );
-    let patches = bodies("PATCH");
+    let mut patches = bodies("PATCH");
+    let changes = patches[0].as_array_mut().unwrap();
+    let provenance = changes.split_off(3);
+    assert_eq!(provenance.len(), 4, "{provenance:?}");
     let published = json!([
         { "op": "replace", "path": "/visibility", "value": "public" },
         { "op": "replace", "path": "/protected", "value": true },

@@ -34,6 +34,7 @@ fn image() -> Image {
         tags: BTreeSet::new(),
         created_at: None,
         updated_at: None,
+        provenance: None,
         properties: properties
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

@@ -429,6 +429,7 @@ fn the_effective_configuration_hides_secrets_and_names_places() {
     master.retries=3 (default)
     master.save_timeout=900 (default)
     master.bwlimit= (default)
+    master.provenance=true (default)
     master.use_keystone_v3= (default)
     other.cloud= (default)
     other.user=u (--config)
@@ -474,6 +475,7 @@ fn the_effective_configuration_hides_secrets_and_names_places() {
     other.retries=5 (glancesync.conf:10)
     other.save_timeout=900 (default)
     other.bwlimit= (default)
+    other.provenance=true (default)
     other.use_keystone_v3= (default)
     ");
     assert!(!format!("{settings:?}").contains("hunter2"));

@@ -158,6 +158,7 @@ impl RegionRun<'_> {
         let mut images = RegionImages {
             region: self.region,
             project_id,
+            master: &inventory.fingerprint,
             listed: &listed,
             hidden: &[],
             installation: &self.context.installation,
@@ -215,6 +216,7 @@ impl RegionRun<'_> {
             },
             lease: &self.lease,
             born: std::cell::RefCell::default(),
+            provenance: job.target.settings.provenance,
             published_before,
         };
         let mut executor = Executor {

@@ -70,6 +70,7 @@ impl Fleet {
         let images = RegionImages {
             region: &region_name(),
             project_id: PROJECT,
+            master: &crate::plan::fixture::MASTER,
             listed: &listed,
             hidden: &hidden,
             installation: INSTALLATION,

@@ -29,6 +29,7 @@ fn a_thousand_regions_with_a_thousand_images_in_step_take_two_seconds_at_most() 
     let images = RegionImages {
         region: &region_name(),
         project_id: PROJECT,
+        master: &crate::plan::fixture::MASTER,
         listed: &master,
         hidden: &[],
         installation: "",

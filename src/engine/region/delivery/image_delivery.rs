@@ -24,6 +24,8 @@ pub(in crate::engine::region) struct ImageDelivery<'a> {
     pub(in crate::engine::region) lease: &'a Arc<RegionLease>,
     /// When the images were created that this run created.
     pub(in crate::engine::region) born: RefCell<HashMap<ImageId, Instant>>,
+    /// Published images say what they are a copy of.
+    pub(in crate::engine::region) provenance: bool,
     /// What was published when the plan was made.
     pub(in crate::engine::region) published_before: PublishedBefore,
 }

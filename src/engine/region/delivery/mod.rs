@@ -30,7 +30,7 @@
 //! | | `GET …` until it is `active`: checksum and size against the master's | the same | the same; where they differ, deletes it and uploads anew |
 //! | | `GET …?name=…`: whether another installation published it meanwhile | the same | the same; where another did, deletes it |
 //! | | `DELETE` of it, where another did | the other one is published; the old image has the name too | deals with the old image as with any duplicate |
-//! | | `PATCH`: visibility, `protected`, tags, in one change | the new image is published; the old one still has the name too, and the new one's tag `glancesync-replaces` says so | looks at the new one, and does only the rest |
+//! | | `PATCH`: visibility, `protected`, tags, provenance, in one change; once more without provenance where that was refused | the new image is published; the old one still has the name too, and the new one's tag `glancesync-replaces` says so | looks at the new one, and does only the rest |
 //! | | `PATCH` of the images that refer to the old one as a part | the same, re-pointed | the same; nothing is sent to those |
 //! | | `DELETE` or `PATCH` of the old image | only the tag is left | takes the tag off, silently |
 //! | | `PATCH`: tags | done | |

@@ -5,8 +5,8 @@ use super::create::{properties, replaces_tag};
 use super::image_delivery::ImageDelivery;
 use super::settle::{clean_up, once_known};
 use crate::engine::region::failure::StepError;
-use crate::model::{Image, Status, Warning, WarningCode};
-use crate::openstack::{Listing, PatchOp};
+use crate::model::{Image, Provenance, Status, Warning, WarningCode};
+use crate::openstack::{Listing, OpenStackError, PatchOp};
 use crate::plan::{Leftover, Stage, Upload, tags};
 
 /// Publishes an image, with all its metadata brought up to date where an earlier run created it. Where
@@ -22,15 +22,65 @@ pub(super) async fn publish(
             clean_up(delivery, &image.id).await;
             return Ok(Some(winner));
         }
-        let ops = publishing_ops(wanted, image);
-        once_known(delivery, &image.id, async || {
-            delivery.writer.patch(&image.id, &ops).await
-        })
-        .await?;
+        let mut ops = publishing_ops(wanted, image);
+        let plain = ops.len();
+        ops.extend(provenance_ops(delivery, wanted, image));
+        match patch(delivery, image, &ops).await {
+            Err(error) if ops.len() > plain && may_refuse_properties(&error) => {
+                patch(delivery, image, &ops[..plain]).await?;
+                warn_refused(delivery, wanted, image, &error);
+            }
+            published => published?,
+        }
         Ok(None)
     };
     let published = delivery.context.stop.unless_overdue(published).await;
     published.unwrap_or(Err(delivery.stopped()))
+}
+
+async fn patch(
+    delivery: &ImageDelivery<'_>,
+    image: &Image,
+    ops: &[PatchOp],
+) -> Result<(), OpenStackError> {
+    let patched = once_known(delivery, &image.id, async || {
+        delivery.writer.patch(&image.id, ops).await
+    });
+    patched.await.map(drop)
+}
+
+/// What says where the image comes from; nothing where that is not to be said.
+fn provenance_ops(delivery: &ImageDelivery<'_>, wanted: &Upload, image: &Image) -> Vec<PatchOp> {
+    let master = &delivery.context.inventory.fingerprint;
+    let provenance = Provenance::new(&wanted.content, &image.content, &image.id, master);
+    let provenance = provenance.filter(|_| delivery.provenance);
+    let properties = provenance.iter().flat_map(Provenance::properties);
+    properties
+        .map(|(name, value)| PatchOp::add(name, value))
+        .collect()
+}
+
+/// True where a region may have refused a change for the sake of its properties: they are protected, not
+/// in its schema, or too many.
+fn may_refuse_properties(error: &OpenStackError) -> bool {
+    matches!(error.status(), Some(400 | 403 | 413))
+}
+
+fn warn_refused(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    image: &Image,
+    error: &OpenStackError,
+) {
+    let (name, region) = (&wanted.image, delivery.region);
+    let message = format!(
+        "{region} does not take the properties that say what `{name}` is a copy of, so it was published without them: {error}. Allow `glancesync_*` there, or set `provenance = false` in [{}]",
+        region.target
+    );
+    let warning = Warning::new(WarningCode::ProvenanceRefused, message);
+    let warning = warning.image(name).image_id(&image.id);
+    let events = &delivery.context.events;
+    events.warning(Some(region), warning);
 }
 
 /// Asks the region once more for images of that name.
