@@ -44,6 +44,41 @@ pub enum SaveEnd {
     Queued,
 }
 
+/// How far an import has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportStage {
+    /// Its task is `pending`, as where all threads are busy; the image is as it was.
+    #[default]
+    Pending,
+    /// Its task is `processing`, and the image still as it was.
+    Processing,
+    /// The image is `importing`, and nothing was read yet.
+    Importing,
+    /// The image is `active`, and the task still `processing`.
+    Active,
+}
+
+/// How an import ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportEnd {
+    /// As it should.
+    #[default]
+    Usual,
+    /// It fails before the content is stored: the image is `queued` again.
+    Failed,
+    /// It fails while the content is stored: an image that was staged stays `importing` for ever,
+    /// unless a conversion puts it back, and one that is pulled is `queued` again.
+    FailedInStore,
+    /// The image is `active`, and its first byte is another.
+    Damaged,
+    /// The image is `active` with half of its bytes.
+    Truncated,
+    /// The image is `active` with 512 more bytes, zeros.
+    Longer,
+}
+
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
@@ -105,6 +140,18 @@ pub enum Effect {
         /// What becomes of the image.
         #[serde(default)]
         end: SaveEnd,
+    },
+    /// An import takes its time, and ends so.
+    Import {
+        /// Where it waits.
+        #[serde(default)]
+        wait_at: ImportStage,
+        /// For how long, in milliseconds; none means for ever.
+        #[serde(default)]
+        millis: Option<u64>,
+        /// What becomes of it then.
+        #[serde(default)]
+        end: ImportEnd,
     },
     /// The image that a `POST` makes is not seen for a while, as where a replica of the database
     /// lags behind: its own paths are 404, and lists leave it out.
@@ -180,6 +227,33 @@ impl Effect {
             millis,
             answer: Reply::Usual,
             end: SaveEnd::Active,
+        }
+    }
+
+    /// An import that ends so.
+    pub fn import(end: ImportEnd) -> Self {
+        Self::Import {
+            wait_at: ImportStage::Pending,
+            millis: Some(0),
+            end,
+        }
+    }
+
+    /// An import that waits there for so many milliseconds, and then goes on as usual.
+    pub fn import_waits(wait_at: ImportStage, millis: u64) -> Self {
+        Self::Import {
+            wait_at,
+            millis: Some(millis),
+            end: ImportEnd::Usual,
+        }
+    }
+
+    /// An import that comes no further than that.
+    pub fn import_hangs(wait_at: ImportStage) -> Self {
+        Self::Import {
+            wait_at,
+            millis: None,
+            end: ImportEnd::Usual,
         }
     }
 

@@ -25,14 +25,14 @@ mod services;
 mod spec;
 mod threads;
 
-pub use effect::{Effect, Reply, SaveEnd, When};
+pub use effect::{Effect, ImportEnd, ImportStage, Reply, SaveEnd, When};
 pub use error::SandboxError;
 pub use fault::{Calls, Fault};
 pub use handle::Sandbox;
 pub use record::{RecordedRequest, RegionState};
 pub use seed::{Content, ImageSeed};
 pub use spec::{
-    ApplicationCredentialSpec, ContentMode, DateHeader, HashAlgorithm, HashSpec,
-    IdentityProviderSpec, KeystoneSpec, Letters, ProjectSpec, RegionSpec, RoleAssignment,
-    SandboxSpec, StoreLimits, UserSpec,
+    ApplicationCredentialSpec, ContentMode, Conversion, DateHeader, HashAlgorithm, HashSpec,
+    IdentityProviderSpec, ImportMethod, ImportSpec, KeystoneSpec, Letters, ProjectLimits,
+    ProjectSpec, RegionSpec, RoleAssignment, SandboxSpec, StoreLimits, UploadPolicy, UserSpec,
 };

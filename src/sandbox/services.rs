@@ -77,16 +77,20 @@ impl Services {
     ) -> Result<(), SandboxError> {
         // The folder's name is a number, for a region's name may hold a slash.
         let images_dir = folder.join(self.regions.len().to_string()).join("images");
-        std::fs::create_dir_all(&images_dir).map_err(|source| SandboxError::Store {
+        if region.stores.is_empty() {
+            return Err(SandboxError::Spec(format!("{} has no store", region.name)));
+        }
+        let url = format!("http://127.0.0.1:{}", port_of(&listener));
+        let state = Region::new(region.clone(), images_dir);
+        state.make_folders().map_err(|source| SandboxError::Store {
             region: region.name.clone(),
             source,
         })?;
-        let url = format!("http://127.0.0.1:{}", port_of(&listener));
         let identity = Arc::clone(&self.keystone(&keystone.name)?.service.identity);
         let service = Arc::new(Glance {
             front: Front::new(&region.faults, region.date),
             identity,
-            region: Arc::new(Region::new(region.clone(), images_dir)),
+            region: Arc::new(state),
             url: url.clone(),
             confirmed: Mutex::default(),
         });

@@ -17,6 +17,8 @@ pub(crate) struct Cloud {
     pub(crate) regions: Vec<RegionFacts>,
     /// The socket that kills and starts real servers.
     pub(crate) control: Option<PathBuf>,
+    /// Whether its converting region can convert: a real one needs `qemu-img`.
+    pub(crate) converts: bool,
     /// python-openstackclient's command, where it is installed.
     pub(crate) openstack_command: Option<PathBuf>,
 }

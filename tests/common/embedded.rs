@@ -1,7 +1,8 @@
 //! The embedded fleet, made up as the real one is: the same users, regions and catalogue.
 
 use glancesync::sandbox::{
-    ApplicationCredentialSpec, KeystoneSpec, RecordedRequest, RegionSpec, Sandbox, SandboxSpec,
+    ApplicationCredentialSpec, Conversion, KeystoneSpec, RecordedRequest, RegionSpec, Sandbox,
+    SandboxSpec, UploadPolicy,
 };
 
 use super::cloud::{ApplicationCredential, Cloud, Keystone, MASTER, RegionFacts, User};
@@ -58,8 +59,13 @@ fn regions(target: &str) -> Vec<RegionSpec> {
         ..RegionSpec::new(name)
     };
     if target != MASTER {
-        return vec![plain("RegionOne")];
+        // Its Glance takes no imports.
+        let mut only = plain("RegionOne");
+        only.imports.methods.clear();
+        return vec![only];
     }
+    let mut converting = plain("RegionTwo");
+    converting.imports.conversion = Conversion::Raw;
     let alias = RegionSpec {
         is_same_content: Some("master:RegionOne".to_owned()),
         endpoint_suffix: "/".to_owned(),
@@ -67,9 +73,28 @@ fn regions(target: &str) -> Vec<RegionSpec> {
     };
     let strict = RegionSpec {
         schema_image_json: true,
+        stores: vec!["local".to_owned(), "archive".to_owned()],
         ..plain("RegionThree")
     };
-    vec![plain("RegionOne"), plain("RegionTwo"), strict, alias]
+    vec![plain("RegionOne"), converting, strict, alias]
+}
+
+/// Adds the regions that the lab has with `--import-regions`: `RegionFour`, which takes imports
+/// only and gives every image a property, and `RegionFive`, a plain one.
+pub(crate) fn add_import_regions(spec: &mut SandboxSpec) {
+    let plain = |name| RegionSpec {
+        schema_image_json: false,
+        ..RegionSpec::new(name)
+    };
+    let mut import_only = RegionSpec {
+        upload: UploadPolicy::Refused,
+        ..plain("RegionFour")
+    };
+    let injected = ("injected".to_owned(), "yes".to_owned());
+    import_only.imports.inject.extend([injected]);
+    let regions = &mut spec.keystones[0].regions;
+    // Before the alias, as in the lab.
+    regions.splice(3..3, [import_only, plain("RegionFive")]);
 }
 
 fn application_credential(target: &str) -> ApplicationCredentialSpec {
@@ -127,6 +152,7 @@ pub(crate) fn describe(sandbox: &Sandbox) -> Cloud {
             .into(),
         regions: sandbox.regions().into_iter().map(region).collect(),
         control: None,
+        converts: true,
         openstack_command: None,
     }
 }

@@ -41,9 +41,25 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// The real fleet, if the environment has one; else an embedded one.
     pub(crate) fn start() -> Self {
-        let Some(path) = std::env::var_os(VARIABLE) else {
-            return Self::embedded(|_| ());
-        };
+        Self::real().unwrap_or_else(|| Self::embedded(|_| ()))
+    }
+
+    /// The same with two more regions: `RegionFour`, which takes imports only and gives each image
+    /// the property `injected`, and `RegionFive`, a plain one. The lab has them with
+    /// `--import-regions`.
+    pub(crate) fn with_import_regions() -> Self {
+        let fleet = Self::real().unwrap_or_else(|| Self::embedded(embedded::add_import_regions));
+        let mut regions = fleet.cloud.regions.iter();
+        assert!(
+            regions.any(|region| region.name == "RegionFive"),
+            "run this with the lab's option --import-regions, as tests/run does"
+        );
+        fleet
+    }
+
+    /// The real fleet, emptied, if the environment has one.
+    fn real() -> Option<Self> {
+        let path = std::env::var_os(VARIABLE)?;
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let text = std::fs::read_to_string(path).expect("the description of the cloud");
         let cloud = serde_json::from_str(&text).expect("the description of the cloud");
@@ -51,7 +67,7 @@ impl Fleet {
         for facts in &fleet.cloud.regions {
             fleet.region(&facts.full_name()).purge();
         }
-        fleet
+        Some(fleet)
     }
 
     /// An embedded fleet, wherever the test runs: for what a real server cannot be made to do.

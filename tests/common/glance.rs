@@ -139,11 +139,30 @@ impl<'a> Region<'a> {
             .clone()
     }
 
-    fn send(&self, who: Who, method: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
+    pub(super) fn send(
+        &self,
+        who: Who,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: &[u8],
+    ) -> Answer {
+        self.send_with(who, method, path, &[("Content-Type", kind)], body)
+    }
+
+    pub(super) fn send_with(
+        &self,
+        who: Who,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let url = format!("{}{path}", self.facts.url);
         let send = |fresh| {
             let token = self.token(who, fresh);
-            let headers = [("X-Auth-Token", token.as_str()), ("Content-Type", kind)];
+            let token = [("X-Auth-Token", token.as_str())];
+            let headers = [&token, headers].concat();
             let answer = request(method, &url, &headers, body);
             answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"))
         };

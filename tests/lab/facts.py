@@ -1,5 +1,6 @@
 """Who and what the fleet consists of; everything here is the same in every fleet."""
 
+import shutil
 from dataclasses import dataclass
 
 SERVICE_USER, SERVICE_PASSWORD, SERVICE_PROJECT = "glance", "glance-service", "service"
@@ -25,6 +26,18 @@ class Region:
     target: str
     name: str
     strict_schema: bool = False
+    # Whether it offers the import methods that glancesync uses.
+    imports: bool = True
+    # Whether what is imported becomes raw (the plugin `image_conversion`).
+    converts: bool = False
+    # Properties that the plugin `inject_image_metadata` gives to what is imported.
+    injects: tuple = ()
+    # Whether its policy refuses `PUT .../file`.
+    import_only: bool = False
+    # The stores, the default one first.
+    stores: tuple = ("local",)
+    # Whether it is there only where `--import-regions` asks for it.
+    optional: bool = False
 
     @property
     def full_name(self):
@@ -42,14 +55,21 @@ KEYSTONES = (
     Keystone("other", "o'ther, $HOME: s3cr3t=", "stranger-other"),
 )
 
-# The region of the other Keystone bears the master region's name: only endpoints tell them apart.
+# The region of the other Keystone has the master region's name: only endpoints tell them apart.
 REGIONS = (
     Region("master", "RegionOne"),
-    Region("master", "RegionTwo"),
-    Region("master", "RegionThree", strict_schema=True),
-    Region("other", "RegionOne"),
+    Region("master", "RegionTwo", converts=True),
+    Region("master", "RegionThree", strict_schema=True, stores=("local", "archive")),
+    Region("master", "RegionFour", import_only=True, injects=("injected:yes",), optional=True),
+    Region("master", "RegionFive", optional=True),
+    Region("other", "RegionOne", imports=False),
 )
 
 # One more name in the first catalogue for the Glance of RegionOne, and a region without a Glance.
 ALIAS = "Alias"
 EMPTY = "Empty"
+
+
+def can_convert():
+    """Whether there is what `image_conversion` runs; on Debian it is in the package qemu-utils."""
+    return shutil.which("qemu-img") is not None

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sys
 
 import api
 import facts
@@ -14,13 +15,14 @@ ATTEMPTS = 3
 
 
 class Fleet:
-    """Two Keystones and four Glances in one folder."""
+    """Two Keystones and their Glances in one folder."""
 
-    def __init__(self, folder, made, token_lifetime, storage_quota):
+    def __init__(self, folder, made, options):
         self.folder = folder
         self.made = made
-        self.token_lifetime = token_lifetime
-        self.storage_quota = storage_quota
+        self.token_lifetime = options.token_lifetime
+        self.storage_quota = options.storage_quota
+        self.import_regions = options.import_regions
         self.keystones = {}
         self.glances = {}
         self.description = folder / "cloud.json"
@@ -43,6 +45,8 @@ class Fleet:
 
     def lay_out(self, taken):
         environment = self.made.environment
+        if not facts.can_convert():
+            print("lab: no qemu-img, so no region converts what it imports", file=sys.stderr)
         for one in facts.KEYSTONES:
             folder = self.fresh_copy(one.target, f"keystone-{one.target}")
             server = KeystoneServer(
@@ -51,10 +55,13 @@ class Fleet:
             server.configure(self.token_lifetime)
             self.keystones[one.target] = server
         for region in facts.REGIONS:
-            folder = self.fresh_copy("glance", f"glance-{region.target}-{region.name}")
             keystone = self.keystones[region.target]
+            if region.optional and not self.import_regions:
+                templates.forget(keystone.database, region.name)
+                continue
+            folder = self.fresh_copy("glance", f"glance-{region.target}-{region.name}")
             server = GlanceServer(region.full_name, folder, environment, free_port(taken))
-            server.configure(keystone.url, self.storage_quota, region.strict_schema)
+            server.configure(keystone.url, region, self.storage_quota)
             self.glances[region] = server
             templates.address(keystone.database, region.placeholder, server.url)
         for server in self.keystones.values():
@@ -118,6 +125,7 @@ class Fleet:
             "kind": "real",
             "control": str(self.folder / "control"),
             "openstack_command": str(self.made.environment / "bin" / "openstack"),
+            "converts": facts.can_convert(),
             "token_lifetime_secs": self.token_lifetime,
             "keystones": keystones,
             "regions": regions,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A real OpenStack fleet on loopback: two Keystones, four Glance regions, nothing simulated.
+"""A real OpenStack fleet on loopback: two Keystones, four Glance regions or more, nothing simulated.
 
     lab.py prepare               install the pinned packages and make the database templates
     lab.py run -- COMMAND...     start the fleet, run COMMAND, stop the fleet whatever happens
@@ -89,7 +89,7 @@ def with_fleet(options, body):
     fleet = None
     try:
         (folder / "pid").write_text(str(os.getpid()))
-        fleet = Fleet(folder, made, options.token_lifetime, options.storage_quota)
+        fleet = Fleet(folder, made, options)
         fleet.start()
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder / "control"))
@@ -135,6 +135,7 @@ def up(options):
     words = [sys.executable, __file__, "serve"]
     words += ["--token-lifetime", str(options.token_lifetime)]
     words += ["--storage-quota", str(options.storage_quota)]
+    words += ["--import-regions"] if options.import_regions else []
     server = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
     )
@@ -198,6 +199,8 @@ def main():
         if mode in (run, up, serve):
             words.add_argument("--token-lifetime", type=int, default=3600, help="seconds")
             words.add_argument("--storage-quota", default="0", help="per project, as in 50MB")
+            more = "two more regions: one that takes imports only, and a plain one"
+            words.add_argument("--import-regions", action="store_true", help=more)
         if mode is run:
             words.add_argument("command", nargs="*", metavar="COMMAND")
     options = parser.parse_args()

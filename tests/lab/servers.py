@@ -1,6 +1,7 @@
 """One Keystone or Glance: its folder, its configuration, its uWSGI process."""
 
 import ctypes
+import json
 import os
 import random
 import shutil
@@ -87,6 +88,7 @@ class Server:
         more = {
             "LAB_APPLICATION": self.application,
             "LAB_ACCESS_LOG": str(self.access_log),
+            "LAB_PYTHON": str(self.environment / "bin" / "python"),
             self.config_variable: str(self.folder),
         }
         self.access_log.touch()
@@ -180,25 +182,26 @@ class GlanceServer(Server):
     def images_dir(self):
         return self.folder / "images"
 
-    def configure(self, keystone_url, storage_quota="0", strict_schema=False):
-        for name in ("images", "staging", "tasks"):
-            (self.folder / name).mkdir(exist_ok=True)
-        if strict_schema:
+    def configure(self, keystone_url, region, storage_quota="0"):
+        for name in (*region.stores, "staging", "tasks"):
+            self.store_dir(name).mkdir(exist_ok=True)
+        if region.strict_schema:
             (self.folder / "schema-image.json").write_text(STRICT_SCHEMA)
+        refusal = '"upload_image": "!"\n' if region.import_only else ""
+        (self.folder / "policy.yaml").write_text(POLICY.read_text() + refusal)
         paste = self.folder / "glance-api-paste.ini"
         shutil.copy(self.environment / "etc" / "glance" / paste.name, paste)
-        shutil.copy(POLICY, self.folder / "policy.yaml")
+        methods = "[glance-direct,glance-download]" if region.imports else "[]"
+        backends = ",".join(f"{store}:file" for store in region.stores)
         (self.folder / "glance-api.conf").write_text(f"""\
 [DEFAULT]
 use_stderr = true
-enabled_backends = local:file
-enabled_import_methods = []
+enabled_backends = {backends}
+enabled_import_methods = {methods}
 user_storage_quota = {storage_quota}
 worker_self_reference_url = {self.url}
 [glance_store]
-default_backend = local
-[local]
-filesystem_store_datadir = {self.images_dir}
+default_backend = {region.stores[0]}
 [os_glance_staging_store]
 filesystem_store_datadir = {self.folder / "staging"}
 [os_glance_tasks_store]
@@ -222,4 +225,29 @@ service_type = image
 lock_path = {self.folder}
 [oslo_policy]
 policy_file = {self.folder / "policy.yaml"}
+{self.store_sections(region)}""")
+        self.configure_imports(region)
+
+    def store_sections(self, region):
+        line = "[{}]\nfilesystem_store_datadir = {}\n"
+        return "".join(line.format(store, self.store_dir(store)) for store in region.stores)
+
+    def store_dir(self, store):
+        return self.images_dir if store == "local" else self.folder / store
+
+    def configure_imports(self, region):
+        """What is done to imported images, and that regions on loopback may be pulled from."""
+        plugins = ["image_conversion"] if region.converts and facts.can_convert() else []
+        plugins += ["inject_image_metadata"] if region.injects else []
+        (self.folder / "glance-image-import.conf").write_text(f"""\
+[image_import_opts]
+image_import_plugins = {json.dumps(plugins)}
+[image_conversion]
+output_format = raw
+[inject_metadata_properties]
+ignore_user_roles = nobody
+inject = {",".join(region.injects)}
+[import_filtering_opts]
+allowed_hosts = [127.0.0.1]
+allowed_ports = []
 """)

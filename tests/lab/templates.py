@@ -15,7 +15,7 @@ def make(folder, environment):
     """Fills `folder` with what `Fleet` copies at each start."""
     glance = GlanceServer("glance", folder / "glance", environment, 0)
     glance.folder.mkdir()
-    glance.configure("http://keystone.invalid/v3")
+    glance.configure("http://keystone.invalid/v3", facts.REGIONS[0])
     config = glance.folder / "glance-api.conf"
     glance.manage("glance-manage", "--config-file", config, "db_sync")
     settle(glance.database)
@@ -137,4 +137,13 @@ def address(database, placeholder, url):
     with connection:
         words = "UPDATE endpoint SET url = replace(url, ?, ?)"
         connection.execute(words, (placeholder, url))
+    connection.close()
+
+
+def forget(database, region):
+    """Takes a region that is not started out of a copied template."""
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("DELETE FROM endpoint WHERE region_id = ?", (region,))
+        connection.execute("DELETE FROM region WHERE id = ?", (region,))
     connection.close()

@@ -2,14 +2,18 @@
 
 Every transaction starts with BEGIN IMMEDIATE, so that two writers wait for each other instead of
 failing with "database is locked". Every answer is written to the access log before the first byte
-of it leaves, so that whoever has an answer finds its request in the log.
+of it leaves, so that whoever has an answer finds its request in the log. What Glance runs by way of
+Python (`qemu-img`, under limits) needs the interpreter, which is not what uWSGI says that it is.
 """
 
 import importlib
 import os
+import sys
 
 import sqlalchemy
 from sqlalchemy.engine import Engine
+
+sys.executable = os.environ["LAB_PYTHON"]
 
 
 @sqlalchemy.event.listens_for(Engine, "before_cursor_execute", retval=True)

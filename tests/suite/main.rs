@@ -31,6 +31,7 @@ mod files;
 mod from_glance;
 mod ground;
 mod hashes;
+mod import_api;
 mod interrupt;
 mod inventory;
 mod leftovers;

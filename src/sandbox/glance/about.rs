@@ -2,16 +2,19 @@
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::documents;
 use super::fail::Fail;
+use super::policy::Caller;
 use super::region::Region;
 use super::replies::reply;
+use super::{documents, project_limits};
+use crate::sandbox::http::locked;
 
 /// What does not depend on any image, and the refusal of everything else.
 pub(super) fn about(
     region: &Region,
+    caller: &Caller,
     segments: &[&str],
     method: &str,
 ) -> Result<Response<Body>, Fail> {
@@ -31,16 +34,21 @@ pub(super) fn about(
             &json!({"import-methods": {
                 "description": "Import methods available.",
                 "type": "array",
-                "value": [],
+                "value": region.import_methods(),
             }}),
         )),
-        (["info", "stores"], "GET") => Ok(reply(
-            StatusCode::OK,
-            &json!({"stores": [{"id": "local", "default": "true"}]}),
-        )),
+        (["info", "stores"], "GET") => Ok(reply(StatusCode::OK, &stores(region))),
+        (["info", "usage"], "GET") => {
+            let images = locked(&region.images);
+            let owner = caller.project.as_deref();
+            let usage = project_limits::usage(region.spec.limits.project, &images, owner);
+            Ok(reply(StatusCode::OK, &usage))
+        }
         (["images"], _) => Err(Fail::method_not_allowed("GET, POST")),
         (["images", _], _) => Err(Fail::method_not_allowed("GET, PATCH, DELETE")),
         (["images", _, "file"], _) => Err(Fail::method_not_allowed("GET, PUT")),
+        (["images", _, "stage"], _) => Err(Fail::method_not_allowed("PUT")),
+        (["images", _, "import"], _) => Err(Fail::method_not_allowed("POST")),
         (["images", _, "tags", _], _) => Err(Fail::method_not_allowed("PUT, DELETE")),
         (["images", _, "actions", "deactivate" | "reactivate"], _) => {
             Err(Fail::method_not_allowed("POST"))
@@ -51,4 +59,16 @@ pub(super) fn about(
         ) => Err(Fail::method_not_allowed("GET")),
         _ => Err(Fail::bare(StatusCode::NOT_FOUND)),
     }
+}
+
+/// The stores of a region, the default one marked.
+fn stores(region: &Region) -> Value {
+    let stores = region.spec.stores.iter().map(|id| {
+        if id == region.default_store() {
+            json!({"id": id, "default": "true"})
+        } else {
+            json!({"id": id})
+        }
+    });
+    json!({"stores": stores.collect::<Vec<_>>()})
 }

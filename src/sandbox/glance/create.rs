@@ -14,10 +14,11 @@ use super::image::{Image, Visibility};
 use super::policy::Caller;
 use super::region::Region;
 use super::replies::{no_content, reply};
-use super::{schema, store};
+use super::schema;
 use crate::sandbox::http::{ResponseFault, locked};
 
 const STORE_IDS: HeaderName = HeaderName::from_static("openstack-image-store-ids");
+const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-import-methods");
 
 /// Makes a queued image; `base_url` is the Glance's own, for the `Location` of the image.
 pub(super) fn create(
@@ -73,9 +74,12 @@ pub(super) fn create(
     let headers = answer.headers_mut();
     for (name, value) in [
         (LOCATION, format!("{base_url}/v2/images/{id}")),
-        (STORE_IDS, "local".to_owned()),
+        (STORE_IDS, region.spec.stores.join(",")),
+        (IMPORT_METHODS, region.import_methods().join(",")),
     ] {
-        if let Ok(value) = HeaderValue::try_from(value) {
+        if let Ok(value) = HeaderValue::try_from(value)
+            && !value.is_empty()
+        {
             headers.insert(name, value);
         }
     }
@@ -236,10 +240,8 @@ pub(super) fn delete(region: &Region, caller: &Caller, id: &str) -> Result<Respo
              because it is in use through the backend store outside of Glance."
         )));
     }
-    let located = image.located;
-    images.remove(id);
-    if located {
-        store::discard(&region.path_of(id));
+    if let Some(image) = images.remove(id) {
+        region.discard(&image);
     }
     Ok(no_content())
 }

@@ -28,7 +28,7 @@ pub(super) fn download(
     id: &str,
     call: &Call,
 ) -> Result<Response<Body>, Fail> {
-    let (size, checksum, located) = {
+    let (size, checksum, store) = {
         let images = locked(&region.images);
         let image = images.seen(id, caller)?;
         if image.status == Status::Deactivated && !caller.is_admin() {
@@ -37,13 +37,10 @@ pub(super) fn download(
             ));
         }
         caller.check_download()?;
-        (image.size, image.checksum.clone(), image.located)
+        let store = image.stores.first().cloned();
+        (image.size, image.checksum.clone(), store)
     };
-    let opened = if located {
-        File::open(region.path_of(id)).ok()
-    } else {
-        None
-    };
+    let opened = store.and_then(|store| File::open(region.path_in(&store, id)).ok());
     let Some(mut file) = opened else {
         let mut answer = Response::new(Body::empty());
         *answer.status_mut() = StatusCode::NO_CONTENT;

@@ -25,6 +25,7 @@ pub(super) struct Ending {
     pub(super) region: Arc<Region>,
     /// The image as it was when the upload began.
     pub(super) before: Image,
+    pub(super) store: String,
     pub(super) life: u64,
     pub(super) announced: Option<i128>,
     pub(super) response_fault: ResponseFault,
@@ -60,7 +61,7 @@ impl Ending {
     /// Stores the chunks, on a thread that may block, and makes the image active or queued again,
     /// at once or when a fault has it so.
     pub(super) async fn run(self, mut chunks: Receiver<Chunk>) -> Result<(), Fail> {
-        let path = self.region.path_of(&self.before.id);
+        let path = self.region.path_in(&self.store, &self.before.id);
         let mode = self.region.spec.content;
         let hashing = self.region.spec.hashes;
         let stored =
@@ -73,7 +74,7 @@ impl Ending {
     }
 
     fn conclude(self, stored: io::Result<Option<Stored>>) -> Result<(), Fail> {
-        let path = self.region.path_of(&self.before.id);
+        let path = self.region.path_in(&self.store, &self.before.id);
         // A killed Glance tidies nothing up.
         if self.region.lives.load(Ordering::SeqCst) != self.life {
             return Err(internal());
@@ -90,7 +91,7 @@ impl Ending {
             .as_ref()
             .map_or_else(|refused| refused.left, |()| Status::Active);
         after.updated_at = Utc::now();
-        if !after.located {
+        if after.stores.is_empty() {
             store::discard(&path);
         }
         let ended = ended.map_err(|refused| refused.fail);
@@ -135,7 +136,7 @@ impl Ending {
         });
         image.set_hashes(hashes.unwrap_or_else(|| Hashes::of_nothing(self.region.spec.hashes)));
         // Also after a refusal of the format, which is why such an image can take no other content.
-        image.located = true;
+        image.stores = vec![self.store.clone()];
         image.virtual_size = self
             .inspect(image, stored)
             .map_err(|reason| Refused::again(Fail::unsupported(reason)))?;

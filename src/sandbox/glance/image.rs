@@ -86,10 +86,6 @@ pub(super) struct Member {
 }
 
 /// One image.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are Glance's own attributes"
-)]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Image {
     pub(super) id: String,
@@ -113,8 +109,9 @@ pub(super) struct Image {
     pub(super) tags: BTreeSet<String>,
     pub(super) properties: BTreeMap<String, Option<String>>,
     pub(super) members: BTreeMap<String, Member>,
-    /// Whether the store has content for it. After a refused format that is so for a queued one.
-    pub(super) located: bool,
+    /// The stores that have content for it, in the order in which they got it. After a refused
+    /// format that is so for a queued one.
+    pub(super) stores: Vec<String>,
     /// Whether the store refuses to delete it.
     pub(super) in_use: bool,
     /// Until when no request finds it.
@@ -146,7 +143,7 @@ impl Image {
             tags: BTreeSet::new(),
             properties: BTreeMap::new(),
             members: BTreeMap::new(),
-            located: false,
+            stores: Vec::new(),
             in_use: false,
             unseen_until: None,
         }
@@ -202,8 +199,8 @@ impl Image {
             view.insert(name.to_owned(), value);
         }
         // Locations of a deactivated image are hidden from all but admins.
-        if self.located && (is_admin || self.status != Status::Deactivated) {
-            view.insert("stores".to_owned(), json!("local"));
+        if !self.stores.is_empty() && (is_admin || self.status != Status::Deactivated) {
+            view.insert("stores".to_owned(), json!(self.stores.join(",")));
         }
         Value::Object(view)
     }

@@ -9,6 +9,8 @@ use super::image::{Image, Visibility};
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) project: Option<String>,
+    /// The user's id.
+    pub(super) user: String,
     roles: Vec<String>,
     may_publicize: bool,
 }
@@ -22,6 +24,7 @@ impl Caller {
         let project = token.project.as_ref().map(|project| project.id.clone());
         Self {
             project,
+            user: token.user_id().to_owned(),
             roles,
             may_publicize,
         }

@@ -1,6 +1,7 @@
 //! The state of one region: its images and where their content is.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -11,7 +12,8 @@ use super::fail::Fail;
 use super::hashes::Hashes;
 use super::image::{Image, Status};
 use super::policy::Caller;
-use super::schema;
+use super::task::Task;
+use super::{schema, store};
 use crate::sandbox::http::locked;
 use crate::sandbox::record::RegionState;
 use crate::sandbox::spec::{Letters, RegionSpec};
@@ -23,6 +25,8 @@ pub(in crate::sandbox) struct Region {
     /// The store's folder; files in it are named by image UUID.
     pub(in crate::sandbox) images_dir: PathBuf,
     pub(super) images: Mutex<Images>,
+    /// The imports that there were, oldest first.
+    pub(super) tasks: Mutex<Vec<Task>>,
     /// Counts how often the region was killed; an upload that began before leaves its traces.
     pub(super) lives: AtomicU64,
     /// The other regions of the sandbox, where [`crate::sandbox::ContentMode::Discard`] looks
@@ -108,19 +112,20 @@ impl Images {
     pub(super) fn usage(&self, owner: Option<&str>, except: &str) -> u64 {
         self.by_id
             .values()
-            .filter(|image| image.owner.as_deref() == owner && image.id != except && image.located)
-            .filter_map(|image| image.size)
+            .filter(|image| image.owner.as_deref() == owner && image.id != except)
+            .map(stored_bytes)
             .sum()
     }
 
     /// Bytes in the store.
     pub(super) fn total(&self) -> u64 {
-        self.by_id
-            .values()
-            .filter(|image| image.located)
-            .filter_map(|image| image.size)
-            .sum()
+        self.by_id.values().map(stored_bytes).sum()
     }
+}
+
+/// The bytes that an image takes, in all of its stores.
+fn stored_bytes(image: &Image) -> u64 {
+    image.size.unwrap_or_default() * image.stores.len() as u64
 }
 
 impl Region {
@@ -129,6 +134,7 @@ impl Region {
             spec,
             images_dir,
             images: Mutex::default(),
+            tasks: Mutex::default(),
             lives: AtomicU64::new(0),
             siblings: OnceLock::new(),
             history: Mutex::default(),
@@ -142,9 +148,60 @@ impl Region {
             .set(regions.iter().map(Arc::downgrade).collect());
     }
 
-    /// Where the content of an image is.
-    pub(super) fn path_of(&self, id: &str) -> PathBuf {
-        self.images_dir.join(id)
+    /// The store that content gets into where none is named.
+    pub(super) fn default_store(&self) -> &str {
+        self.spec.stores.first().map_or("local", String::as_str)
+    }
+
+    /// The store of that id; none where the region has no such store.
+    pub(super) fn store(&self, id: &str) -> Option<&str> {
+        let mut stores = self.spec.stores.iter();
+        stores.find(|store| *store == id).map(String::as_str)
+    }
+
+    /// The names of the methods of import that it offers.
+    pub(super) fn import_methods(&self) -> Vec<&'static str> {
+        let methods = self.spec.imports.methods.iter();
+        methods.map(|method| method.as_str()).collect()
+    }
+
+    /// Where a store keeps the content of an image.
+    pub(super) fn path_in(&self, store: &str, id: &str) -> PathBuf {
+        self.store_dir(store).join(id)
+    }
+
+    fn store_dir(&self, store: &str) -> PathBuf {
+        let place = self.spec.stores.iter().position(|known| known == store);
+        match place {
+            None | Some(0) => self.images_dir.clone(),
+            Some(place) => self.images_dir.with_file_name(format!("store-{place}")),
+        }
+    }
+
+    /// Where content is staged.
+    pub(super) fn staged(&self, id: &str) -> PathBuf {
+        self.staging_dir().join(id)
+    }
+
+    fn staging_dir(&self) -> PathBuf {
+        self.images_dir.with_file_name("staging")
+    }
+
+    /// Makes the folders of the stores, and of what is staged.
+    pub(in crate::sandbox) fn make_folders(&self) -> io::Result<()> {
+        std::fs::create_dir_all(self.staging_dir())?;
+        for store in &self.spec.stores {
+            std::fs::create_dir_all(self.store_dir(store))?;
+        }
+        Ok(())
+    }
+
+    /// Removes an image's content, wherever it is.
+    pub(super) fn discard(&self, image: &Image) {
+        for store in &image.stores {
+            store::discard(&self.path_in(store, &image.id));
+        }
+        store::discard(&self.staged(&image.id));
     }
 
     /// An id for a new image.

@@ -88,13 +88,13 @@ pub(in crate::sandbox) fn seed(
 
 fn put_content(region: &Region, image: &mut Image, content: &Content) -> Result<(), SandboxError> {
     const PIECE: usize = 1 << 20;
-    let path = region.path_of(&image.id);
+    let path = region.path_in(region.default_store(), &image.id);
     let mode = ContentMode::Store;
     let hashing = region.spec.hashes;
     let stored = match content {
         Content::None => return Ok(()),
         Content::Claimed { size } => {
-            image.located = true;
+            image.stores.push(region.default_store().to_owned());
             image.size = Some(*size);
             return Ok(());
         }
@@ -125,7 +125,7 @@ fn put_content(region: &Region, image: &mut Image, content: &Content) -> Result<
         region: region.spec.name.clone(),
         source,
     })?;
-    image.located = true;
+    image.stores.push(region.default_store().to_owned());
     image.size = Some(stored.size);
     if image.container_format.as_deref() == Some("bare") {
         let format = image.disk_format.as_deref().unwrap_or_default();

@@ -8,7 +8,7 @@ use axum::http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
 };
 use axum::http::{Method, Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::about::about;
@@ -18,7 +18,7 @@ use super::policy::Caller;
 use super::region::Region;
 use super::replies::reply;
 use super::versions::{Negotiated, negotiate, versions};
-use super::{create, data, list, patch, sharing, upload};
+use super::{create, data, import, list, patch, sharing, stage, upload};
 use crate::sandbox::http::{Call, Front, Refusal, ResponseFault, Service, locked};
 use crate::sandbox::keystone::Identity;
 
@@ -63,9 +63,9 @@ impl Service for Glance {
             // Refused before there is a request's context that an id could belong to.
             Err(fail) => return render(fail),
         };
-        let request_id = call.header("x-openstack-request-id").map(str::to_owned);
+        let request_id = request_id(call.header("x-openstack-request-id"));
         let mut answer = self
-            .version2(&mut call, &caller, &rest)
+            .version2(&mut call, &caller, &rest, &request_id)
             .await
             .unwrap_or_else(render);
         if call.method == Method::HEAD {
@@ -75,7 +75,7 @@ impl Service for Glance {
             answer.headers_mut().insert(CONTENT_TYPE, kind);
             answer.headers_mut().insert(CONTENT_LENGTH, 0.into());
         }
-        stamped(answer, request_id.as_deref())
+        stamped(answer, &request_id)
     }
 
     fn changed(&self, request: u64) {
@@ -85,7 +85,7 @@ impl Service for Glance {
     fn refuse(&self, refusal: &Refusal<'_>) -> Response<Body> {
         stamped(
             Fail::bare(refusal.status).render(refusal.accept, ("", "")),
-            None,
+            &request_id(None),
         )
     }
 }
@@ -96,6 +96,7 @@ impl Glance {
         call: &mut Call,
         caller: &Caller,
         path: &[String],
+        request_id: &str,
     ) -> Result<Response<Body>, Fail> {
         let segments: Vec<&str> = path.iter().map(String::as_str).collect();
         let region = &self.region;
@@ -170,11 +171,14 @@ impl Glance {
                     &body,
                 )
             }
-            (["images", id, "tasks"], "GET") => {
-                locked(&region.images).seen(id, caller)?;
-                Ok(reply(StatusCode::OK, &json!({"tasks": []})))
+            (["images", id, "stage"], "PUT") => stage::stage(region, caller, id, call).await,
+            (["images", id, "import"], "POST") => {
+                let body = document(call).await?;
+                let here = (region, self.identity.as_ref());
+                import::import(here, caller, id, call, (&body, request_id))
             }
-            _ => about(region, &segments, method),
+            (["images", id, "tasks"], "GET") => import::tasks(region, caller, id),
+            _ => about(region, caller, &segments, method),
         }
     }
 
@@ -231,12 +235,16 @@ async fn document(call: &mut Call) -> Result<Value, Fail> {
     }
 }
 
-fn stamped(mut answer: Response<Body>, wanted: Option<&str>) -> Response<Body> {
-    let id = match wanted {
+/// The id of a request, which may bring one of its own.
+fn request_id(wanted: Option<&str>) -> String {
+    match wanted {
         Some(id) if id.starts_with("req-") => id.to_owned(),
         Some(id) => format!("req-{id}"),
         None => format!("req-{}", Uuid::new_v4()),
-    };
+    }
+}
+
+fn stamped(mut answer: Response<Body>, id: &str) -> Response<Body> {
     if let Ok(id) = HeaderValue::try_from(id) {
         answer.headers_mut().insert(REQUEST_ID, id);
     }

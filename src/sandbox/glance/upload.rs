@@ -20,11 +20,10 @@ use super::replies::no_content;
 use super::store::Chunk;
 use crate::sandbox::http::{Call, ResponseFault, locked};
 use crate::sandbox::python::integer;
+use crate::sandbox::spec::UploadPolicy;
 
-/// The only store.
-pub(super) const STORE: &str = "local";
 /// Chunks on their way from the socket to the disk.
-const CHUNKS_IN_FLIGHT: usize = 16;
+pub(super) const CHUNKS_IN_FLIGHT: usize = 16;
 
 /// Takes an image's content.
 pub(super) async fn upload(
@@ -33,23 +32,21 @@ pub(super) async fn upload(
     id: &str,
     call: &mut Call,
 ) -> Result<Response<Body>, Fail> {
-    let kind = call.header("content-type").map_or("None", |kind| {
-        kind.split(';').next().unwrap_or_default().trim()
-    });
-    if kind != "application/octet-stream" {
-        return Err(Fail::unsupported(format!("Invalid content type {kind}")));
-    }
+    check_kind(call)?;
     let announced = announced_size(&call.headers)?;
-    if let Some(store) = call.header("x-image-meta-store").filter(|id| *id != STORE) {
-        return Err(Fail::bad_request(format!(
-            "Store for identifier {store} not found"
-        )));
-    }
+    let store = match call.header("x-image-meta-store") {
+        None => region.default_store(),
+        Some(id) => region
+            .store(id)
+            .ok_or_else(|| Fail::bad_request(format!("Store for identifier {id} not found")))?,
+    };
+    let store = store.to_owned();
     let (before, room) = begin(region, caller, id, announced)?;
     let (sender, receiver) = channel(CHUNKS_IN_FLIGHT);
     let ending = Ending {
         region: Arc::clone(region),
         before,
+        store,
         life: region.lives.load(Ordering::SeqCst),
         announced,
         response_fault: call.response_fault,
@@ -70,8 +67,19 @@ pub(super) async fn upload(
     ended.map(|()| no_content())
 }
 
+/// Refuses what is not sent as an image's content.
+pub(super) fn check_kind(call: &Call) -> Result<(), Fail> {
+    let kind = call.header("content-type").map_or("None", |kind| {
+        kind.split(';').next().unwrap_or_default().trim()
+    });
+    if kind == "application/octet-stream" {
+        return Ok(());
+    }
+    Err(Fail::unsupported(format!("Invalid content type {kind}")))
+}
+
 /// The size that the request announces, in bytes; zero counts as unknown.
-fn announced_size(headers: &HeaderMap) -> Result<Option<i128>, Fail> {
+pub(super) fn announced_size(headers: &HeaderMap) -> Result<Option<i128>, Fail> {
     let number = |name: &str| {
         headers
             .get(name)
@@ -97,6 +105,9 @@ fn begin(
     let mut images = locked(&region.images);
     let limits = &region.spec.limits;
     let image = images.changeable(id, caller, "upload_image")?;
+    if region.spec.upload == UploadPolicy::Refused {
+        return Err(Fail::policy("upload_image"));
+    }
     if image.status != Status::Queued {
         return Err(Fail::conflict(format!(
             "Image status transition from {} to saving is not allowed",
@@ -125,7 +136,7 @@ fn begin(
             )));
         }
     }
-    if image.located {
+    if !image.stores.is_empty() {
         // A refused format left its file behind, and the store never overwrites one.
         return Err(internal());
     }
@@ -135,9 +146,10 @@ fn begin(
         images.usage(owner.as_deref(), id),
         announced,
     )?;
+    let total = images.total();
     let room = limits
         .capacity
-        .map(|capacity| capacity.saturating_sub(images.total()));
+        .map(|capacity| capacity.saturating_sub(total));
     let image = images.changeable(id, caller, "upload_image")?;
     image.status = Status::Saving;
     image.updated_at = Utc::now();
@@ -145,7 +157,7 @@ fn begin(
 }
 
 /// Moves the request's body to the writer.
-async fn pump(
+pub(super) async fn pump(
     region: &Region,
     call: &mut Call,
     announced: Option<i128>,

@@ -133,6 +133,17 @@ fn prepare(call: &mut Call, effect: Effect) {
         Effect::Unseen { millis } => {
             call.response_fault = ResponseFault::Unseen(Duration::from_millis(millis));
         }
+        Effect::Import {
+            wait_at,
+            millis,
+            end,
+        } => {
+            call.response_fault = ResponseFault::Import {
+                wait_at,
+                wait: millis.map(Duration::from_millis),
+                end,
+            };
+        }
         Effect::IgnoreHeader { name } => drop(call.headers.remove(name)),
         _ => {}
     }

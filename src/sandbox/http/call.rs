@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 
 use super::{Incoming, Switchboard, locked};
-use crate::sandbox::effect::SaveEnd;
+use crate::sandbox::effect::{ImportEnd, ImportStage, SaveEnd};
 use crate::sandbox::fault::{Fault, ServiceFaults};
 use crate::sandbox::record::RequestLog;
 use crate::sandbox::spec::DateHeader;
@@ -81,6 +81,12 @@ pub(in crate::sandbox) enum ResponseFault {
     ExpireToken,
     /// Answer an upload before it is stored, which it is after that time.
     SaveLater { wait: Duration, end: SaveEnd },
+    /// Have an import wait there, for ever where no time is given, and end so.
+    Import {
+        wait_at: ImportStage,
+        wait: Option<Duration>,
+        end: ImportEnd,
+    },
     /// Do not find a new image for that long.
     Unseen(Duration),
     /// List images that do not exist, for ever.

@@ -112,6 +112,14 @@ impl Identity {
         self.projects.iter().find(|project| project.name == name)
     }
 
+    /// The address of a region's Glance in the catalogue, whatever the case of its name.
+    pub(in crate::sandbox) fn glance_url(&self, region: &str) -> Option<&str> {
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.region.eq_ignore_ascii_case(region))
+            .map(|endpoint| endpoint.url.as_str())
+    }
+
     /// Marks the Keystone as reachable or not; without it no Glance can check a token.
     pub(in crate::sandbox) fn set_up(&self, up: bool) {
         self.up.store(up, Ordering::SeqCst);

@@ -26,6 +26,13 @@ pub(in crate::sandbox) struct Token {
     pub(super) expires_at: DateTime<Utc>,
 }
 
+impl Token {
+    /// The id of its user.
+    pub(in crate::sandbox) fn user_id(&self) -> &str {
+        &self.user.id
+    }
+}
+
 /// What a token is made of.
 #[derive(Debug)]
 pub(super) enum Origin {

@@ -3,17 +3,20 @@
 //! The specification is read once, by [`Sandbox::start`](super::Sandbox::start); it knows nothing
 //! of sockets or tasks. Everything in it can be written as JSON, and every field has a default.
 
+mod import;
 mod keystone;
 mod region;
 
 use serde::{Deserialize, Serialize};
 
+pub use import::{Conversion, ImportMethod, ImportSpec};
 pub use keystone::{
     ApplicationCredentialSpec, IdentityProviderSpec, KeystoneSpec, ProjectSpec, RoleAssignment,
     UserSpec,
 };
 pub use region::{
-    ContentMode, DateHeader, HashAlgorithm, HashSpec, Letters, RegionSpec, StoreLimits,
+    ContentMode, DateHeader, HashAlgorithm, HashSpec, Letters, ProjectLimits, RegionSpec,
+    StoreLimits, UploadPolicy,
 };
 
 /// A whole fleet: one or more Keystones, each with the regions of its catalogue.

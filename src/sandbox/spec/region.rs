@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::import::ImportSpec;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::seed::ImageSeed;
 
@@ -20,6 +21,12 @@ pub struct RegionSpec {
     pub endpoint_suffix: String,
     /// The URL in the catalogue, instead of the usual one; `{port}` stands for the region's port.
     pub endpoint: Option<String>,
+    /// The ids of its stores, the default one first.
+    pub stores: Vec<String>,
+    /// Whether content may be sent by `PUT …/file`.
+    pub upload: UploadPolicy,
+    /// Which imports it takes, and what its plugins make of them.
+    pub imports: ImportSpec,
     /// What may be stored.
     pub limits: StoreLimits,
     /// Whether and how content is kept.
@@ -54,6 +61,9 @@ impl Default for RegionSpec {
             is_same_content: None,
             endpoint_suffix: String::new(),
             endpoint: None,
+            stores: vec!["local".to_owned()],
+            upload: UploadPolicy::default(),
+            imports: ImportSpec::default(),
             limits: StoreLimits::default(),
             content: ContentMode::default(),
             hashes: HashSpec::default(),
@@ -103,6 +113,9 @@ pub struct StoreLimits {
     pub user_storage_quota: Option<u64>,
     /// Bytes that the store holds in all, as a disk does; none means no limit.
     pub capacity: Option<u64>,
+    /// The limits of every project that Keystone keeps (`use_keystone_limits`), which
+    /// `GET /v2/info/usage` tells; none means that there are none.
+    pub project: Option<ProjectLimits>,
     /// Custom properties of one image (`image_property_quota`).
     pub properties: usize,
     /// Tags of one image (`image_tag_quota`).
@@ -121,6 +134,7 @@ impl Default for StoreLimits {
             image_size_cap: 1 << 40,
             user_storage_quota: None,
             capacity: None,
+            project: None,
             properties: 128,
             tags: 128,
             members: 128,
@@ -128,6 +142,42 @@ impl Default for StoreLimits {
             page_max: 1000,
         }
     }
+}
+
+/// What one project may have, by the names of the resources in Keystone; -1 means any number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectLimits {
+    /// MiB in stores.
+    pub image_size_total: i64,
+    /// MiB that are staged.
+    pub image_stage_total: i64,
+    /// Images.
+    pub image_count_total: i64,
+    /// Images whose content is on its way.
+    pub image_count_uploading: i64,
+}
+
+impl Default for ProjectLimits {
+    fn default() -> Self {
+        Self {
+            image_size_total: -1,
+            image_stage_total: -1,
+            image_count_total: -1,
+            image_count_uploading: -1,
+        }
+    }
+}
+
+/// Whether `PUT …/file` is allowed (`upload_image`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UploadPolicy {
+    /// To whoever may change the image.
+    #[default]
+    Allowed,
+    /// To nobody (403): content gets in by import only.
+    Refused,
 }
 
 /// Which hashes the images of a region get.
