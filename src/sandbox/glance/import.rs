@@ -22,6 +22,7 @@ use super::schema;
 use super::task::{Task, TaskOrigin};
 use crate::sandbox::http::{Call, locked};
 use crate::sandbox::keystone::Identity;
+use crate::sandbox::python::python;
 use crate::sandbox::spec::ImportMethod;
 
 /// The tasks of an image, those of other projects left out.
@@ -115,9 +116,7 @@ impl Request {
         let method = offered
             .find(|method| name == method.as_str())
             .ok_or_else(|| {
-                let name = name
-                    .as_str()
-                    .map_or_else(|| name.to_string(), str::to_owned);
+                let name = name.as_str().map_or_else(|| python(name), str::to_owned);
                 Fail::bad_request(format!("Unknown import method name '{name}'."))
             })?;
         let flag = |name: &str, usual: bool| match fields.get(name) {

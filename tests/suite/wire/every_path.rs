@@ -54,6 +54,7 @@ fn prepare(pair: &mut Pair) {
     pair.create_active("public", json!({"visibility": "public"}), b"hello");
     pair.create_active("own", json!({"visibility": "private"}), b"hello");
     pair.create("queued", json!({"tags": ["t"], "x": "1"}));
+    pair.create("waiting", json!({}));
     pair.create("shared", json!({"visibility": "shared"}));
     pair.create("protected", json!({"protected": true}));
     for (name, visibility) in [("theirs", "private"), ("offered", "shared")] {
