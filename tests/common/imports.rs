@@ -98,11 +98,14 @@ impl Region<'_> {
         tasks["tasks"].as_array().expect("tasks").clone()
     }
 
-    /// What a path answers, which must be 200.
-    pub(crate) fn read(&self, path: &str) -> Value {
+    /// What a path answers.
+    pub(crate) fn ask(&self, path: &str) -> Answer {
         self.send(Who::Sync, "GET", path, "", b"")
-            .expect(200, path)
-            .json()
+    }
+
+    /// The document that a path answers with, which must be 200.
+    pub(crate) fn read(&self, path: &str) -> Value {
+        self.ask(path).expect(200, path).json()
     }
 
     /// Waits until the image has a task that has ended so, and no task has its lock any more; gives the

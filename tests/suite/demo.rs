@@ -139,6 +139,12 @@ fn each_fault_is_what_its_name_says() {
         ("quota", 1, "[quota_exceeded]"),
         ("policy", 1, "[publish_refused]"),
         ("conflict", 0, "error_checksum: North (1)"),
+        ("no-upload", 1, "[upload_failed]"),
+        // What is uploaded has nothing to do with imports.
+        ("no-import", 0, "1 changed."),
+        ("failing", 0, "1 changed."),
+        ("stuck", 0, "1 changed."),
+        ("bad-raw", 0, "1 changed."),
     ] {
         let fault = format!("{fault}=North");
         let words_of_demo = ["demo", "--regions", "1", "--images", "1", "--fault", &fault];

@@ -204,6 +204,16 @@ fn a_pull_of_what_is_not_there_may_be_tried_again() {
         assert_eq!(image["checksum"], HELLO_MD5);
         assert_eq!(region.tasks(&id).len(), 2);
     }
+    let id = region.create(queued());
+    let mut body = pull("RegionOne", &source);
+    body["method"]["glance_service_interface"] = json!("private");
+    region.import(&id, &body).expect(202, "import");
+    assert_eq!(region.wait_for_import(&id, "failure")["status"], "queued");
+    // Whatever the case of its name, and by another name whose address ends in a slash.
+    for from in ["regionone", "Alias"] {
+        let id = region.pull_new(queued(), from, &source);
+        region.wait_for_import(&id, "success");
+    }
     // Sent instead.
     let id = region.pull_new(queued(), "RegionOne", NOBODY);
     region.wait_for_import(&id, "failure");
@@ -358,6 +368,49 @@ fn content_gets_into_the_stores_that_are_asked_for() {
             assert_eq!(region.get(&id).unwrap()["stores"], store);
         }
     }
+}
+
+#[test]
+fn all_stores_must_take_it_or_one_is_enough() {
+    let fleet = Fleet::with_import_regions();
+    let region = fleet.region("RegionThree");
+    // A store never overwrites a file.
+    let blocked = || {
+        let id = region.create(queued());
+        std::fs::write(region.facts.images_dir.join(&id), "in the way").unwrap();
+        region.stage(&id, b"hello").expect(204, "stage");
+        id
+    };
+    let both = into_stores(direct(), &["archive", "local"]);
+    let id = blocked();
+    region.import(&id, &both).expect(202, "import");
+    let left = region.wait_for_import(&id, "failure");
+    let expected = json!({
+        "status": "importing", "size": null, "checksum": null, "stores": null,
+        "os_glance_failed_import": "local", "os_glance_importing_to_stores": "",
+    });
+    assert_image(&left, &expected);
+    region.delete(&id);
+    let any = |stores| {
+        let mut body = into_stores(direct(), stores);
+        body["all_stores_must_succeed"] = json!(false);
+        body
+    };
+    let id = blocked();
+    region
+        .import(&id, &any(&["local", "archive"]))
+        .expect(202, "import");
+    let image = region.wait_for_import(&id, "success");
+    let expected = json!({
+        "status": "active", "checksum": HELLO_MD5, "stores": "archive",
+        "os_glance_failed_import": "local", "os_glance_importing_to_stores": "",
+    });
+    assert_image(&image, &expected);
+    let id = blocked();
+    region.import(&id, &any(&["local"])).expect(202, "import");
+    let left = region.wait_for_import(&id, "failure");
+    let expected = json!({"status": "queued", "stores": null, "os_glance_failed_import": "local"});
+    assert_image(&left, &expected);
 }
 
 #[test]

@@ -32,6 +32,8 @@ mod from_glance;
 mod ground;
 mod hashes;
 mod import_api;
+mod import_faults;
+mod import_outages;
 mod interrupt;
 mod inventory;
 mod leftovers;

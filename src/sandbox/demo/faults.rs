@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::super::{Effect, Fault, RegionSpec};
+use super::super::{Conversion, Effect, Fault, ImportEnd, ImportStage, RegionSpec, UploadPolicy};
 
 const UPLOAD: &str = "/v2/images/*/file";
+const IMPORT: &str = "/v2/images/*/import";
 
 /// Something that goes wrong in a region, for a person to look at.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(super) enum Cause {
 }
 
 /// All of them.
-pub const NAMED_FAULTS: [NamedFault; 10] = [
+pub const NAMED_FAULTS: [NamedFault; 15] = [
     NamedFault {
         name: "down",
         what: "nothing answers at its address",
@@ -91,7 +92,41 @@ pub const NAMED_FAULTS: [NamedFault; 10] = [
         what: "an image has other content, and nothing says what to do",
         cause: Cause::Conflict,
     },
+    NamedFault {
+        name: "no-upload",
+        what: "uploads are refused, and imports are not",
+        cause: Cause::Settings(|region| region.upload = UploadPolicy::Refused),
+    },
+    NamedFault {
+        name: "no-import",
+        what: "it offers no imports",
+        cause: Cause::Settings(|region| region.imports.methods.clear()),
+    },
+    NamedFault {
+        name: "failing",
+        what: "imports fail",
+        cause: Cause::Requests(|| vec![import(Effect::import(ImportEnd::Failed))]),
+    },
+    NamedFault {
+        name: "stuck",
+        what: "imports never end",
+        cause: Cause::Requests(|| vec![import(Effect::import_hangs(ImportStage::Importing))]),
+    },
+    NamedFault {
+        name: "bad-raw",
+        what: "what is imported becomes raw, with a byte changed",
+        cause: Cause::Settings(|region| {
+            region.imports.conversion = Conversion::Raw;
+            region
+                .faults
+                .push(import(Effect::import(ImportEnd::Damaged)));
+        }),
+    },
 ];
+
+fn import(effect: Effect) -> Fault {
+    Fault::new("POST", IMPORT, effect)
+}
 
 fn uploads(effect: Effect) -> Fault {
     Fault::new("PUT", UPLOAD, effect)

@@ -180,7 +180,14 @@ fn download(identity: &Identity, call: &Call, method: &Value) -> Result<Method, 
             "Remote image id does not look like a UUID: {image}"
         )));
     }
-    let endpoint = identity.glance_url(region.as_str().unwrap_or_default());
+    let interface = method.get("glance_service_interface");
+    let is_known = interface.is_none_or(|interface| {
+        let mut known = ["public", "internal", "admin"].into_iter();
+        known.any(|known| interface == known)
+    });
+    let endpoint = identity
+        .glance_url(region.as_str().unwrap_or_default())
+        .filter(|_| is_known);
     Ok(Method::Download {
         endpoint: endpoint.map(str::to_owned),
         image: image.to_owned(),

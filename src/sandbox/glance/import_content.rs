@@ -179,6 +179,10 @@ async fn store_in(job: &ImportJob, staged: &Path, place: usize) -> Result<u64, S
     // Glance writes the image back as it read it before: what is changed meanwhile is lost.
     let mut after = job.change(|image| image.clone())?;
     let path = job.region.path_in(&job.stores[place], &job.image);
+    if path.exists() {
+        // The store never overwrites a file.
+        return Err(Stop::Store(place));
+    }
     let (mode, hashing) = (job.region.spec.content, job.region.spec.hashes);
     let (source, target, end) = (staged.to_owned(), path.clone(), job.end());
     let stored = spawn_blocking(move || {

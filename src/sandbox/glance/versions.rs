@@ -23,7 +23,9 @@ pub(super) enum Negotiated {
 pub(super) fn negotiate(path: &str) -> Negotiated {
     // A slash may come encoded, and is one all the same.
     let path = decoded(path);
-    let mut segments = path.split('/').skip(1).map(str::to_owned);
+    // And several before the version are one, as they come from endpoints that end in a slash.
+    let path = path.trim_start_matches('/');
+    let mut segments = path.split('/').map(str::to_owned);
     let first = segments.next().unwrap_or_default();
     if first == "versions" {
         return Negotiated::Versions(StatusCode::OK);
