@@ -1,8 +1,8 @@
 //! The embedded fleet, made up as the real one is: the same users, regions and catalogue.
 
 use glancesync::sandbox::{
-    ApplicationCredentialSpec, Conversion, KeystoneSpec, RecordedRequest, RegionSpec, Sandbox,
-    SandboxSpec, UploadPolicy,
+    ApplicationCredentialSpec, Conversion, KeystoneSpec, ProjectLimits, RecordedRequest,
+    RegionSpec, Sandbox, SandboxSpec, UploadPolicy,
 };
 
 use super::cloud::{ApplicationCredential, Cloud, Keystone, MASTER, RegionFacts, User};
@@ -80,7 +80,8 @@ fn regions(target: &str) -> Vec<RegionSpec> {
 }
 
 /// Adds the regions that the lab has with `--import-regions`: `RegionFour`, which takes imports
-/// only and gives every image a property, and `RegionFive`, a plain one.
+/// only and gives every image a property, and `RegionFive`, a plain one whose
+/// projects have limits, far off.
 pub(crate) fn add_import_regions(spec: &mut SandboxSpec) {
     let plain = |name| RegionSpec {
         schema_image_json: false,
@@ -94,7 +95,14 @@ pub(crate) fn add_import_regions(spec: &mut SandboxSpec) {
     import_only.imports.inject.extend([injected]);
     let regions = &mut spec.keystones[0].regions;
     // Before the alias, as in the lab.
-    regions.splice(3..3, [import_only, plain("RegionFive")]);
+    let mut limited = plain("RegionFive");
+    limited.limits.project = Some(ProjectLimits {
+        image_size_total: 2000,
+        image_stage_total: 1000,
+        image_count_total: 100,
+        image_count_uploading: 10,
+    });
+    regions.splice(3..3, [import_only, limited]);
 }
 
 fn application_credential(target: &str) -> ApplicationCredentialSpec {

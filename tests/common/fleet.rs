@@ -45,7 +45,7 @@ impl Fleet {
     }
 
     /// The same with two more regions: `RegionFour`, which takes imports only and gives each image
-    /// the property `injected`, and `RegionFive`, a plain one. The lab has them with
+    /// the property `injected`, and `RegionFive`, a plain one whose projects have limits, far off. The lab has them with
     /// `--import-regions`.
     pub(crate) fn with_import_regions() -> Self {
         let fleet = Self::real().unwrap_or_else(|| Self::embedded(embedded::add_import_regions));

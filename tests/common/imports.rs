@@ -41,6 +41,17 @@ impl Region<'_> {
         self.send_with(Who::Sync, "PUT", &path, &headers, content)
     }
 
+    /// Sends five bytes to `file` or `stage`, and says that they are so many MiB.
+    pub(crate) fn announce(&self, id: &str, what: &str, mebibytes: u64) -> Answer {
+        let size = (mebibytes << 20).to_string();
+        let headers = [
+            ("Content-Type", "application/octet-stream"),
+            ("X-OpenStack-Image-Size", size.as_str()),
+        ];
+        let path = format!("/v2/images/{id}/{what}");
+        self.send_with(Who::Sync, "PUT", &path, &headers, b"hello")
+    }
+
     /// `PUT …/stage`, whatever becomes of it.
     pub(crate) fn stage(&self, id: &str, content: &[u8]) -> Answer {
         self.stage_as(Who::Sync, id, content)

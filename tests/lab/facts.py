@@ -36,6 +36,8 @@ class Region:
     import_only: bool = False
     # The stores, the default one first.
     stores: tuple = ("local",)
+    # Limits of every project, in Keystone.
+    limits: tuple = ()
     # Whether it is there only where `--import-regions` asks for it.
     optional: bool = False
 
@@ -55,13 +57,21 @@ KEYSTONES = (
     Keystone("other", "o'ther, $HOME: s3cr3t=", "stranger-other"),
 )
 
+# Sizes in MiB.
+LIMITS = (
+    ("image_size_total", 2000),
+    ("image_stage_total", 1000),
+    ("image_count_total", 100),
+    ("image_count_uploading", 10),
+)
+
 # The region of the other Keystone has the master region's name: only endpoints tell them apart.
 REGIONS = (
     Region("master", "RegionOne"),
     Region("master", "RegionTwo", converts=True),
     Region("master", "RegionThree", strict_schema=True, stores=("local", "archive")),
     Region("master", "RegionFour", import_only=True, injects=("injected:yes",), optional=True),
-    Region("master", "RegionFive", optional=True),
+    Region("master", "RegionFive", limits=LIMITS, optional=True),
     Region("other", "RegionOne", imports=False),
 )
 

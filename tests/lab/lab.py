@@ -199,7 +199,7 @@ def main():
         if mode in (run, up, serve):
             words.add_argument("--token-lifetime", type=int, default=3600, help="seconds")
             words.add_argument("--storage-quota", default="0", help="per project, as in 50MB")
-            more = "two more regions: one that takes imports only, and a plain one"
+            more = "two more regions: one that takes imports only, one that has limits"
             words.add_argument("--import-regions", action="store_true", help=more)
         if mode is run:
             words.add_argument("command", nargs="*", metavar="COMMAND")

@@ -199,6 +199,7 @@ use_stderr = true
 enabled_backends = {backends}
 enabled_import_methods = {methods}
 user_storage_quota = {storage_quota}
+use_keystone_limits = {bool(region.limits)}
 worker_self_reference_url = {self.url}
 [glance_store]
 default_backend = {region.stores[0]}
@@ -221,6 +222,16 @@ project_name = {facts.SERVICE_PROJECT}
 user_domain_name = Default
 project_domain_name = Default
 service_type = image
+[oslo_limit]
+auth_type = password
+auth_url = {keystone_url}
+username = {facts.SERVICE_USER}
+password = {facts.SERVICE_PASSWORD}
+user_domain_name = Default
+system_scope = all
+endpoint_service_type = image
+endpoint_region_name = {region.name}
+endpoint_interface = public
 [oslo_concurrency]
 lock_path = {self.folder}
 [oslo_policy]

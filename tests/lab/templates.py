@@ -85,13 +85,18 @@ def fill(keystone, one):
         for name in names:
             path = f"/projects/{project}/users/{person['id']}/roles/{roles[name]}"
             api.call("PUT", keystone.url + path, token=token)
+        return person["id"]
 
     def member_of_new(user, password, project, role):
         made = create("project", name=project, domain_id="default")["id"]
         member(user, password, made, role)
         return made
 
-    member_of_new(facts.SERVICE_USER, facts.SERVICE_PASSWORD, facts.SERVICE_PROJECT, "admin")
+    project = create("project", name=facts.SERVICE_PROJECT, domain_id="default")["id"]
+    service = member(facts.SERVICE_USER, facts.SERVICE_PASSWORD, project, "admin")
+    # As which a Glance reads the limits of projects.
+    path = f"/system/users/{service}/roles/{roles['reader']}"
+    api.call("PUT", keystone.url + path, token=token)
     foreign = member_of_new(
         facts.FOREIGN_USER, one.foreign_password, facts.FOREIGN_PROJECT, "member"
     )
@@ -116,6 +121,15 @@ def fill(keystone, one):
             names = {"interface": interface, "region_id": region}
             create("endpoint", service_id=image, url=url, **names)
             create("endpoint", service_id=identity, url="http://keystone.invalid/v3", **names)
+    for region in regions:
+        about = {"service_id": image, "region_id": region.name}
+        limits = [
+            {**about, "resource_name": name, "default_limit": limit}
+            for name, limit in region.limits
+        ]
+        if limits:
+            body = {"registered_limits": limits}
+            api.call("POST", f"{keystone.url}/registered_limits", body, token)
     return {
         "project_id": scope["project"]["id"],
         "foreign_project_id": foreign,
@@ -144,6 +158,7 @@ def forget(database, region):
     """Takes a region that is not started out of a copied template."""
     connection = sqlite3.connect(database)
     with connection:
+        connection.execute("DELETE FROM registered_limit WHERE region_id = ?", (region,))
         connection.execute("DELETE FROM endpoint WHERE region_id = ?", (region,))
         connection.execute("DELETE FROM region WHERE id = ?", (region,))
     connection.close()

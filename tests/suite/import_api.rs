@@ -92,7 +92,7 @@ fn a_region_tells_what_it_offers() {
     let stores = fleet.region("RegionThree").read("/v2/info/stores");
     let expected = json!([{"id": "local", "default": "true"}, {"id": "archive"}]);
     assert_eq!(stores["stores"], expected);
-    let usage = fleet.region("RegionFive").read("/v2/info/usage");
+    let usage = fleet.region("RegionThree").read("/v2/info/usage");
     assert_eq!(usage, json!({"usage": {}}));
     let region = fleet.region("other:RegionOne");
     let id = region.create(queued());
@@ -101,6 +101,44 @@ fn a_region_tells_what_it_offers() {
     region
         .import(&id, &pull("RegionOne", NOBODY))
         .expect(400, "not offered");
+}
+
+#[test]
+fn a_project_has_limits_and_usage() {
+    let fleet = Fleet::with_import_regions();
+    let region = fleet.region("RegionFive");
+    let figures = || region.read("/v2/info/usage")["usage"].clone();
+    let expected = |stored, staged, images, uploading| {
+        let entry = |usage: u64, limit: u64| json!({"usage": usage, "limit": limit});
+        json!({
+            "image_size_total": entry(stored, 2000), "image_stage_total": entry(staged, 1000),
+            "image_count_total": entry(images, 100), "image_count_uploading": entry(uploading, 10),
+        })
+    };
+    assert_eq!(figures(), expected(0, 0, 0, 0));
+    region.create(NewImage::new("a", vec![1; 3 << 20]));
+    region.create(NewImage::new("b", vec![1; (1 << 20) - 1]));
+    let id = region.create(queued());
+    region.stage(&id, &vec![1; 2 << 20]).expect(204, "stage");
+    assert_eq!(figures(), expected(3, 2, 3, 1));
+    // What is announced counts too.
+    let id = region.create(queued());
+    for (what, mebibytes) in [("stage", 999), ("file", 1998)] {
+        let refused = region.announce(&id, what, mebibytes).expect(413, what);
+        let message = String::from_utf8_lossy(&refused.body).into_owned();
+        assert!(
+            message.contains("is over a limit for [Resource image_s"),
+            "{message}"
+        );
+        assert_eq!(region.get(&id).unwrap()["status"], "queued");
+    }
+    // It would fit, but is not what comes.
+    region
+        .announce(&id, "stage", 998)
+        .expect(400, "another size");
+    assert_eq!(region.get(&id).unwrap()["status"], "queued");
+    region.stage(&id, b"hello").expect(204, "once more");
+    assert_eq!(figures(), expected(3, 2, 4, 2));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::fail::Fail;
 use super::image::{Image, Visibility};
 use super::policy::Caller;
+use super::project_limits::{self, Resource};
 use super::region::Region;
 use super::replies::{no_content, reply};
 use super::schema;
@@ -67,7 +68,16 @@ pub(super) fn create(
     }
     let view = image.view(caller.is_admin(), region.nullable_properties());
     let id = image.id.clone();
-    if !locked(&region.images).add(image) {
+    let mut images = locked(&region.images);
+    let owner = caller.project.as_deref();
+    project_limits::check(
+        region.spec.limits.project,
+        &images,
+        owner,
+        Resource::Images,
+        1,
+    )?;
+    if !images.add(image) {
         return Err(Fail::conflict(format!("Image ID {id} already exists!")));
     }
     let mut answer = reply(StatusCode::CREATED, &view);

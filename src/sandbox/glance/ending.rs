@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::fail::Fail;
 use super::hashes::Hashes;
 use super::image::{Image, Status};
-use super::limits::{check_quota, internal};
+use super::limits::{check_quota, check_size, internal};
 use super::region::Region;
 use super::store::{self, Chunk, Stored};
 use crate::sandbox::effect::SaveEnd;
@@ -111,15 +111,7 @@ impl Ending {
 
     /// Completes the image for its activation, or says why not.
     fn settle(&self, image: &mut Image, stored: &Stored) -> Result<(), Refused> {
-        if let Some(expected) = self
-            .announced
-            .filter(|expected| *expected != i128::from(stored.size))
-        {
-            return Err(Refused::again(Fail::bad_request(format!(
-                "Size mismatch: expected {expected} bytes, got {} bytes",
-                stored.size
-            ))));
-        }
+        check_size(self.announced, stored.size).map_err(Refused::again)?;
         if let ResponseFault::SaveLater {
             end: SaveEnd::Queued,
             ..

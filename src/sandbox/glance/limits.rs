@@ -27,6 +27,16 @@ pub(super) fn check_quota(quota: Option<u64>, used: u64, size: Option<i128>) -> 
     )))
 }
 
+/// Refuses content that is not as long as was announced; gives its length in bytes.
+pub(super) fn check_size(announced: Option<i128>, size: u64) -> Result<u64, Fail> {
+    match announced {
+        Some(expected) if expected != i128::from(size) => Err(Fail::bad_request(format!(
+            "Size mismatch: expected {expected} bytes, got {size} bytes"
+        ))),
+        _ => Ok(size),
+    }
+}
+
 /// The bytes with the first one changed.
 pub(super) fn damaged(bytes: &Bytes) -> Bytes {
     let mut bytes = bytes.to_vec();

@@ -11,13 +11,13 @@ use tokio::task::spawn_blocking;
 
 use super::fail::Fail;
 use super::image::Status;
-use super::limits::internal;
+use super::limits::{check_size, internal};
 use super::policy::Caller;
 use super::project_limits::{self, Resource};
 use super::region::Region;
 use super::replies::no_content;
 use super::store;
-use super::upload::{CHUNKS_IN_FLIGHT, announced_size, check_kind, pump};
+use super::upload::{CHUNKS_IN_FLIGHT, announced_size, check_kind, in_mebibytes, pump};
 use crate::sandbox::http::{Call, locked};
 use crate::sandbox::spec::{ContentMode, HashSpec, ImportMethod};
 
@@ -51,15 +51,16 @@ pub(super) async fn stage(
     let total = locked(&region.images).total();
     let capacity = region.spec.limits.capacity;
     let room = capacity.map(|capacity| capacity.saturating_sub(total));
-    let pumped = pump(region, call, None, room, sender).await;
+    let pumped = pump(region, call, announced, room, sender).await;
     let stored = writer.await;
     // A killed Glance tidies nothing up.
     if region.lives.load(Ordering::SeqCst) != life {
         return Err(internal());
     }
-    let size = match (&pumped, stored) {
-        (Ok(()), Ok(Ok(Some(stored)))) => Some(stored.size),
-        _ => None,
+    let staged = match (pumped, stored) {
+        (Ok(()), Ok(Ok(Some(stored)))) => check_size(announced, stored.size),
+        (Ok(()), _) => Err(internal()),
+        (Err(fail), _) => Err(fail),
     };
     let mut images = locked(&region.images);
     let Some(image) = images.get_mut(id) else {
@@ -67,14 +68,14 @@ pub(super) async fn stage(
         store::discard(&region.staged(id));
         return Err(Fail::no_image(id));
     };
-    image.size = size;
+    image.size = staged.as_ref().ok().copied();
     image.updated_at = Utc::now();
-    if size.is_none() {
+    if staged.is_err() {
         image.status = Status::Queued;
+        store::discard(&region.staged(id));
     }
     drop(images);
-    pumped?;
-    size.map(|_| no_content()).ok_or_else(internal)
+    staged.map(|_| no_content())
 }
 
 /// Makes the image `uploading`.
@@ -82,7 +83,7 @@ fn begin(region: &Region, caller: &Caller, id: &str, announced: Option<i128>) ->
     let mut images = locked(&region.images);
     let limits = region.spec.limits.project;
     let owner = caller.project.as_deref();
-    let mebibytes = i64::try_from(announced.unwrap_or_default() >> 20).unwrap_or(i64::MAX);
+    let mebibytes = in_mebibytes(announced);
     project_limits::check(limits, &images, owner, Resource::Staged, mebibytes)?;
     let image = images.changeable(id, caller, "modify_image")?;
     if image.status != Status::Queued {

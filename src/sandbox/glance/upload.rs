@@ -15,6 +15,7 @@ use super::fail::Fail;
 use super::image::{Image, Status};
 use super::limits::{check_quota, damaged, internal};
 use super::policy::Caller;
+use super::project_limits::{self, Resource};
 use super::region::Region;
 use super::replies::no_content;
 use super::store::Chunk;
@@ -94,6 +95,11 @@ pub(super) fn announced_size(headers: &HeaderMap) -> Result<Option<i128>, Fail> 
     }
 }
 
+/// A size for the limits of projects.
+pub(super) fn in_mebibytes(size: Option<i128>) -> i64 {
+    i64::try_from(size.unwrap_or_default() >> 20).unwrap_or(i64::MAX)
+}
+
 /// Makes the image `saving`; gives it as it was then, and the bytes that may be read before the
 /// store is full.
 fn begin(
@@ -104,6 +110,9 @@ fn begin(
 ) -> Result<(Image, Option<u64>), Fail> {
     let mut images = locked(&region.images);
     let limits = &region.spec.limits;
+    let owner = caller.project.as_deref();
+    let mebibytes = in_mebibytes(announced);
+    project_limits::check(limits.project, &images, owner, Resource::Stored, mebibytes)?;
     let image = images.changeable(id, caller, "upload_image")?;
     if region.spec.upload == UploadPolicy::Refused {
         return Err(Fail::policy("upload_image"));
