@@ -26,6 +26,7 @@ use futures_util::future::join_all;
 use glancesync::content::{Content, ImagesDir};
 use glancesync::delivery::{UploadLimits, upload};
 use glancesync::model::{ByteSize, ImageId};
+use glancesync::openstack::ContentTarget;
 
 const LIMITS: UploadLimits = UploadLimits {
     stall_timeout: Duration::from_mins(1),
@@ -52,7 +53,14 @@ fn sizes(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let sent = Arc::default();
                 let limits = LIMITS;
-                let upload = upload(&writer, id, content, &sent, &limits);
+                let upload = upload(
+                    &writer,
+                    id,
+                    &ContentTarget::DefaultStore,
+                    content,
+                    &sent,
+                    &limits,
+                );
                 runtime.block_on(upload).unwrap();
             });
         });
@@ -88,7 +96,16 @@ fn regions(criterion: &mut Criterion) {
                 runtime.block_on(join_all(writers.iter().map(async |writer| {
                     let sent = Arc::default();
                     let (id, content) = middle;
-                    upload(writer, id, content, &sent, &LIMITS).await.unwrap();
+                    upload(
+                        writer,
+                        id,
+                        &ContentTarget::DefaultStore,
+                        content,
+                        &sent,
+                        &LIMITS,
+                    )
+                    .await
+                    .unwrap();
                 })));
             });
         });

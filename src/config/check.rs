@@ -2,6 +2,7 @@
 //! Only `settings` uses it.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use super::sources::Environment;
 use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
-    Bandwidth, BandwidthError, ByteSize, ChecksumList, ContentSource, ListedHash, RegionName,
-    SyncRules, TargetName, TimeSpan, Warning, WarningCode,
+    Bandwidth, BandwidthError, ByteSize, ChecksumList, ContentSource, Delivery, DeliveryRules,
+    ListedHash, PullFrom, RegionName, SyncRules, TargetName, TimeSpan, Warning, WarningCode,
 };
 
 /// What is wrong with a text that is not a flag.
@@ -225,6 +226,44 @@ impl<'a> Checker<'a> {
                 ))
             }
         })
+    }
+
+    pub(super) fn delivery(&mut self, layers: &Layers, section: &str) -> DeliveryRules {
+        let delivery = self.read(layers, section, "delivery", |text| {
+            Delivery::from_word(text).ok_or_else(|| {
+                "is not a way of delivery; set `upload`, `import`, `pull` or `auto`".to_owned()
+            })
+        });
+        let pull_from = self.read(layers, section, "pull_from", |text| {
+            PullFrom::from_word(text)
+                .ok_or_else(|| "is not a source of pulls; set `master` or `any`".to_owned())
+        });
+        let fanout = self.at_least_one(layers, section, "pull_fanout");
+        let stores = layers.get(section, "stores");
+        let rules = DeliveryRules {
+            delivery: delivery.unwrap_or_default(),
+            stores: stores.map_or_else(Vec::new, |value| {
+                value::list(&value.text).map(ToOwned::to_owned).collect()
+            }),
+            pull_from: pull_from.unwrap_or_default(),
+            pull_fanout: NonZeroUsize::new(fanout).unwrap_or(NonZeroUsize::MIN),
+            import_timeout: self.duration(layers, section, "import_timeout"),
+        };
+        if let Some(value) = stores
+            && rules.delivery == Delivery::Upload
+            && rules.stores.len() > 1
+        {
+            let problem = "an upload reaches one store only; name one, or set `delivery = import`";
+            self.wrong("stores", value, problem);
+        }
+        if let Some(value) = layers.get(section, "provenance")
+            && rules.delivery != Delivery::Upload
+            && value::boolean(&value.text) == Some(false)
+        {
+            let problem = "goes with `delivery = upload` only: without provenance a later run could not know its own work; set `true`";
+            self.wrong("provenance", value, problem);
+        }
+        rules
     }
 
     pub(super) fn source(&mut self, layers: &Layers) -> ContentSource {

@@ -141,6 +141,11 @@ pub const KEYS: &[Key] = &[
     target("retries", "3"),
     target("save_timeout", "900"),
     target("bwlimit", ""),
+    target("delivery", "upload"),
+    target("stores", ""),
+    target("pull_from", "master"),
+    target("pull_fanout", "2"),
+    target("import_timeout", "6h"),
     target("provenance", "true"),
     target("use_keystone_v3", ""),
 ];

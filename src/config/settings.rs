@@ -23,8 +23,8 @@ use super::sources::Sources;
 use super::value;
 use crate::condition::Condition;
 use crate::model::{
-    Bandwidth, ByteSize, ContentSource, Credential, Interface, RegionName, SyncRules, TargetName,
-    TimeSpan, Warning, WarningCode,
+    Bandwidth, ByteSize, ContentSource, Credential, DeliveryRules, Interface, RegionName,
+    SyncRules, TargetName, TimeSpan, Warning, WarningCode,
 };
 
 /// A configuration that is checked as a whole.
@@ -107,6 +107,8 @@ pub struct TargetSettings {
     pub save_timeout: Duration,
     /// The most that is sent to each of its regions.
     pub bwlimit: Bandwidth,
+    /// How content gets into its regions.
+    pub delivery: DeliveryRules,
     /// Published images say what they are a copy of.
     pub provenance: bool,
 }
@@ -433,6 +435,7 @@ fn target(name: &str, layers: &Layers, login: Login, checker: &mut Checker<'_>) 
         retries: checker.number(layers, name, "retries"),
         save_timeout: checker.duration(layers, name, "save_timeout"),
         bwlimit: checker.bandwidth(layers, name, "bwlimit"),
+        delivery: checker.delivery(layers, name),
         provenance: checker.flag(layers, name, "provenance"),
     }
 }

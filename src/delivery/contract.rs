@@ -12,8 +12,8 @@ use crate::model::{
     Interface, ProjectRef, Secret, TargetName, UserRef, Visibility,
 };
 use crate::openstack::{
-    GlanceOptions, GlanceReader, GlanceWriter, HttpClients, Listing, MasterEndpoints, NewImage,
-    OpenStackError, PatchOp, RetryPolicy, Session, TlsOptions,
+    ContentTarget, GlanceOptions, GlanceReader, GlanceWriter, HttpClients, Listing,
+    MasterEndpoints, NewImage, OpenStackError, PatchOp, RetryPolicy, Session, TlsOptions,
 };
 use crate::sandbox::{
     ApplicationCredentialSpec, Content, Effect, Fault, ImageSeed, KeystoneSpec, RegionSpec,
@@ -97,7 +97,15 @@ impl Cloud {
         assert_eq!(made.status, ImageStatus::Queued);
         assert_eq!(made.visibility, Visibility::Private);
         let bytes_sent = Arc::new(AtomicU64::new(0));
-        upload(&writer, &made.id, &content, &bytes_sent, &LIMITS).await?;
+        upload(
+            &writer,
+            &made.id,
+            &ContentTarget::DefaultStore,
+            &content,
+            &bytes_sent,
+            &LIMITS,
+        )
+        .await?;
         let sent = writer.show(&made.id).await?;
         assert!(sent.content.is_same_content(&image.content));
         assert_eq!(sent.size, image.size);
@@ -311,6 +319,7 @@ async fn a_broken_upload_leaves_an_image_that_can_be_sent_to_again() {
     upload(
         &cloud.writer(),
         &image.id,
+        &ContentTarget::DefaultStore,
         &content,
         &Arc::default(),
         &LIMITS,

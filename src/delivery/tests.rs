@@ -15,6 +15,7 @@ use super::rate_limit::UploadRate;
 use super::{RateLimiter, TransferError, UploadLimits, read_ahead, upload};
 use crate::content::{Content, ImagesDir};
 use crate::model::{ErrorCode, ImageId};
+use crate::openstack::ContentTarget;
 use crate::openstack::testing::{FakeCloud, Script};
 use crate::wait::until;
 
@@ -70,6 +71,7 @@ impl Upload {
         upload(
             &writer,
             &ImageId::new(ID),
+            &ContentTarget::DefaultStore,
             &self.content,
             &self.bytes_sent,
             &limits,

@@ -16,7 +16,7 @@ use super::sendfile::SendfileUpload;
 use crate::content::Opened;
 use crate::content::{Content, SourceError};
 use crate::model::ImageId;
-use crate::openstack::{ContentSocket, GlanceWriter, StallTimer};
+use crate::openstack::{ContentSocket, ContentTarget, GlanceWriter, StallTimer};
 
 /// How long an upload may stand still, and how fast it may be.
 #[derive(Debug, Clone)]
@@ -74,14 +74,15 @@ impl UploadLimits {
 pub async fn upload(
     writer: &GlanceWriter,
     id: &ImageId,
+    target: &ContentTarget,
     content: &Content,
     bytes_sent: &Arc<AtomicU64>,
     limits: &UploadLimits,
 ) -> Result<(), TransferError> {
-    match upload_once(writer, id, content, bytes_sent, limits).await {
+    match upload_once(writer, id, target, content, bytes_sent, limits).await {
         // The writer has a new token already.
         Err(TransferError::OpenStack(error)) if error.is_unauthorised() => {
-            upload_once(writer, id, content, bytes_sent, limits).await
+            upload_once(writer, id, target, content, bytes_sent, limits).await
         }
         result => result,
     }
@@ -90,6 +91,7 @@ pub async fn upload(
 async fn upload_once(
     writer: &GlanceWriter,
     id: &ImageId,
+    target: &ContentTarget,
     content: &Content,
     bytes_sent: &Arc<AtomicU64>,
     limits: &UploadLimits,
@@ -112,13 +114,13 @@ async fn upload_once(
                     socket.close();
                 }
             };
-            writer.put_file(id, size, start_sending).await?;
+            writer.put_file(id, target, size, start_sending).await?;
             // The answer may be here before the thread has counted the last bytes.
             let _ = has_ended.await;
         } else {
             let pieces = read_ahead::start(content.clone(), &progress).await?;
             let body = ContentBody::new(content.clone(), pieces, Arc::clone(&progress), rate);
-            writer.put_content(id, body, size).await?;
+            writer.put_content(id, target, body, size).await?;
         }
         Ok(())
     };

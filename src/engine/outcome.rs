@@ -41,6 +41,8 @@ pub struct RegionSync {
     pub statuses: Vec<(String, Status)>,
     /// Bytes of content that were sent and published.
     pub uploaded_bytes: u64,
+    /// Bytes of content that were fetched from other regions and published.
+    pub pulled_bytes: u64,
 }
 
 /// What came of a region's restore.

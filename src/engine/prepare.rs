@@ -324,17 +324,15 @@ impl<'a> Prepared<'a> {
         } else {
             exit_codes::FAILED
         };
+        let synced = || regions.iter().filter_map(RegionOutcome::sync);
         self.events.emit(
             None,
             EventKind::RunFinished {
                 regions_ok: regions.len() - regions_failed,
                 regions_failed,
                 regions_not_begun: not_begun,
-                uploaded_bytes: regions
-                    .iter()
-                    .filter_map(RegionOutcome::sync)
-                    .map(|sync| sync.uploaded_bytes)
-                    .sum(),
+                uploaded_bytes: synced().map(|sync| sync.uploaded_bytes).sum(),
+                pulled_bytes: synced().map(|sync| sync.pulled_bytes).sum(),
                 seconds: self.started.elapsed().as_secs_f64(),
                 exit_code,
                 reason: (!reasons.is_empty()).then(|| reasons.join("; ")),

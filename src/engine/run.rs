@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::contents;
+use super::coordinator::VerifiedCopies;
 use super::outcome::{FailOn, RunOutcome};
 use super::prepare::{Names, Prepared, Scope, log_in, whole_targets};
 use super::region::{Pipeline, RegionTask, RunContext, failure_of};
@@ -92,6 +93,7 @@ pub async fn run(
         installation: options.installation,
         own_incomplete: options.own_incomplete,
         hashes: Arc::new(options.hashes),
+        copies: Arc::new(VerifiedCopies::of(run.fleet.master.clone())),
         bandwidth: RateLimiter::new(&settings.bwlimit_total),
         events: events.clone(),
         stop: stop.clone(),

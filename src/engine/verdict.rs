@@ -109,6 +109,7 @@ mod tests {
                     .map(|status| ("a".to_owned(), *status))
                     .collect(),
                 uploaded_bytes: 0,
+                pulled_bytes: 0,
             })),
         }
     }

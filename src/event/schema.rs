@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::model::{ActionKind, ContentOrigin, ErrorCode, ImageId, RegionName, Status, Warning};
-use crate::plan::PassedOver;
+use crate::model::{
+    ActionKind, ContentOrigin, DeliveryWay, ErrorCode, ImageId, RegionName, Status, Warning,
+};
+use crate::plan::{Action, PassedOver};
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -106,11 +108,47 @@ pub struct ActionFacts {
     pub image: String,
     /// Its id in the region; none before a new image was made.
     pub image_id: Option<ImageId>,
-    /// Bytes of content that are sent.
+    /// Bytes of content that are brought into the region.
     pub bytes: u64,
-    /// Where they come from.
+    /// How they get there; none where none do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryWay>,
+    /// Where this host reads them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ContentOrigin>,
+    /// The region that they are fetched from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<RegionName>,
+}
+
+impl ActionFacts {
+    /// What an action of a plan is about.
+    pub fn of(action: &Action) -> Self {
+        let from = match action {
+            Action::Upload(upload) => upload.from.clone(),
+            _ => None,
+        };
+        Self {
+            bytes: action.bytes(),
+            delivery: action.delivery(),
+            source: action.source(),
+            from,
+            ..Self::of_metadata(action.kind(), action.image(), action.image_id().cloned())
+        }
+    }
+
+    /// What is done to an image without content of it.
+    pub fn of_metadata(action: ActionKind, image: &str, image_id: Option<ImageId>) -> Self {
+        Self {
+            action,
+            image: image.to_owned(),
+            image_id,
+            bytes: 0,
+            delivery: None,
+            source: None,
+            from: None,
+        }
+    }
 }
 
 /// An error: its code, a sentence for a person, and what to do next.
@@ -192,6 +230,8 @@ pub enum EventKind {
         counts: BTreeMap<Status, usize>,
         /// Bytes of content to send.
         bytes_pending: u64,
+        /// Bytes of content to fetch from other regions.
+        bytes_pulled: u64,
     },
     /// An action begins.
     ActionStarted(ActionFacts),
@@ -229,6 +269,10 @@ pub enum EventKind {
         uploaded_bytes: u64,
         /// Images that were uploaded.
         uploaded_images: usize,
+        /// Bytes of content that were fetched from other regions and published.
+        pulled_bytes: u64,
+        /// Images whose content was fetched from other regions.
+        pulled_images: usize,
         /// Images whose metadata was changed.
         updated_images: usize,
         /// How many images are `pending_*` or `error_*` at the end, by status; nothing of a region
@@ -249,6 +293,8 @@ pub enum EventKind {
         regions_not_begun: usize,
         /// Bytes of content that were sent and published.
         uploaded_bytes: u64,
+        /// Bytes of content that were fetched from other regions and published.
+        pulled_bytes: u64,
         /// How long it took.
         #[serde(serialize_with = "millis")]
         seconds: f64,

@@ -42,6 +42,12 @@ pub enum ErrorCode {
     UploadStalled,
     /// The region had all of the content, and did not make the image `active` within `save_timeout`.
     SaveTimedOut,
+    /// The region's own import of a content failed.
+    ImportFailed,
+    /// The region could not fetch a content from another region.
+    PullFailed,
+    /// The region does not offer the way of delivery or the store that the configuration asks for.
+    DeliveryUnsupported,
     /// What arrived has another checksum or size than the master's image.
     ChecksumMismatch,
     /// The region gives no hash by which what arrived could be compared.
@@ -104,6 +110,9 @@ impl ErrorCode {
         Self::UploadFailed,
         Self::UploadStalled,
         Self::SaveTimedOut,
+        Self::ImportFailed,
+        Self::PullFailed,
+        Self::DeliveryUnsupported,
         Self::ChecksumMismatch,
         Self::NotVerifiable,
         Self::PublishRefused,
@@ -127,6 +136,7 @@ impl ErrorCode {
     ];
 
     /// What to do next, as a whole sentence that holds for every error of this code.
+    #[expect(clippy::too_many_lines, reason = "one sentence for each code")]
     pub fn hint(self) -> &'static str {
         match self {
             Self::AuthFailed => {
@@ -173,6 +183,15 @@ impl ErrorCode {
             }
             Self::SaveTimedOut => {
                 "Look into the log of the region's Glance and its store; where it needs longer for large images, raise `save_timeout` of this target."
+            }
+            Self::ImportFailed => {
+                "Look into the log of the region's Glance, which alone says why its import failed: staging area, plugins, stores."
+            }
+            Self::PullFailed => {
+                "Look into the logs of both Glances: the one that fetches must reach the other and be allowed to (`import_filtering_opts`). `delivery = auto` uploads instead."
+            }
+            Self::DeliveryUnsupported => {
+                "Set `delivery` and `stores` of this target to what the message says that the region offers."
             }
             Self::ChecksumMismatch => {
                 "The new image was not published. Check the content where it comes from, the file in `images_dir` or the master's store, against the master's checksum, then run again."

@@ -57,7 +57,11 @@ pub enum ImageStatus {
     Queued,
     /// Its content is coming in.
     Saving,
-    /// `importing`, `uploading`, `killed`, `pending_delete`, and whatever a release may add.
+    /// Its content is being staged, for an import.
+    Uploading,
+    /// The region imports its content.
+    Importing,
+    /// `killed`, `pending_delete`, and whatever a release may add.
     Other(String),
 }
 
@@ -69,17 +73,15 @@ impl ImageStatus {
             Self::Deactivated => "deactivated",
             Self::Queued => "queued",
             Self::Saving => "saving",
+            Self::Uploading => "uploading",
+            Self::Importing => "importing",
             Self::Other(word) => word,
         }
     }
 
     /// True where its content is coming in, or what is done with it on the server goes on.
     pub fn is_in_progress(&self) -> bool {
-        match self {
-            Self::Saving => true,
-            Self::Other(word) => matches!(word.as_str(), "uploading" | "importing"),
-            _ => false,
-        }
+        matches!(self, Self::Saving | Self::Uploading | Self::Importing)
     }
 
     /// True where an image of this status counts as being in its region.
@@ -95,6 +97,8 @@ impl From<String> for ImageStatus {
             "deactivated" => Self::Deactivated,
             "queued" => Self::Queued,
             "saving" => Self::Saving,
+            "uploading" => Self::Uploading,
+            "importing" => Self::Importing,
             _ => Self::Other(word),
         }
     }

@@ -6,6 +6,7 @@ mod bandwidth;
 mod checksum;
 mod content_source;
 mod credential;
+mod delivery;
 mod error_code;
 mod hidden;
 mod identity;
@@ -30,6 +31,7 @@ pub use checksum::{
 };
 pub use content_source::{ContentOrigin, ContentSource};
 pub use credential::{Credential, Interface, InterfaceError, KeystoneUrl, KeystoneUrlError};
+pub use delivery::{Delivery, DeliveryRules, DeliveryWay, PullFrom};
 pub use error_code::ErrorCode;
 pub use hidden::is_hidden;
 pub use identity::{ApplicationCredentialRef, DomainRef, ProjectRef, UserRef};

@@ -46,6 +46,8 @@ pub enum WarningCode {
     ProvenanceBroken,
     /// A region refused the properties of provenance; the image was published without.
     ProvenanceRefused,
+    /// A region could not fetch a content from another region; it is uploaded.
+    PullFailed,
     /// The master region was named as a destination.
     MasterRegionSkipped,
     /// A file with a secret can be read by others.

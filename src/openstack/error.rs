@@ -24,6 +24,10 @@ pub enum Operation {
     Create,
     /// The content of an image is sent.
     Upload,
+    /// An import is started, or its tasks are looked at.
+    Import,
+    /// The region is asked what it offers.
+    Ask,
     /// Metadata is changed.
     Update,
     /// The same, and the name with it.
@@ -50,6 +54,8 @@ impl Operation {
             Self::Download => "fetch the content",
             Self::Create => "create the image",
             Self::Upload => "send the content",
+            Self::Import => "import the content",
+            Self::Ask => "ask what the region offers",
             Self::Update => "change the metadata",
             Self::Rename => "rename the image",
             Self::Publish => "publish the image",
@@ -60,10 +66,11 @@ impl Operation {
     fn code(self) -> ErrorCode {
         match self {
             Self::LogIn(_) | Self::AskProvider(_) => ErrorCode::KeystoneFailed,
-            Self::List | Self::Show => ErrorCode::ListFailed,
+            Self::List | Self::Show | Self::Ask => ErrorCode::ListFailed,
             Self::Download => ErrorCode::DownloadFailed,
             Self::Create => ErrorCode::CreateFailed,
             Self::Upload => ErrorCode::UploadFailed,
+            Self::Import => ErrorCode::ImportFailed,
             Self::Update | Self::Publish => ErrorCode::UpdateFailed,
             Self::Rename => ErrorCode::RenameFailed,
             Self::Delete => ErrorCode::DeleteFailed,
@@ -346,7 +353,7 @@ impl OpenStackError {
                 "The content is not what the image's disk format says: correct the format or the file at the master."
             }
             (_, Some(403 | 405)) if self.operation() == Some(Operation::Upload) => {
-                "The region refuses content that is sent to it: give the user the right to upload (policy `upload_image`). A region that takes images by import only cannot be synchronised by this version."
+                "The region refuses content that is sent to it: set `delivery = import` in the section of this target where the region takes images by import only, or give the user the right to upload (policy `upload_image`)."
             }
             (_, Some(410)) => "Somebody deleted the image meanwhile: run again.",
             (_, Some(409)) if self.is_in_use() => {

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 use url::{Position, Url};
@@ -15,14 +15,14 @@ use super::attempt::AttemptError;
 use super::client::USER_AGENT;
 use super::error::{CallRecord, Operation};
 use super::glance_service::{CALL_TIMEOUT, GlanceOptions};
-use super::request::{self, AUTH_TOKEN, Answer, Request};
+use super::request::{self, Answer, Request};
 use super::request_log::RequestLog;
 use super::retry::{Repeat, RetryObserver, Tries};
 use super::{
-    ContentSocket, GlanceReader, HttpClient, MasterEndpoints, OpenStackError, PatchOp, Session,
-    patch, upload_connection,
+    ContentSocket, ContentTarget, GlanceReader, HttpClient, MasterEndpoints, OpenStackError,
+    PatchOp, Session, patch, upload_connection,
 };
-use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Secret, Visibility};
+use crate::model::{Image, ImageId, ImageStatus, Interface, Properties, Visibility};
 
 /// A store may take minutes to free the space of a large image. All tries together have no longer: who
 /// did not answer for that long will not the next time.
@@ -42,9 +42,6 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
 
 const FIRST_LOOK_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_LOOK_PAUSE: Duration = Duration::from_secs(2);
-
-/// Makes Glance check the length of what arrives.
-const IMAGE_SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
 
 /// Changes images of one region, which is not the master's. Everything that a
 /// [`GlanceReader`] can do, it can do too.
@@ -218,10 +215,11 @@ impl GlanceWriter {
     pub async fn put_file(
         &self,
         id: &ImageId,
+        target: &ContentTarget,
         size: u64,
         start_sending: impl FnOnce(ContentSocket),
     ) -> Result<(), OpenStackError> {
-        self.put(id, size, async |request, headers| {
+        self.put(id, target, size, async |request, headers| {
             put_direct(&request.url, headers, start_sending).await
         })
         .await
@@ -240,6 +238,7 @@ impl GlanceWriter {
     pub async fn put_content<B>(
         &self,
         id: &ImageId,
+        target: &ContentTarget,
         body: B,
         size: u64,
     ) -> Result<(), OpenStackError>
@@ -250,7 +249,7 @@ impl GlanceWriter {
         let service = self.service();
         let url = service.endpoint.v2(&["images"]);
         let client = service.session.http().for_url(&url)?;
-        self.put(id, size, async |request, headers| {
+        self.put(id, target, size, async |request, headers| {
             put_pooled(&client, request, headers, body).await
         })
         .await
@@ -259,15 +258,16 @@ impl GlanceWriter {
     async fn put(
         &self,
         id: &ImageId,
+        target: &ContentTarget,
         size: u64,
         put: impl AsyncFnOnce(&Request, HeaderMap) -> Result<Answer, AttemptError>,
     ) -> Result<(), OpenStackError> {
         let service = self.service();
-        let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
+        let url = target.url(&service.endpoint, id);
         let request = service.request(Operation::Upload, Method::PUT, url);
         let tries = Tries::new(&service.options.retry, Repeat::IfNotReceived, None);
         let token = service.session.lasting_token().await?;
-        let answer = put(&request, content_headers(&token.secret, size)).await;
+        let answer = put(&request, target.headers(&token.secret, size)).await;
         let Err(failure) = answer else { return Ok(()) };
         if failure.is_unauthorised() {
             service.session.renew(&token).await?;
@@ -277,9 +277,15 @@ impl GlanceWriter {
     }
 
     /// The record of so many tries to send content, for an error that no answer gives.
-    pub fn upload_record(&self, id: &ImageId, tries: u32, elapsed: Duration) -> CallRecord {
+    pub fn upload_record(
+        &self,
+        id: &ImageId,
+        target: &ContentTarget,
+        tries: u32,
+        elapsed: Duration,
+    ) -> CallRecord {
         let service = self.service();
-        let url = service.endpoint.v2(&["images", id.as_str(), "file"]);
+        let url = target.url(&service.endpoint, id);
         let request = service.request(Operation::Upload, Method::PUT, url);
         let first = Tries::new(&service.options.retry, Repeat::IfNotReceived, None);
         CallRecord {
@@ -436,20 +442,6 @@ impl fmt::Display for GlanceWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.region(), self.endpoint())
     }
-}
-
-fn content_headers(token: &Secret, size: u64) -> HeaderMap {
-    HeaderMap::from_iter([
-        (AUTH_TOKEN, request::token_header(token)),
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/octet-stream"),
-        ),
-        // Without a length Glance makes an empty image active, and of an empty body the client
-        // would not say the length by itself.
-        (header::CONTENT_LENGTH, size.into()),
-        (IMAGE_SIZE, size.into()),
-    ])
 }
 
 async fn put_pooled<B>(

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 use crate::model::{
-    ActionKind, ContentHash, ContentOrigin, ImageId, Properties, Status, Visibility,
+    ActionKind, ContentHash, ContentOrigin, DeliveryWay, ImageId, Properties, RegionName, Status,
+    Visibility,
 };
 
 /// A value before and after.
@@ -99,10 +100,19 @@ impl Replaced {
 pub enum Stage {
     /// It was created, and is without content.
     Queued,
+    /// The region is importing its content.
+    Importing,
     /// Its content is all there, and it is not published.
     Complete,
     /// It is published, and its old image was not dealt with.
     Published,
+}
+
+impl Stage {
+    /// True where all of the content is in the region.
+    pub fn is_there(self) -> bool {
+        matches!(self, Self::Complete | Self::Published)
+    }
 }
 
 /// An image that an earlier run had under way, and that is taken up again.
@@ -132,7 +142,7 @@ pub struct Upload {
     pub leftover: Option<Leftover>,
     /// The size of the content.
     pub size: u64,
-    /// The bytes of content that are sent: none where a leftover has them all.
+    /// The bytes of content that are brought into the region: none where a leftover has them all.
     pub bytes: u64,
     /// The checksums that the content must have.
     pub content: ContentHash,
@@ -140,6 +150,11 @@ pub struct Upload {
     /// is made of what is sent.
     #[serde(skip)]
     pub hashed_as: Option<String>,
+    /// Which way the content takes.
+    pub delivery: DeliveryWay,
+    /// Of a pull, the region that it is fetched from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<RegionName>,
     /// Where the content comes from, once that was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ContentOrigin>,
@@ -264,11 +279,19 @@ impl Action {
         }
     }
 
-    /// The bytes of content that it sends.
+    /// The bytes of content that it brings into the region.
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Upload(upload) => upload.bytes,
             _ => 0,
+        }
+    }
+
+    /// Which way the content takes; none where it brings none.
+    pub fn delivery(&self) -> Option<DeliveryWay> {
+        match self {
+            Self::Upload(upload) if !upload.is_there() => Some(upload.delivery),
+            _ => None,
         }
     }
 }
@@ -337,7 +360,7 @@ impl Serialize for Action {
 impl Upload {
     /// True where an earlier run has brought all of its content into the region.
     pub fn is_there(&self) -> bool {
-        !matches!(self.stage(), None | Some(Stage::Queued))
+        self.stage().is_some_and(Stage::is_there)
     }
 
     /// How far an earlier run got with it.

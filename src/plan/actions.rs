@@ -9,7 +9,7 @@ use super::interrupted_replacement::Replacement;
 use super::leftover::Leftovers;
 use super::references::References;
 use super::{MAX_NAME_CHARS, OLD_SUFFIX, order, parts, retention};
-use crate::model::{ErrorCode, Proof, Status};
+use crate::model::{DeliveryWay, ErrorCode, Proof, Status};
 
 /// What the actions of one region follow from.
 pub(super) struct ActionBuilder<'a, 'b> {
@@ -82,7 +82,7 @@ impl ActionBuilder<'_, '_> {
         let leftover = self.taken_up(index);
         let is_there = leftover
             .as_ref()
-            .is_some_and(|leftover| leftover.stage != Stage::Queued);
+            .is_some_and(|leftover| leftover.stage.is_there());
         Upload {
             image: master.name.clone(),
             master_id: master.id.clone(),
@@ -94,6 +94,8 @@ impl ActionBuilder<'_, '_> {
                 Some(Proof::Hashed(algorithm)) => Some(algorithm),
                 _ => None,
             },
+            delivery: DeliveryWay::Upload,
+            from: None,
             source: None,
             streamed: false,
             replaces: statuses.old(index).map(|old| Replaced {

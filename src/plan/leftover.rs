@@ -149,6 +149,7 @@ fn stage(image: &Image, master: &Image) -> Option<Stage> {
         && !image.os_hidden;
     match image.status {
         ImageStatus::Queued if is_alike => Some(Stage::Queued),
+        ImageStatus::Importing if is_alike => Some(Stage::Importing),
         ImageStatus::Active
             if is_alike
                 && image.size == Some(master.bytes())

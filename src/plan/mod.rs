@@ -11,6 +11,7 @@ mod action;
 mod actions;
 mod build;
 mod checksum_conflict;
+mod delivery_choice;
 mod execution;
 mod failure;
 mod filter;
@@ -42,6 +43,7 @@ pub use action::{
     Untag, Upload,
 };
 pub use build::build;
+pub use delivery_choice::{DeliveryUnsupported, RegionOffers, choose_ways, needs_offers};
 pub(crate) use execution::{PlanExecution, Retirement, Step, is_upload};
 pub use failure::{PlannedFailure, drop_dependents};
 pub use filter::ImageFilter;

@@ -8,7 +8,7 @@ use super::action::{Action, Untag};
 use super::failure::PlannedFailure;
 use super::reason::Reason;
 use super::selection::SelectedBy;
-use crate::model::{ImageId, RegionName, Status, Warning};
+use crate::model::{DeliveryWay, ImageId, RegionName, Status, Warning};
 
 /// What one selected image is in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,6 +59,17 @@ impl Plan {
 
     /// The bytes of content that its actions send.
     pub fn bytes_pending(&self) -> u64 {
-        self.actions.iter().map(Action::bytes).sum()
+        self.bytes_by(|way| way != DeliveryWay::Pull)
+    }
+
+    /// The bytes of content that its actions have fetched from other regions.
+    pub fn bytes_pulled(&self) -> u64 {
+        self.bytes_by(|way| way == DeliveryWay::Pull)
+    }
+
+    fn bytes_by(&self, is_meant: impl Fn(DeliveryWay) -> bool) -> u64 {
+        let actions = self.actions.iter();
+        let meant = actions.filter(|action| action.delivery().is_some_and(&is_meant));
+        meant.map(Action::bytes).sum()
     }
 }

@@ -6,8 +6,8 @@ use super::summary::RunSummary;
 use super::summary_builder::SummaryBuilder;
 use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
 use crate::model::{
-    ActionKind, ContentHash, ErrorCode, ImageId, RegionName, Status, Visibility, Warning,
-    WarningCode,
+    ActionKind, ContentHash, DeliveryWay, ErrorCode, ImageId, RegionName, Status, Visibility,
+    Warning, WarningCode,
 };
 use crate::plan::{
     Action, Change, ImageState, MetadataChange, PartChange, PartProblem, PartReference, Plan,
@@ -49,6 +49,8 @@ fn upload(image: &str, bytes: u64, replaces: Option<Replaced>) -> Upload {
             ..ContentHash::default()
         },
         hashed_as: None,
+        delivery: DeliveryWay::Upload,
+        from: None,
         source: None,
         streamed: false,
         replaces,
@@ -278,6 +280,8 @@ pub(super) fn region_finished(name: &str, result: RegionResult, uploaded_images:
         result,
         uploaded_bytes: (512 << 20) * uploaded_images as u64,
         uploaded_images,
+        pulled_bytes: 0,
+        pulled_images: 0,
         updated_images: uploaded_images / 2,
         left: BTreeMap::new(),
         seconds: if uploaded_images == 0 { 0.25 } else { 64.5 },
@@ -291,6 +295,7 @@ pub(super) fn run_finished(exit_code: u8) -> Event {
         regions_failed: 1,
         regions_not_begun: 0,
         uploaded_bytes: 0,
+        pulled_bytes: 0,
         seconds: 192.25,
         exit_code,
         reason: (exit_code != 0).then(|| "1 region failed: Trento".to_owned()),
@@ -311,6 +316,7 @@ pub(super) fn summary(
         let kind = EventKind::Plan {
             counts: plan.counts(),
             bytes_pending: plan.bytes_pending(),
+            bytes_pulled: plan.bytes_pulled(),
         };
         builder.planned(plan);
         builder.event(&Event::now(Some(plan.region.clone()), kind));

@@ -83,12 +83,16 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
         EventKind::Plan {
             counts,
             bytes_pending,
+            bytes_pulled,
         } => {
             let quiet = counts
                 .keys()
                 .all(|status| matches!(status, Status::Ok | Status::OkStalledChecksum));
             let weight = if quiet { Weight::Detail } else { step };
-            vec![Line::info(weight, found(counts, *bytes_pending))]
+            vec![Line::info(
+                weight,
+                found(counts, *bytes_pending, *bytes_pulled),
+            )]
         }
         EventKind::ActionStarted(facts) => {
             vec![Line::info(Weight::Detail, action(facts, Tense::Present))]
@@ -186,13 +190,20 @@ fn run_started(kind: &EventKind) -> String {
 }
 
 /// How many images have each status, and what has to be sent.
-pub(super) fn found(counts: &BTreeMap<Status, usize>, bytes_pending: u64) -> String {
+pub(super) fn found(
+    counts: &BTreeMap<Status, usize>,
+    bytes_pending: u64,
+    bytes_pulled: u64,
+) -> String {
     if counts.is_empty() {
         return "no image is selected for it".to_owned();
     }
     let mut text = counts_text(counts);
     if bytes_pending > 0 {
         text = format!("{text}; {} to send", ByteSize(bytes_pending));
+    }
+    if bytes_pulled > 0 {
+        text = format!("{text}; {} to pull", ByteSize(bytes_pulled));
     }
     text
 }
@@ -289,6 +300,8 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
         result,
         uploaded_bytes,
         uploaded_images,
+        pulled_bytes,
+        pulled_images,
         updated_images,
         left,
         seconds: time,
@@ -296,7 +309,12 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
     else {
         return String::new();
     };
-    let done = done(*uploaded_images, *uploaded_bytes, *updated_images, *time);
+    let mut done = done(*uploaded_images, *uploaded_bytes, *updated_images, *time);
+    if *pulled_images > 0 {
+        let separator = if done.is_empty() { "" } else { ", " };
+        let (images, bytes) = (count(*pulled_images, "image"), ByteSize(*pulled_bytes));
+        done = format!("{done}{separator}{images} pulled from other regions ({bytes})");
+    }
     let time = seconds(*time);
     match (result, mode, done.as_str()) {
         (RegionResult::Failed, _, "") => format!("failed after {time}"),

@@ -103,6 +103,7 @@ impl ReporterState {
         let kind = EventKind::Plan {
             counts: plan.counts(),
             bytes_pending: plan.bytes_pending(),
+            bytes_pulled: plan.bytes_pulled(),
         };
         self.event(&Event::now(Some(region.clone()), kind), now);
         let lines = plan_log(plan);
@@ -116,13 +117,7 @@ impl ReporterState {
         }
         if self.mode == Mode::DryRun {
             for action in &plan.actions {
-                let kind = EventKind::ActionPlanned(ActionFacts {
-                    action: action.kind(),
-                    image: action.image().to_owned(),
-                    image_id: action.image_id().cloned(),
-                    bytes: action.bytes(),
-                    source: action.source(),
-                });
+                let kind = EventKind::ActionPlanned(ActionFacts::of(action));
                 self.event(&Event::now(Some(region.clone()), kind), now);
             }
         }

@@ -27,10 +27,16 @@ pub struct RegionSummary {
     pub planned_actions: usize,
     /// Bytes of content that its plan would send.
     pub bytes_pending: u64,
+    /// Bytes of content that its plan would have fetched from other regions.
+    pub bytes_pulled: u64,
     /// Bytes of content that were sent and published.
     pub uploaded_bytes: u64,
     /// Images that were uploaded.
     pub uploaded_images: usize,
+    /// Bytes of content that were fetched from other regions and published.
+    pub pulled_bytes: u64,
+    /// Images whose content was fetched from other regions.
+    pub pulled_images: usize,
     /// Images whose metadata was changed.
     pub updated_images: usize,
     /// How long it took.
@@ -92,8 +98,11 @@ impl RegionSummary {
             left: BTreeMap::new(),
             planned_actions: 0,
             bytes_pending: 0,
+            bytes_pulled: 0,
             uploaded_bytes: 0,
             uploaded_images: 0,
+            pulled_bytes: 0,
+            pulled_images: 0,
             updated_images: 0,
             seconds: 0.0,
             warnings: 0,
@@ -174,6 +183,10 @@ pub struct RunSummary {
     pub uploaded_bytes: u64,
     /// Images that were uploaded.
     pub uploaded_images: usize,
+    /// Bytes of content that were fetched from other regions and published.
+    pub pulled_bytes: u64,
+    /// Images whose content was fetched from other regions.
+    pub pulled_images: usize,
     /// Images whose metadata was changed.
     pub updated_images: usize,
     /// How many warnings there were, of regions and of the run.

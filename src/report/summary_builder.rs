@@ -125,6 +125,8 @@ impl SummaryBuilder {
             regions_unfinished: regions.len() - regions_ok - regions_failed,
             uploaded_bytes: regions.iter().map(|region| region.uploaded_bytes).sum(),
             uploaded_images: regions.iter().map(|region| region.uploaded_images).sum(),
+            pulled_bytes: regions.iter().map(|region| region.pulled_bytes).sum(),
+            pulled_images: regions.iter().map(|region| region.pulled_images).sum(),
             updated_images: regions.iter().map(|region| region.updated_images).sum(),
             warnings: self.warnings + regions.iter().map(|region| region.warnings).sum::<usize>(),
             counts,
@@ -150,9 +152,11 @@ fn update(region: &mut RegionSummary, kind: &EventKind) {
         EventKind::Plan {
             counts,
             bytes_pending,
+            bytes_pulled,
         } => {
             region.counts.clone_from(counts);
             region.bytes_pending = *bytes_pending;
+            region.bytes_pulled = *bytes_pulled;
         }
         EventKind::Warning(_) => region.warnings += 1,
         EventKind::Error(failure) => region.errors.push(failure.clone()),
@@ -160,6 +164,8 @@ fn update(region: &mut RegionSummary, kind: &EventKind) {
             result,
             uploaded_bytes,
             uploaded_images,
+            pulled_bytes,
+            pulled_images,
             updated_images,
             left,
             seconds,
@@ -168,6 +174,8 @@ fn update(region: &mut RegionSummary, kind: &EventKind) {
             region.result = Some(*result);
             region.uploaded_bytes = *uploaded_bytes;
             region.uploaded_images = *uploaded_images;
+            region.pulled_bytes = *pulled_bytes;
+            region.pulled_images = *pulled_images;
             region.updated_images = *updated_images;
             region.seconds = *seconds;
         }

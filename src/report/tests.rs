@@ -22,11 +22,8 @@ use crate::model::{ActionKind, Warning, WarningCode};
 /// Everything that can be reported, about three regions.
 fn reports(mode: Mode, parallel: bool) -> Vec<Report> {
     let facts = ActionFacts {
-        action: ActionKind::Replace,
-        image: NASTY.to_owned(),
-        image_id: None,
         bytes: 512 << 20,
-        source: None,
+        ..ActionFacts::of_metadata(ActionKind::Replace, NASTY, None)
     };
     let warning = Warning::new(WarningCode::ForeignOwner, "Another project owns `debian`.")
         .image("debian")

@@ -24,6 +24,7 @@ mod configuration;
 mod conflict;
 mod cost;
 mod credentials;
+mod delivery;
 mod demo;
 mod documents;
 mod faults;

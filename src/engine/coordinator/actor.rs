@@ -136,6 +136,8 @@ impl Coordinator {
                 result: RegionResult::Failed,
                 uploaded_bytes: 0,
                 uploaded_images: 0,
+                pulled_bytes: 0,
+                pulled_images: 0,
                 updated_images: 0,
                 left: std::collections::BTreeMap::new(),
                 seconds: 0.0,

@@ -3,5 +3,7 @@
 
 mod actor;
 mod state;
+mod verified_copies;
 
 pub(super) use actor::{Coordinator, RunRegions};
+pub(super) use verified_copies::VerifiedCopies;

@@ -9,7 +9,7 @@ use super::context::RunContext;
 use super::known_hashes::keep_hash;
 use crate::content::{Item, RegionLease, SourceError};
 use crate::event::Mode;
-use crate::model::{ContentOrigin, Image, MultiHash, RegionName};
+use crate::model::{ContentOrigin, DeliveryWay, Image, MultiHash, RegionName};
 use crate::plan::{self, Action, Plan, PlannedFailure, RegionImages, Selection, Upload};
 
 /// So many contents are looked for at once.
@@ -32,8 +32,12 @@ impl ContentLookup<'_> {
             .actions
             .iter_mut()
             .filter_map(|action| match action {
-                // What is there already needs none.
-                Action::Upload(upload) if !upload.is_there() => Some(&mut **upload),
+                // What is there already needs none, and what is fetched from another region flows past.
+                Action::Upload(upload)
+                    if !upload.is_there() && upload.delivery != DeliveryWay::Pull =>
+                {
+                    Some(&mut **upload)
+                }
                 _ => None,
             })
             .collect();

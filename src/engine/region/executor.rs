@@ -12,7 +12,7 @@ use super::task::stopped;
 use super::totals::RegionTotals;
 use crate::engine::shutdown::ActivityGuard;
 use crate::event::{ActionFacts, EventKind, Failure};
-use crate::model::{ActionKind, Image, ImageId, ImageStatus};
+use crate::model::{ActionKind, DeliveryWay, Image, ImageId, ImageStatus};
 use crate::openstack::PatchOp;
 use crate::plan::{
     Action, MetadataChange, PartChange, PlanExecution, PlannedFailure, Retirement, Step, Untag,
@@ -71,14 +71,7 @@ impl Executor<'_> {
 
     async fn upload(&mut self, upload: &Upload) {
         let started = Instant::now();
-        let leftover = upload.leftover.as_ref();
-        let _busy = self.started(&ActionFacts {
-            action: upload.kind(),
-            image: upload.image.clone(),
-            image_id: leftover.map(|leftover| leftover.image_id.clone()),
-            bytes: upload.bytes,
-            source: upload.source,
-        });
+        let _busy = self.started(&ActionFacts::of(&Action::Upload(Box::new(upload.clone()))));
         match deliver(&self.delivery, upload).await {
             Ok(sent) => {
                 let mut done = upload.clone();
@@ -121,13 +114,7 @@ impl Executor<'_> {
         let Some(id) = action.image_id().cloned() else {
             return;
         };
-        let facts = ActionFacts {
-            action: action.kind(),
-            image: action.image().to_owned(),
-            image_id: Some(id.clone()),
-            bytes: 0,
-            source: None,
-        };
+        let facts = ActionFacts::of(action);
         let _busy = self.started(&facts);
         let stop = self.delivery.context.stop.clone();
         let changed = stop.unless_overdue(self.change(action, &id)).await;
@@ -197,11 +184,11 @@ impl Executor<'_> {
 
     fn upload_finished(&mut self, upload: &Upload, sent: Delivered, started: Instant) {
         let facts = ActionFacts {
-            action: upload.kind(),
-            image: upload.image.clone(),
-            image_id: None,
             bytes: sent.bytes,
+            delivery: sent.way,
             source: sent.source,
+            from: sent.from,
+            ..ActionFacts::of_metadata(upload.kind(), &upload.image, None)
         };
         self.finished(&facts, sent.id, started);
     }
@@ -209,7 +196,10 @@ impl Executor<'_> {
     fn finished(&mut self, facts: &ActionFacts, id: ImageId, started: Instant) {
         self.silent.clear();
         self.totals.actions += 1;
-        if is_upload(facts.action) {
+        if is_upload(facts.action) && facts.delivery == Some(DeliveryWay::Pull) {
+            self.totals.pulled_images += 1;
+            self.totals.pulled_bytes += facts.bytes;
+        } else if is_upload(facts.action) {
             self.totals.uploaded_images += 1;
             self.totals.uploaded_bytes += facts.bytes;
         } else if facts.action != ActionKind::DeleteLeftover {

@@ -8,7 +8,8 @@ use crate::delivery::TransferError;
 use crate::engine::shutdown::StopCause;
 use crate::event::Failure;
 use crate::model::{
-    ActionKind, ContentHash, ErrorCode, ImageId, ImageStatus, RegionName, Warning, WarningCode,
+    ActionKind, ContentHash, DeliveryWay, ErrorCode, ImageId, ImageStatus, RegionName, Warning,
+    WarningCode,
 };
 use crate::openstack::{CallRecord, OpenStackError};
 use crate::plan::PlannedFailure;
@@ -62,6 +63,23 @@ pub(super) enum StepError {
         /// The limit that was passed.
         limit: Duration,
     },
+    /// The region's own import, or its fetching from another region, failed.
+    #[error("the region could not {} the content of the image {id}: {why}", match way { DeliveryWay::Pull => "fetch", _ => "import" })]
+    Import {
+        id: ImageId,
+        way: DeliveryWay,
+        /// What the server says, or what was seen.
+        why: String,
+    },
+    /// No other region has a verified copy.
+    #[error("no region of the same Keystone has a verified copy of the content")]
+    NoCopy,
+    /// The start of an import was refused.
+    #[error("{source}")]
+    ImportRefused {
+        source: OpenStackError,
+        way: DeliveryWay,
+    },
     /// The region gives no hash that what arrived could be compared by.
     #[error(
         "what arrived cannot be compared with the master's image: the region says {found}, the master {expected}, and this program cannot make a hash of the region's kind"
@@ -110,7 +128,8 @@ impl StepError {
     /// True where the fault is the content's: such an image fails alone, and the others go on.
     pub(super) fn affects_only_image(&self) -> bool {
         match self {
-            Self::Source(_) => true,
+            Self::Source(_) | Self::Import { .. } | Self::NoCopy => true,
+            Self::ImportRefused { source, .. } => !source.is_silence(),
             Self::Mismatch { is_source, .. } => *is_source,
             Self::Transfer(error) => matches!(error, TransferError::Source(_)),
             Self::Upload { .. }
@@ -122,6 +141,14 @@ impl StepError {
             | Self::Stopped(_)
             | Self::Lost => false,
         }
+    }
+
+    /// True where the region said, or showed, that it could not import or fetch a content.
+    pub(super) fn is_failed_import(&self) -> bool {
+        matches!(
+            self,
+            Self::Import { .. } | Self::ImportRefused { .. } | Self::NoCopy
+        )
     }
 
     /// True where it may help to send the content again, once it is known what became of the image.
@@ -153,7 +180,7 @@ impl StepError {
 
     /// True where the region gave no answer at all.
     pub(super) fn is_silence(&self) -> bool {
-        matches!(self, Self::OpenStack { source, .. } if source.is_silence())
+        matches!(self, Self::OpenStack { source, .. } | Self::ImportRefused { source, .. } if source.is_silence())
     }
 
     /// How long the server asked to be left alone.
@@ -196,6 +223,12 @@ impl StepError {
             Self::Mismatch { .. } => ErrorCode::ChecksumMismatch,
             Self::NotStored(_) => ErrorCode::UploadFailed,
             Self::SaveTimedOut { .. } => ErrorCode::SaveTimedOut,
+            Self::Import { way, .. } => import_code(*way),
+            Self::NoCopy => ErrorCode::PullFailed,
+            Self::ImportRefused { source, way } => match source.code() {
+                ErrorCode::ImportFailed => import_code(*way),
+                other => other,
+            },
             Self::NotVerifiable { .. } => ErrorCode::NotVerifiable,
             Self::Changed(_) => ErrorCode::UpdateFailed,
             Self::Stopped(cause) => stopped_code(*cause),
@@ -221,6 +254,14 @@ impl StepError {
             image: Some(image.to_owned()),
             action: Some(action),
         }
+    }
+}
+
+/// The code of an import or a pull that failed.
+fn import_code(way: DeliveryWay) -> ErrorCode {
+    match way {
+        DeliveryWay::Pull => ErrorCode::PullFailed,
+        DeliveryWay::Upload | DeliveryWay::Import => ErrorCode::ImportFailed,
     }
 }
 

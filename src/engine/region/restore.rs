@@ -246,13 +246,8 @@ impl Restore {
 }
 
 fn facts(image: &ImageRestore) -> ActionFacts {
-    ActionFacts {
-        action: ActionKind::UpdateMetadata,
-        image: image.image.clone(),
-        image_id: Some(image.image_id.clone()),
-        bytes: 0,
-        source: None,
-    }
+    let id = Some(image.image_id.clone());
+    ActionFacts::of_metadata(ActionKind::UpdateMetadata, &image.image, id)
 }
 
 fn ops(image: &ImageRestore) -> Vec<PatchOp> {

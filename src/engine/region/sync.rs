@@ -20,9 +20,15 @@ use crate::content::RegionLease;
 use crate::delivery::{RateLimiter, UploadLimits};
 use crate::engine::outcome::{RegionOutcome, RegionSync, RegionWorkResult};
 use crate::event::{EventKind, Failure, Mode, RegionResult};
-use crate::model::{ContentHash, ErrorCode, Image, ImageStatus, RegionName, Status, Warning};
-use crate::openstack::{GlanceReader, GlanceWriter, Listing, OpenStackError, RetryObserver};
-use crate::plan::{self, Plan, PlanExecution, PublishedBefore, RegionImages, Selection};
+use crate::model::{
+    ContentHash, ErrorCode, Image, ImageStatus, PullFrom, RegionName, Status, Warning,
+};
+use crate::openstack::{
+    GlanceInfo, GlanceReader, GlanceWriter, Listing, OpenStackError, RetryObserver,
+};
+use crate::plan::{
+    self, Plan, PlanExecution, PublishedBefore, RegionImages, RegionOffers, Selection, Upload,
+};
 
 /// Brings a region in step, or says how far it is from it; with all that regions have in common.
 #[derive(Debug, Clone)]
@@ -92,6 +98,10 @@ impl RegionRun<'_> {
             return Ok(());
         };
         if !self.context.mode.only_compares() {
+            if let Err(failure) = self.choose_ways(job, &reader, &mut plan).await? {
+                self.fail(failure);
+                return Ok(());
+            }
             self.lookup().look_for_content(&mut plan).await;
         }
         let plan = Arc::new(plan);
@@ -115,6 +125,7 @@ impl RegionRun<'_> {
         for failure in &plan.failures {
             self.fail(failure_of_image(failure));
         }
+        self.offer_copies(job, &plan);
         match self.context.mode {
             Mode::Sync if !(plan.actions.is_empty() && plan.untags.is_empty()) => {
                 self.execute(job, &plan, published_before).await
@@ -180,6 +191,46 @@ impl RegionRun<'_> {
         Ok(Some((plan, published_before)))
     }
 
+    /// Which way each content takes, by what the region offers; a failure where it does not offer what the
+    /// configuration asks for.
+    async fn choose_ways(
+        &self,
+        job: &RegionJob,
+        reader: &GlanceReader,
+        plan: &mut Plan,
+    ) -> Result<Result<(), Failure>, OpenStackError> {
+        let rules = &job.target.settings.delivery;
+        if !plan::needs_offers(plan, rules) {
+            return Ok(Ok(()));
+        }
+        let info = GlanceInfo::of(reader);
+        let offers = RegionOffers {
+            import_methods: info.import_methods().await?,
+            stores: info.stores().await?,
+        };
+        let copies = &self.context.copies;
+        let copy = |upload: &Upload| copies.nearest(self.region, &upload.master_id);
+        Ok(
+            plan::choose_ways(plan, rules, &offers, copy).map_err(|what| {
+                let code = ErrorCode::DeliveryUnsupported;
+                let message = format!("{}: {what}: nothing was done", self.region);
+                Failure::new(code, message, code.hint())
+            }),
+        )
+    }
+
+    /// Tells which of the region's images are verified copies, where others may fetch from it.
+    fn offer_copies(&self, job: &RegionJob, plan: &Plan) {
+        if job.target.settings.delivery.pull_from != PullFrom::Any {
+            return;
+        }
+        for state in plan.images.iter().filter(|it| it.status == Status::Ok) {
+            if let Some(id) = &state.image_id {
+                self.context.copies.add(self.region, &state.master_id, id);
+            }
+        }
+    }
+
     fn lookup(&self) -> ContentLookup<'_> {
         ContentLookup {
             region: self.region,
@@ -215,6 +266,9 @@ impl RegionRun<'_> {
                     .collect(),
             },
             lease: &self.lease,
+            rules: &job.target.settings.delivery,
+            interface: job.target.interface(&self.region.region),
+            failed_pulls: std::cell::Cell::default(),
             born: std::cell::RefCell::default(),
             provenance: job.target.settings.provenance,
             published_before,
@@ -267,6 +321,7 @@ impl RegionRun<'_> {
                     plan,
                     statuses: self.statuses,
                     uploaded_bytes: self.totals.uploaded_bytes,
+                    pulled_bytes: self.totals.pulled_bytes,
                 })
             }),
         }

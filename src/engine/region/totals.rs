@@ -11,6 +11,8 @@ use crate::model::Status;
 pub(super) struct RegionTotals {
     pub(super) uploaded_bytes: u64,
     pub(super) uploaded_images: usize,
+    pub(super) pulled_bytes: u64,
+    pub(super) pulled_images: usize,
     pub(super) updated_images: usize,
     pub(super) actions: usize,
     pub(super) failed: bool,
@@ -29,6 +31,8 @@ impl RegionTotals {
             result,
             uploaded_bytes: self.uploaded_bytes,
             uploaded_images: self.uploaded_images,
+            pulled_bytes: self.pulled_bytes,
+            pulled_images: self.pulled_images,
             updated_images: self.updated_images,
             left,
             seconds: started.elapsed().as_secs_f64(),

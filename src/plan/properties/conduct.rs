@@ -109,7 +109,7 @@ impl Conductor {
                 self.publish(upload, &id)?;
                 return Ok(Some(id));
             }
-            Some(Stage::Queued) | None => {}
+            Some(Stage::Queued | Stage::Importing) | None => {}
         }
         match self.glance.fill(&id, upload) {
             Ok(true) => {}

@@ -18,30 +18,46 @@ use crate::delivery::{TransferError, upload};
 use crate::engine::region::failure::StepError;
 use crate::engine::shutdown::Stop;
 use crate::model::{Image, ImageId};
-use crate::openstack::{GlanceWriter, RetryPolicy};
+use crate::openstack::{ContentTarget, GlanceWriter};
 use crate::plan::Upload;
 
 /// The tries of one upload.
-struct UploadAttempts<'a> {
-    policy: &'a RetryPolicy,
+pub(super) struct UploadAttempts<'a> {
+    writer: &'a GlanceWriter,
     started: Instant,
     tries: u32,
 }
 
-impl UploadAttempts<'_> {
+impl<'a> UploadAttempts<'a> {
+    /// The first try begins now.
+    pub(super) fn begin(delivery: &'a ImageDelivery<'_>) -> Self {
+        Self {
+            writer: &delivery.writer,
+            started: Instant::now(),
+            tries: 1,
+        }
+    }
+
     /// How long to wait before the next try; none where this failure is to be reported.
-    fn next(&mut self, error: &StepError) -> Option<Duration> {
-        if self.tries > self.policy.retries || !error.is_transient() {
+    pub(super) fn next(&mut self, error: &StepError) -> Option<Duration> {
+        let policy = self.writer.retry_policy();
+        if self.tries > policy.retries || !error.is_transient() {
             return None;
         }
-        let pause = self.policy.pause_after(self.tries, error.retry_after())?;
+        let pause = policy.pause_after(self.tries, error.retry_after())?;
         self.tries += 1;
         Some(pause)
     }
 
     /// The failure with all that was tried.
-    fn report(&self, error: StepError, writer: &GlanceWriter, id: &ImageId) -> StepError {
-        error.after(writer.upload_record(id, self.tries, self.started.elapsed()))
+    pub(super) fn report(
+        &self,
+        error: StepError,
+        id: &ImageId,
+        target: &ContentTarget,
+    ) -> StepError {
+        let elapsed = self.started.elapsed();
+        error.after(self.writer.upload_record(id, target, self.tries, elapsed))
     }
 }
 
@@ -53,11 +69,8 @@ pub(super) async fn upload_with_retry(
     begun: Option<ImageId>,
     content: &Content,
 ) -> Result<Image, StepError> {
-    let mut effort = UploadAttempts {
-        policy: delivery.writer.retry_policy(),
-        started: Instant::now(),
-        tries: 1,
-    };
+    let target = store_of(delivery);
+    let mut attempts = UploadAttempts::begin(delivery);
     let mut next = begun.map(|id| SentImage {
         id,
         sends: 1,
@@ -68,7 +81,8 @@ pub(super) async fn upload_with_retry(
             Some(sent_image) => sent_image,
             None => create(delivery, wanted).await?,
         };
-        let failure = fill(delivery, wanted, &mut sent_image, content).await.err();
+        let filled = fill(delivery, wanted, &mut sent_image, &target, content).await;
+        let failure = filled.err();
         let settled = settle(delivery, &sent_image, failure.as_ref()).await;
         if let Settled::Active(image) = settled {
             return examine(delivery, wanted, *image, content).await;
@@ -89,7 +103,7 @@ pub(super) async fn upload_with_retry(
                     &sent_image.id,
                     &format!("what became of it is unknown: {why}"),
                 );
-                return Err(effort.report(error, &delivery.writer, &sent_image.id));
+                return Err(attempts.report(error, &sent_image.id, &target));
             }
             Settled::Stuck(status)
                 if status.is_in_progress()
@@ -111,14 +125,14 @@ pub(super) async fn upload_with_retry(
         let pause = if delivery.context.stop.is_stopping() {
             None
         } else {
-            effort.next(&error)
+            attempts.next(&error)
         };
         let is_sent_to_again = is_usable && pause.is_some();
         if !is_sent_to_again && !matches!(settled, Settled::Gone) {
             clean_up(delivery, &sent_image.id).await;
         }
         let Some(pause) = pause else {
-            return Err(effort.report(error, &delivery.writer, &sent_image.id));
+            return Err(attempts.report(error, &sent_image.id, &target));
         };
         delivery.note(format!(
             "sends the content of `{}` again in {:.1} s, since {error}",
@@ -136,11 +150,20 @@ pub(super) async fn upload_with_retry(
     }
 }
 
+/// The store that an upload goes to.
+fn store_of(delivery: &ImageDelivery<'_>) -> ContentTarget {
+    let store = delivery.rules.stores.first();
+    store.map_or(ContentTarget::DefaultStore, |store| {
+        ContentTarget::Store(store.clone())
+    })
+}
+
 /// Sends the content once: again only to a region that does not know the image yet.
 pub(super) async fn fill(
     delivery: &ImageDelivery<'_>,
     wanted: &Upload,
     sent_image: &mut SentImage,
+    target: &ContentTarget,
     content: &Content,
 ) -> Result<(), StepError> {
     sent_image.sends += 1;
@@ -159,6 +182,7 @@ pub(super) async fn fill(
             match upload(
                 &delivery.writer,
                 &id,
+                target,
                 content,
                 &bytes_sent,
                 &delivery.limits,

@@ -2,10 +2,12 @@
 
 use super::attempt::upload_with_retry;
 use super::image_delivery::ImageDelivery;
+use super::import::import_with_retry;
+use super::settle::clean_up;
 use crate::content::Content;
 use crate::engine::region::content_lookup::item_of;
 use crate::engine::region::failure::StepError;
-use crate::model::{ContentOrigin, Image, ImageId, MultiHash, Warning, WarningCode};
+use crate::model::{ContentOrigin, DeliveryWay, Image, ImageId, MultiHash, Warning, WarningCode};
 use crate::plan::Upload;
 
 /// Fills an image from where its content is. Where that is a file which turns out to be wrong, and
@@ -45,7 +47,18 @@ pub(super) async fn upload_from(
         Some(has_begun) => has_begun?,
         None => return Err(delivery.stopped()),
     }
-    upload_with_retry(delivery, wanted, begun, content).await
+    match wanted.delivery {
+        DeliveryWay::Import => {
+            // No image is imported twice, and nobody knows whether that was begun.
+            if let Some(begun) = begun {
+                clean_up(delivery, &begun).await;
+            }
+            import_with_retry(delivery, wanted, content).await
+        }
+        DeliveryWay::Upload | DeliveryWay::Pull => {
+            upload_with_retry(delivery, wanted, begun, content).await
+        }
+    }
 }
 
 /// Where the region's hashes are of another kind than the master's, what is sent is hashed on the

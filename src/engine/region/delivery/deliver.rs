@@ -1,13 +1,18 @@
 //! One image from the decision to its publishing.
 
 use super::content_choice::upload_from_anywhere;
-use super::delivered::Delivered;
+use super::delivered::{Delivered, Filled};
 use super::image_delivery::ImageDelivery;
 use super::publish::publish;
+use super::pull::pull;
 use super::resume::{check_published, resume};
+use super::settle::clean_up;
 use crate::engine::region::failure::StepError;
-use crate::model::ImageStatus;
+use crate::model::{Delivery, DeliveryWay, Image, ImageStatus, PullFrom, Warning, WarningCode};
 use crate::plan::{Stage, Upload};
+
+/// After so many failed pulls a region fetches nothing more, where an upload is the way out.
+const FAILED_PULLS: u32 = 2;
 
 /// Brings a new image into the region, up to its publishing.
 pub(in crate::engine::region) async fn deliver(
@@ -21,23 +26,64 @@ pub(in crate::engine::region) async fn deliver(
         }
         Some(leftover) => resume(delivery, wanted, leftover).await?,
     };
-    let is_there = matches!(&begun, Some(image) if image.status == ImageStatus::Active);
-    let (image, source) = match begun {
-        Some(image) if is_there => (image, None),
-        begun => {
-            let begun = begun.map(|image| image.id);
-            let (image, source) = upload_from_anywhere(delivery, wanted, begun).await?;
-            (image, Some(source))
-        }
+    let filled = match begun {
+        Some(image) if image.status == ImageStatus::Active => Filled::before(image),
+        begun => fill_by_its_way(delivery, wanted, begun).await?,
     };
-    let elsewhere = publish(delivery, wanted, &image).await?;
+    let elsewhere = publish(delivery, wanted, &filled.image).await?;
     let id = elsewhere
         .as_ref()
-        .map_or(image.id, |it| it.image_id.clone());
+        .map_or(filled.image.id, |it| it.image_id.clone());
+    if delivery.rules.pull_from == PullFrom::Any {
+        let copies = &delivery.context.copies;
+        copies.add(delivery.region, &wanted.master_id, &id);
+    }
     Ok(Delivered {
         id,
         elsewhere,
-        bytes: if is_there { 0 } else { wanted.size },
-        source,
+        bytes: if filled.way.is_some() { wanted.size } else { 0 },
+        way: filled.way,
+        source: filled.source,
+        from: filled.from,
     })
+}
+
+/// Fills an image by the way that the plan chose. Where a pull fails and an upload may take its place, the
+/// content is uploaded.
+async fn fill_by_its_way(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    begun: Option<Image>,
+) -> Result<Filled, StepError> {
+    let has_way_out = delivery.rules.delivery == Delivery::Auto;
+    let gives_up = has_way_out && delivery.failed_pulls.get() >= FAILED_PULLS;
+    let mut begun = begun.map(|image| image.id);
+    let mut way = wanted.delivery;
+    if way == DeliveryWay::Pull && !gives_up {
+        // No image is imported twice, and nobody knows whether that was begun.
+        if let Some(begun) = begun.take() {
+            clean_up(delivery, &begun).await;
+        }
+        match pull(delivery, wanted).await {
+            Ok((image, from)) => return Ok(Filled::pulled(image, from)),
+            Err(error) if has_way_out && error.is_failed_import() => {
+                delivery.failed_pulls.update(|failed| failed + 1);
+                warn_failed_pull(delivery, wanted, &error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if way == DeliveryWay::Pull {
+        way = DeliveryWay::Upload;
+    }
+    let (image, source) = upload_from_anywhere(delivery, wanted, begun).await?;
+    Ok(Filled::sent(image, way, source))
+}
+
+fn warn_failed_pull(delivery: &ImageDelivery<'_>, wanted: &Upload, error: &StepError) {
+    let name = &wanted.image;
+    let message = format!("`{name}` is uploaded, since it could not be pulled: {error}");
+    let warning = Warning::new(WarningCode::PullFailed, message).image(name);
+    let events = &delivery.context.events;
+    events.warning(Some(delivery.region), warning);
 }

@@ -1,6 +1,6 @@
 //! What the deliveries into one region share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::content::RegionLease;
 use crate::delivery::UploadLimits;
 use crate::engine::region::context::RunContext;
 use crate::engine::region::failure::StepError;
-use crate::model::{ImageId, RegionName};
+use crate::model::{DeliveryRules, ImageId, Interface, RegionName};
 use crate::openstack::GlanceWriter;
 use crate::plan::PublishedBefore;
 
@@ -24,6 +24,12 @@ pub(in crate::engine::region) struct ImageDelivery<'a> {
     pub(in crate::engine::region) lease: &'a Arc<RegionLease>,
     /// When the images were created that this run created.
     pub(in crate::engine::region) born: RefCell<HashMap<ImageId, Instant>>,
+    /// How content gets into the region.
+    pub(in crate::engine::region) rules: &'a DeliveryRules,
+    /// Which endpoints of other regions it fetches from.
+    pub(in crate::engine::region) interface: Interface,
+    /// How many pulls have failed, where an upload is the way out.
+    pub(in crate::engine::region) failed_pulls: Cell<u32>,
     /// Published images say what they are a copy of.
     pub(in crate::engine::region) provenance: bool,
     /// What was published when the plan was made.

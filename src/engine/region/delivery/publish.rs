@@ -129,13 +129,12 @@ fn publishing_ops(wanted: &Upload, image: &Image) -> Vec<PatchOp> {
         PatchOp::replace("protected", wanted.protected),
         PatchOp::add("tags", tags),
     ];
-    if wanted.leftover.is_some() {
-        ops.extend(update_ops(wanted, image));
-    }
+    ops.extend(update_ops(wanted, image));
     ops
 }
 
-/// What makes an image that was created under other circumstances as it would be created now.
+/// What makes an image as it is wanted that an earlier run created under other circumstances, or that plugins
+/// of the region or a pull gave other properties.
 fn update_ops(wanted: &Upload, image: &Image) -> Vec<PatchOp> {
     let properties = properties(wanted);
     let mut ops = Vec::new();

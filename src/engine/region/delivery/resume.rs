@@ -3,6 +3,7 @@
 use super::create::{own_tag, replaces_tag, tags};
 use super::delivered::Delivered;
 use super::image_delivery::ImageDelivery;
+use super::imported::{StartedImport, until_imported};
 use super::settle::clean_up;
 use super::verify::has_content_of;
 use crate::engine::region::failure::StepError;
@@ -26,7 +27,9 @@ pub(super) async fn check_published(
             id: image.id,
             elsewhere: None,
             bytes: 0,
+            way: None,
             source: None,
+            from: None,
         })
     } else {
         Err(StepError::Changed(image.id))
@@ -48,6 +51,23 @@ pub(super) async fn resume(
     if !image_tags::is_incomplete(&image) {
         return Err(StepError::Changed(image.id));
     }
+    let is_own = image.tags.contains(&own_tag(delivery));
+    let image = if is_own && image.status == ImageStatus::Importing {
+        let import = StartedImport {
+            id,
+            way: wanted.delivery,
+            is_accepted: true,
+        };
+        match until_imported(delivery, &import).await {
+            Err(error) if error.is_failed_import() => {
+                delivery.note(format!("begins `{}` anew: {error}", wanted.image));
+                return Ok(None);
+            }
+            imported => imported?,
+        }
+    } else {
+        image
+    };
     let is_usable = match image.status {
         ImageStatus::Queued => true,
         ImageStatus::Active => has_content_of(&image, wanted),

@@ -37,7 +37,7 @@ const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(15);
 const LAST_LOOKS: Duration = Duration::from_secs(5);
 
 /// So many looks in a row may come to nothing.
-const FAILED_LOOKS: u32 = 3;
+pub(super) const FAILED_LOOKS: u32 = 3;
 
 /// An image that content is sent to.
 pub(super) struct SentImage {

@@ -2,9 +2,10 @@
 
 use super::image_delivery::ImageDelivery;
 use crate::content::Content;
+use crate::engine::region::content_lookup::item_of;
 use crate::engine::region::failure::StepError;
 use crate::engine::region::known_hashes::keep_hash;
-use crate::model::{ContentHash, Image, MultiHash};
+use crate::model::{ContentHash, Image, MultiHash, RegionName};
 use crate::plan::Upload;
 
 /// Compares what arrived with the master's checksums and size.
@@ -63,6 +64,32 @@ pub(super) async fn verify_by_hashing(
     }
     keep_hash(delivery.context, delivery.region, &wanted.content, region).await;
     Ok(())
+}
+
+/// Compares what the region fetched from another with the master's checksums and size. The content is read
+/// here only where the region's hashes are of another kind than the master's.
+pub(super) async fn verify_pulled(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    arrived: &Image,
+    from: &RegionName,
+) -> Result<(), StepError> {
+    let expected = delivery.context.hashes.complete(&wanted.content);
+    let compared = arrived.content.compare(&expected);
+    if arrived.size == Some(wanted.size) {
+        match compared {
+            Some(true) => return Ok(()),
+            Some(false) => {}
+            None => {
+                let contents = &delivery.context.contents;
+                let content = contents.find(&item_of(wanted), delivery.lease).await?;
+                return verify_by_hashing(delivery, wanted, arrived, &content).await;
+            }
+        }
+    }
+    let whose =
+        format!("it was fetched from {from} and changed there, on the way or by the region");
+    Err(mismatch(wanted, arrived, whose, false))
 }
 
 fn mismatch(wanted: &Upload, arrived: &Image, whose: String, is_source: bool) -> StepError {

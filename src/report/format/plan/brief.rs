@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::lines::{states_by_name, why};
-use crate::model::{ByteSize, ImageId};
+use crate::model::{ByteSize, DeliveryWay, ImageId};
 use crate::plan::{Action, ImageState, Plan, Reason};
 use crate::report::style::Paint;
 use crate::report::text::{OneLine, count, pad};
@@ -137,7 +137,7 @@ pub(super) fn entries(plan: &Plan) -> Vec<Entry<'_>> {
                 Action::Upload(upload) => Some(upload.size),
                 _ => state.filter(|_| is_of_state).map(|state| state.size),
             },
-            reason: why(action, state).unwrap_or_default(),
+            reason: with_way(why(action, state).unwrap_or_default(), action),
             actions: vec![action],
             state: state.filter(|_| is_of_state),
         });
@@ -191,13 +191,25 @@ pub(super) fn lines(entries: &[Entry<'_>], paint: Paint) -> Vec<String> {
     entries.iter().map(line).collect()
 }
 
+/// The reason, and how the content gets there where that is not sent by this host.
+fn with_way(reason: String, action: &Action) -> String {
+    match action {
+        Action::Upload(upload) if !upload.is_there() => match (upload.delivery, &upload.from) {
+            (DeliveryWay::Pull, Some(from)) => format!("{reason}; pulled from {from}"),
+            (DeliveryWay::Import, _) => format!("{reason}; imported by the region"),
+            _ => reason,
+        },
+        _ => reason,
+    }
+}
+
 /// Columns for names at most: a longer one moves what is behind it.
 const NAME_WIDTH: usize = 32;
 
 /// `3 uploads, 1 replacement, 1.5 GiB to send`; empty where there is nothing.
 pub(super) fn sums<'a, 'b: 'a>(
     entries: impl Iterator<Item = &'a Entry<'b>>,
-    bytes_pending: u64,
+    plans: impl IntoIterator<Item = &'a Plan>,
 ) -> String {
     let mut counts: BTreeMap<Sign, usize> = BTreeMap::new();
     for entry in entries {
@@ -207,8 +219,16 @@ pub(super) fn sums<'a, 'b: 'a>(
         .into_iter()
         .map(|(sign, number)| sign.counted(number))
         .collect();
-    if bytes_pending > 0 {
-        parts.push(format!("{} to send", ByteSize(bytes_pending)));
+    let (mut sent, mut pulled) = (0, 0);
+    for plan in plans {
+        sent += plan.bytes_pending();
+        pulled += plan.bytes_pulled();
+    }
+    if sent > 0 {
+        parts.push(format!("{} to send", ByteSize(sent)));
+    }
+    if pulled > 0 {
+        parts.push(format!("{} to pull", ByteSize(pulled)));
     }
     parts.join(", ")
 }

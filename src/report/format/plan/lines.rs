@@ -153,6 +153,7 @@ fn upload_details(upload: &Upload) -> Vec<String> {
     if let Some(stage) = upload.stage() {
         let how = match stage {
             Stage::Queued => "the content is sent to the image that an earlier run created",
+            Stage::Importing => "the import that an earlier run began is waited for",
             Stage::Complete => "an earlier run sent the content: it is only published",
             Stage::Published => "only the old image is dealt with",
         };

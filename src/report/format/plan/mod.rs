@@ -81,7 +81,7 @@ impl<'a> RegionEntries<'a> {
 
     /// `3 uploads, 1.5 GiB to send; 2 images need a decision`.
     fn sums(&self) -> String {
-        let sums = brief::sums(self.entries.iter(), self.plan.bytes_pending());
+        let sums = brief::sums(self.entries.iter(), [self.plan]);
         let undecided = self.undecided();
         match (undecided, sums.is_empty()) {
             (0, true) => "nothing to do".to_owned(),
@@ -245,11 +245,8 @@ fn last_time_line(
 /// What the whole fleet needs; none where it needs nothing.
 fn fleet_sums(regions: &[RegionEntries<'_>]) -> Option<String> {
     let entries = regions.iter().flat_map(|region| &region.entries);
-    let bytes = regions
-        .iter()
-        .map(|region| region.plan.bytes_pending())
-        .sum();
-    let sums = brief::sums(entries, bytes);
+    let plans = regions.iter().map(|region| region.plan);
+    let sums = brief::sums(entries, plans);
     let changing = regions
         .iter()
         .filter(|region| !region.plan.actions.is_empty());
@@ -274,11 +271,13 @@ pub fn plan_json<P: Borrow<Plan>>(
         #[serde(flatten)]
         plan: &'a Plan,
         bytes_pending: u64,
+        bytes_pulled: u64,
         last_time: Option<&'a LastTime>,
     }
     let entry = |plan| Entry {
         plan,
         bytes_pending: plan.bytes_pending(),
+        bytes_pulled: plan.bytes_pulled(),
         last_time: times.get(&plan.region.to_string()),
     };
     let plans = plans.iter().map(Borrow::borrow).map(entry).collect();

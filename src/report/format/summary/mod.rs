@@ -171,6 +171,11 @@ fn done(summary: &RunSummary) -> Option<String> {
         let bytes = ByteSize(summary.uploaded_bytes);
         parts.push(format!("{images} uploaded ({bytes}{rate})"));
     }
+    if summary.pulled_images > 0 {
+        let images = count(summary.pulled_images, "image");
+        let bytes = ByteSize(summary.pulled_bytes);
+        parts.push(format!("{images} pulled from other regions ({bytes})"));
+    }
     if summary.updated_images > 0 {
         let images = count(summary.updated_images, "image");
         parts.push(format!("{images} updated"));

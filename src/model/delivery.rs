@@ -1,0 +1,105 @@
+//! How content gets into the regions of a target.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// `delivery`: which way is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// This one, always.
+    #[default]
+    Upload,
+    /// This one, always.
+    Import,
+    /// This one, always.
+    Pull,
+    /// A pull where a verified copy is within reach and the region offers it, else an upload.
+    Auto,
+}
+
+impl Delivery {
+    /// Reads a word of the configuration.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "upload" => Some(Self::Upload),
+            "import" => Some(Self::Import),
+            "pull" => Some(Self::Pull),
+            "auto" => Some(Self::Auto),
+            _ => None,
+        }
+    }
+}
+
+/// The way of one content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryWay {
+    /// This host sends it.
+    #[default]
+    Upload,
+    /// This host stages it, and the region imports it: its plugins run.
+    Import,
+    /// The region fetches it from another region.
+    Pull,
+}
+
+impl fmt::Display for DeliveryWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Upload => "upload",
+            Self::Import => "import",
+            Self::Pull => "pull",
+        })
+    }
+}
+
+/// `pull_from`: which regions a pull may fetch from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PullFrom {
+    /// The master's.
+    #[default]
+    Master,
+    /// Also any other region of the run with a verified copy.
+    Any,
+}
+
+impl PullFrom {
+    /// Reads a word of the configuration.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "master" => Some(Self::Master),
+            "any" => Some(Self::Any),
+            _ => None,
+        }
+    }
+}
+
+/// How content gets into the regions of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRules {
+    /// Which way.
+    pub delivery: Delivery,
+    /// The ids of the stores that get it, all or none; without any, the region's default store.
+    pub stores: Vec<String>,
+    /// Where a pull may fetch from.
+    pub pull_from: PullFrom,
+    /// How many contents are fetched from one region at once, at most.
+    pub pull_fanout: NonZeroUsize,
+    /// How long an import or a pull may take in all.
+    pub import_timeout: Duration,
+}
+
+impl Default for DeliveryRules {
+    fn default() -> Self {
+        Self {
+            delivery: Delivery::Upload,
+            stores: Vec::new(),
+            pull_from: PullFrom::Master,
+            pull_fanout: NonZeroUsize::MIN.saturating_add(1),
+            import_timeout: Duration::from_hours(6),
+        }
+    }
+}
