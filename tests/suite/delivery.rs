@@ -20,7 +20,7 @@ fn fleet() -> Fleet {
 }
 
 /// The fields of the events that tell how each image came.
-fn ways(outcome: &Outcome) -> Vec<String> {
+pub(crate) fn ways(outcome: &Outcome) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let events = outcome.events_named("action_finished");
     let way = |event: &Value| {

@@ -25,6 +25,7 @@ mod conflict;
 mod cost;
 mod credentials;
 mod delivery;
+mod delivery_faults;
 mod demo;
 mod documents;
 mod faults;

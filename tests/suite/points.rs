@@ -14,6 +14,16 @@ struct Scene {
     config: fn(Config) -> Config,
     /// `name visibility`, sorted.
     after: &'static [&'static str],
+    begun: Begun,
+}
+
+/// What becomes of an image that was begun.
+#[derive(Clone, Copy, PartialEq)]
+enum Begun {
+    /// It is taken up.
+    TakenUp,
+    /// It is taken up where its content is all there, and deleted otherwise: no image is imported twice.
+    TakenUpWhenComplete,
 }
 
 fn id(image: &Value) -> &str {
@@ -142,7 +152,8 @@ fn end_everywhere(scene: &Scene) {
             if was_published || unfinished.iter().any(is_sent) {
                 assert_eq!(outcome.uploads("master:RegionTwo"), 0, "{point}: {outcome}");
             }
-            for image in &unfinished {
+            let is_taken_up = |image: &&Value| scene.begun == Begun::TakenUp || is_sent(image);
+            for image in unfinished.iter().filter(is_taken_up) {
                 assert!(region.get(id(image)).is_some(), "{point}: {outcome}");
             }
             fleet
@@ -160,6 +171,7 @@ fn of_an_upload_that_replaces() {
         prepare: replaced,
         config: |config| config.master("replace", "any"),
         after: &["a public"],
+        begun: Begun::TakenUp,
     });
 }
 
@@ -169,6 +181,7 @@ fn of_an_upload_that_renames() {
         prepare: replaced,
         config: |config| config.master("rename", "any"),
         after: &["a public", "a.old private"],
+        begun: Begun::TakenUp,
     });
 }
 
@@ -178,6 +191,7 @@ fn of_an_upload_of_a_kernel() {
         prepare: kernel,
         config: |config| config.master("replace", "any"),
         after: &["k public", "m public"],
+        begun: Begun::TakenUp,
     });
 }
 
@@ -187,5 +201,26 @@ fn of_changes_of_metadata() {
         prepare: obsolete,
         config: |config| config,
         after: &["o_obsolete private", "p public"],
+        begun: Begun::TakenUp,
+    });
+}
+
+#[test]
+fn of_an_import_that_replaces() {
+    end_everywhere(&Scene {
+        prepare: replaced,
+        config: |config| config.master("replace", "any").master("delivery", "import"),
+        after: &["a public"],
+        begun: Begun::TakenUpWhenComplete,
+    });
+}
+
+#[test]
+fn of_a_pull_that_renames() {
+    end_everywhere(&Scene {
+        prepare: replaced,
+        config: |config| config.master("rename", "any").master("delivery", "pull"),
+        after: &["a public", "a.old private"],
+        begun: Begun::TakenUpWhenComplete,
     });
 }

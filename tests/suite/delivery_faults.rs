@@ -1,0 +1,136 @@
+//! Imports and pulls that fail, hang or bring something else: nothing is published that was not proved, and
+//! nothing is left.
+
+use glancesync::sandbox::{Effect, Fault, ImportEnd, ImportStage};
+use serde_json::Value;
+
+use crate::common::{Fleet, NewImage, Outcome};
+use crate::delivery::ways;
+
+const IMPORT: &str = "/v2/images/*/import";
+
+/// A region in which imports go wrong.
+fn faulty(effect: &Effect) -> Fleet {
+    let fleet = Fleet::embedded(|_| ());
+    let fault = Fault::new("POST", IMPORT, effect.clone());
+    fleet
+        .sandbox()
+        .set_faults("RegionTwo", vec![fault])
+        .unwrap();
+    fleet.master().create(NewImage::new("a", "abc"));
+    fleet.master().create(NewImage::new("b", "bcd"));
+    fleet.master().create(NewImage::new("c", "cde"));
+    fleet
+}
+
+/// Asserts that the region has those images, published, and nothing else.
+#[track_caller]
+fn assert_has(fleet: &Fleet, names: &[&str], outcome: &Outcome) {
+    let images = fleet.region("RegionTwo").images();
+    let seen: Vec<&Value> = images.iter().map(|image| &image["visibility"]).collect();
+    assert_eq!(fleet.region("RegionTwo").names(), names, "{outcome}");
+    assert!(seen.iter().all(|seen| **seen == "public"), "{images:#?}");
+}
+
+#[test]
+fn what_a_region_cannot_import_fails_alone_and_leaves_nothing() {
+    for (delivery, code) in [("import", "import_failed"), ("pull", "pull_failed")] {
+        for end in [ImportEnd::Failed, ImportEnd::FailedInStore] {
+            let fleet = faulty(&Effect::import(end));
+            let config = fleet
+                .config()
+                .master("delivery", delivery)
+                .master("import_timeout", "2s");
+            let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+            let failures = ["a", "b", "c"].map(|name| format!("{code} {name}"));
+            assert_eq!(outcome.errors(), failures, "{outcome}");
+            assert_has(&fleet, &[], &outcome);
+            fleet.sandbox().set_faults("RegionTwo", Vec::new()).unwrap();
+            let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+            assert_has(&fleet, &["a", "b", "c"], &outcome);
+        }
+    }
+}
+
+#[test]
+fn an_import_that_comes_to_no_end_is_deleted_when_its_time_is_over() {
+    for (delivery, stage) in [
+        ("import", ImportStage::Pending),
+        ("import", ImportStage::Importing),
+        ("pull", ImportStage::Processing),
+        ("pull", ImportStage::Importing),
+    ] {
+        let fleet = faulty(&Effect::import_hangs(stage));
+        let config = fleet
+            .config()
+            .master("delivery", delivery)
+            .master("import_timeout", "1s");
+        let words = ["RegionTwo", "--image", "a"];
+        let outcome = fleet.run(&config, &words).expect(1);
+        outcome.assert_fails(&format!("{delivery}_failed a"));
+        outcome.assert_says("`import_timeout`");
+        assert_has(&fleet, &[], &outcome);
+    }
+}
+
+#[test]
+fn an_import_is_waited_for_while_its_turn_has_not_come() {
+    for stage in [
+        ImportStage::Pending,
+        ImportStage::Processing,
+        ImportStage::Importing,
+    ] {
+        let fleet = faulty(&Effect::import_waits(stage, 900));
+        for delivery in ["import", "pull"] {
+            let config = fleet.config().master("delivery", delivery);
+            let words = [
+                "RegionTwo",
+                "--image",
+                if delivery == "pull" { "a" } else { "b" },
+            ];
+            fleet.run(&config, &words).expect(0);
+        }
+        let outcome = fleet.status(&fleet.config(), &["RegionTwo"]);
+        let status = outcome.status_of("RegionTwo");
+        assert_eq!(status, ["ok a", "ok b", "pending_upload c"], "{outcome}");
+    }
+}
+
+#[test]
+fn what_a_region_made_anything_else_of_is_not_published() {
+    for delivery in ["import", "pull", "auto"] {
+        for end in [ImportEnd::Damaged, ImportEnd::Truncated, ImportEnd::Longer] {
+            let fleet = faulty(&Effect::import(end));
+            let config = fleet.config().master("delivery", delivery);
+            let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+            outcome.assert_fails("checksum_mismatch a");
+            assert_has(&fleet, &[], &outcome);
+        }
+    }
+}
+
+#[test]
+fn auto_uploads_what_cannot_be_pulled_and_gives_up_pulling() {
+    let fleet = faulty(&Effect::import(ImportEnd::Failed));
+    let config = fleet.config().master("delivery", "auto");
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+    assert_eq!(outcome.warnings(), ["pull_failed a", "pull_failed b"]);
+    let uploaded = ["a", "b", "c"].map(|name| format!("{name} upload directory -"));
+    assert_eq!(ways(&outcome), uploaded);
+    let imports = outcome.changes("master:RegionTwo");
+    let imports = imports.iter().filter(|it| it.path.ends_with("/import"));
+    assert_eq!(imports.count(), 2);
+    assert_has(&fleet, &["a", "b", "c"], &outcome);
+}
+
+#[test]
+fn a_refused_import_fails_alone() {
+    let fleet = faulty(&Effect::status(409));
+    let config = fleet.config().master("delivery", "pull");
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+    assert_eq!(
+        outcome.errors(),
+        ["a", "b", "c"].map(|name| format!("pull_failed {name}"))
+    );
+    assert_has(&fleet, &[], &outcome);
+}
