@@ -61,7 +61,7 @@ pub(super) enum Command {
     /// Write every image's metadata into files, of the regions and of the master
     #[command(after_help = examples::BACKUP)]
     Backup(Box<RunArgs>),
-    /// Compare a backup with its regions, and put its metadata back
+    /// Compare a backup with its regions, and restore metadata with --apply
     Restore(RestoreArgs),
     /// List past runs, or print the log of a region
     Logs(LogsArgs),

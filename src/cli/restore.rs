@@ -1,4 +1,4 @@
-//! `glancesync restore`: a backup against its regions, and, with `--apply`, the metadata put back.
+//! `glancesync restore`: compares a backup with its regions and, with `--apply`, restores the metadata.
 
 use std::path::{Path, PathBuf};
 
@@ -95,7 +95,10 @@ fn backup(args: &RestoreArgs, log_dir: &Path) -> Result<(PathBuf, BackupFiles), 
     let files = files(&folder, args.region.as_ref())?;
     if files.is_empty() {
         let folder = folder.to_string_lossy();
-        let message = format!("{} holds no backup of any region", OneLine(&folder));
+        let message = format!(
+            "`{}` is not a backup: it has no file named REGION.json",
+            OneLine(&folder)
+        );
         return Err(CliError::Usage(message));
     }
     Ok((folder, files))
@@ -109,7 +112,7 @@ fn folder(word: &Path, log_dir: &Path) -> Result<PathBuf, CliError> {
         .find(|path| path.is_dir())
         .ok_or_else(|| {
             let shown = word.to_string_lossy();
-            let mut message = format!("there is no folder `{}`", OneLine(&shown));
+            let mut message = format!("there is no backup `{}`", OneLine(&shown));
             let names = backups(log_dir);
             let names = names.iter().map(String::as_str);
             if let Some(near) = did_you_mean(&shown, names.clone()).or(names.max()) {
@@ -133,7 +136,10 @@ fn backups(log_dir: &Path) -> Vec<String> {
 fn files(folder: &Path, named: Option<&RegionName>) -> Result<BackupFiles, CliError> {
     let found = backup_files(folder).map_err(|error| {
         let folder = folder.to_string_lossy();
-        CliError::Usage(format!("`{}` cannot be read: {error}", OneLine(&folder)))
+        CliError::Usage(format!(
+            "the backup `{}` cannot be read: {error}",
+            OneLine(&folder)
+        ))
     })?;
     let Some(region) = named else {
         let region = |(stem, path): (String, PathBuf)| Some((stem.parse().ok()?, path));
@@ -149,11 +155,11 @@ fn files(folder: &Path, named: Option<&RegionName>) -> Result<BackupFiles, CliEr
         format!("did you mean `{}`?", OneLine(near))
     } else {
         let stems: Vec<String> = stems().map(|stem| OneLine(stem).to_string()).collect();
-        format!("it holds: {}", stems.join(", "))
+        format!("it has: {}", stems.join(", "))
     };
     let folder = folder.to_string_lossy();
     Err(CliError::Usage(format!(
-        "`{}` holds no backup of {}; {end}",
+        "the backup `{}` does not have the region `{}`; {end}",
         OneLine(&folder),
         OneLine(&name)
     )))

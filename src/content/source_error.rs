@@ -15,13 +15,13 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// The id of the master's image is not a UUID, so no file is named by it.
-    #[error("the id `{id}` of the master's image is not a UUID, so no file can be named by it")]
+    #[error("its id at the master, `{id}`, is not a UUID, so there is no file for it")]
     NoUuid {
         /// The id.
         id: String,
     },
     /// The file is there and cannot be read.
-    #[error("{} cannot be read: {what}", path.display())]
+    #[error("the file {} cannot be read: {what}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum SourceError {
         what: String,
     },
     /// The file has another size than the image.
-    #[error("{} has {actual} bytes, and the master's image has {expected}", path.display())]
+    #[error("the file {} has {actual} bytes, but the master's image has {expected}", path.display())]
     Size {
         /// The file.
         path: PathBuf,
@@ -39,16 +39,16 @@ pub enum SourceError {
         actual: u64,
     },
     /// The file was written to after it had been found.
-    #[error("{} was changed during the run", path.display())]
+    #[error("the file {} was changed during the run", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
     /// The master's Glance does not give it.
-    #[error("the master's Glance does not give it: {0}")]
+    #[error("the download from the master's Glance failed: {0}")]
     Glance(#[from] OpenStackError),
     /// The master's Glance gives more or less than the image has.
-    #[error("the master's Glance gives {actual} bytes, and its image has {expected}")]
+    #[error("the master's Glance sent {actual} bytes, but the image has {expected}")]
     GlanceSize {
         /// The size of the master's image, in bytes.
         expected: u64,
@@ -57,7 +57,7 @@ pub enum SourceError {
     },
     /// What the master's Glance gives has not the checksum of the image.
     #[error(
-        "what the master's Glance gives has the checksum {found}, and its image has {expected}: it was damaged in the master's store or on the way from there"
+        "the content from the master's Glance has the checksum {found}, but the image has {expected}: it was damaged in the master's store or on its way here"
     )]
     Damaged {
         /// The checksum of what came.
@@ -66,7 +66,7 @@ pub enum SourceError {
         expected: String,
     },
     /// It came, and could not be kept or read again.
-    #[error("the spool of what the master's Glance gives cannot be used: {what}")]
+    #[error("the content from the master's Glance cannot be kept in `spool_dir`: {what}")]
     Spool {
         /// What the system says.
         what: String,

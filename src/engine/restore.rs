@@ -72,7 +72,7 @@ pub async fn restore(
         let refused = run.chosen.skipped_master.iter().map(|region| {
             let code = ErrorCode::MasterRefused;
             let message = format!(
-                "{region}: its image service is the master region's, which is never written to"
+                "{region}: this is the master region under another name, and the master region is never changed"
             );
             RegionTask::failing(region, failure(code, message, code.hint()))
         });

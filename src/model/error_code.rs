@@ -143,7 +143,7 @@ impl ErrorCode {
                 "Check user, password, project and domains of this target, and that the user has a role in the project."
             }
             Self::TokenExpired => {
-                "Log in by a type that can be repeated, such as v3password or v3applicationcredential, or give a new token or passcode and run again."
+                "Use a log-in that can be renewed, such as v3password or v3applicationcredential, or get a new token or passcode and run again."
             }
             Self::KeystoneUnreachable => {
                 "Check `keystone_url` of this target, and that this machine reaches it (proxy, firewall, certificate)."
@@ -159,16 +159,16 @@ impl ErrorCode {
             }
             Self::ListFailed => "Check the region's Glance and its log, then run again.",
             Self::ListTimeout => {
-                "Raise `list_images_timeout` of this target, or look why its Glance is slow."
+                "Raise `list_images_timeout` of this target, or find out why its Glance is slow."
             }
             Self::SourceMissing => {
-                "Put the file, named by the master image's UUID, into `images_dir`, or let `source` be `auto`. Where the master's Glance has lost the content, upload the image anew there."
+                "Put the file, named by the master image's UUID, into `images_dir`, or set `source = auto`. If the master's Glance has lost the content, upload the image there again."
             }
             Self::SourceUnreadable => {
-                "Give the user that runs glancesync the right to read the files in `images_dir`, or that of the master the right to download."
+                "Let the user that runs glancesync read the files in `images_dir`, or let the user of `[master]` download images (policy `download_image`)."
             }
             Self::SourceSize => {
-                "The source does not have the content of the master's image: copy the file again from the master's store, or look into that."
+                "Copy the file again from the master's store. If the content came from the master's Glance, check its store."
             }
             Self::SourceChanged => {
                 "Find out what writes to the files in `images_dir`, then run again."
@@ -176,13 +176,13 @@ impl ErrorCode {
             Self::DownloadFailed => "Check the master's Glance and its log, then run again.",
             Self::CreateFailed => "Check the region's Glance policy and quotas, then run again.",
             Self::UploadFailed => {
-                "Run again: what was left half sent is taken up or cleared away. If it stays, see the log of the region's Glance."
+                "Run again: the next run continues with what was sent, or deletes it. If this happens again, see the log of the region's Glance."
             }
             Self::UploadStalled => {
                 "Check the network to the region and its Glance, or raise `upload_stall_timeout` of this target."
             }
             Self::SaveTimedOut => {
-                "Look into the log of the region's Glance and its store; where it needs longer for large images, raise `save_timeout` of this target."
+                "See the log of the region's Glance and of its store. If it needs more time for large images, raise `save_timeout` of this target."
             }
             Self::ImportFailed => {
                 "Look into the log of the region's Glance, which alone says why its import failed: staging area, plugins, stores."
@@ -194,58 +194,56 @@ impl ErrorCode {
                 "Set `delivery` and `stores` of this target to what the message says that the region offers."
             }
             Self::ChecksumMismatch => {
-                "The new image was not published. Check the content where it comes from, the file in `images_dir` or the master's store, against the master's checksum, then run again."
+                "The new image was not published. Compare its source (the file in `images_dir`, or the master's store) with the master's checksum, then run again."
             }
             Self::NotVerifiable => {
-                "Nothing is published that was not compared. Have the region's Glance make hashes (`hashing_algorithm`, such as `sha512`), then run again."
+                "Only images that were compared with the master's are published. Set `hashing_algorithm` in the region's Glance, for example to `sha512`, then run again."
             }
             Self::PublishRefused => {
-                "The content is kept in the region. Give the user the right to publish (policy `publicize_image`) and run again."
+                "The content stays in the region as a private image. Give the user the right to publish (policy `publicize_image`) and run again."
             }
             Self::UpdateFailed | Self::RenameFailed => {
                 "Check the region's Glance policy for this image, then run again."
             }
             Self::DeleteFailed => {
-                "Check in the region what holds this image, then run again or delete it by hand."
+                "Find out what uses this image in the region, then run again or delete it by hand."
             }
             Self::MaxReplaceExceeded => {
-                "Look at the plan with `--dry-run`; if it is what you want, raise `max_replace` of this target."
+                "Look at the plan with `glancesync plan`; if it is what you want, raise `max_replace` of this target."
             }
             Self::QuotaExceeded => {
                 "Free space or raise the quota or the size limit of images in that region, then run again."
             }
-            Self::PartFailed => {
-                "See the error of its kernel or ramdisk, and run again when that one is there."
-            }
+            Self::PartFailed => "Solve the error of its kernel or ramdisk, then run again.",
             Self::MasterRefused => {
-                "Leave this region out: its image endpoint is the master's, which is never written to."
+                "Leave this region out: it is the master region, which is never changed."
             }
             Self::BackupFailed => {
                 "Check that `log_dir` is a folder that can be written to, and that its disk has room, then run again."
             }
             Self::BackupUnreadable => {
-                "Check the file against the `--make-backup` that wrote it; half a backup is not put back."
+                "Nothing was changed in this region. Use another backup, or copy the file again from where you keep it."
             }
             Self::ConfigInvalid => {
                 "Nothing was changed. Every key is explained in the sample configuration, conf/glancesync.conf."
             }
             Self::StateUnwritable => {
-                "Set `state_dir` to a folder that this user can write to and that stays from run to run; whoever syncs the same regions shares it."
+                "Set `state_dir` to a permanent folder that this user can write to. All who sync the same regions must use the same folder."
             }
             Self::RunLocked => {
                 "Wait for it, or let this run wait with `--wait-lock 10m`. Read-only modes need no lock."
             }
             Self::OutputUnwritable => {
-                "What it was to hold is lost, and whatever else this run did stays done. Make room where standard output goes to; `glancesync logs` tells of a run with logs."
+                "The rest of the output is lost, but what this run did is done. Make room where standard output goes; if the run has logs, `glancesync logs` shows them."
             }
             Self::LimitTooLow => {
-                "Raise the limit where this is started: `ulimit -n 1024` in a shell, LimitNOFILE= in a systemd unit. Nothing was changed."
+                "Nothing was changed. Raise the limit before you run again: `ulimit -n 1024` in a shell, or LimitNOFILE=1024 in a systemd unit."
             }
             Self::OutOfTime => {
-                "Run again, or raise `max_duration`: what was done stays, and the rest is taken up."
+                "Run again: the next run does the rest. If this happens often, raise `max_duration`."
             }
-            Self::Interrupted => "Run again: what was done stays, and the rest is taken up.",
-            Self::Internal => "This is a fault of glancesync: please report it with this message.",
+            Self::Interrupted => "Run again: the next run does the rest.",
+            Self::Internal => "This is a bug in glancesync: please report it with this message.",
         }
     }
 }

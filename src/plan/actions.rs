@@ -54,20 +54,22 @@ impl ActionBuilder<'_, '_> {
                     action: upload.kind(),
                     code: ErrorCode::RenameFailed,
                     message: format!(
-                        "the old image cannot be kept: `{}{OLD_SUFFIX}` is longer than {MAX_NAME_CHARS} characters; shorten the name at the master, or list the old checksum in `replace`",
+                        "the old image cannot be kept: `{}{OLD_SUFFIX}` is longer than {MAX_NAME_CHARS} characters",
                         upload.image
                     ),
                     image: upload.image,
+                    hint: "Shorten the name at the master, or list the old checksum in `replace`.",
                 });
             } else if !upload.is_there() && statuses.proof(index) == Some(Proof::None) {
                 failures.push(PlannedFailure {
                     action: upload.kind(),
                     code: ErrorCode::NotVerifiable,
                     message: format!(
-                        "a copy of `{}` could not be compared with the master's: the images of the region have no hash that can be made here",
+                        "a copy of `{}` could not be compared with the master's image: the region gives its images no hash that can be computed here",
                         upload.image
                     ),
                     image: upload.image,
+                    hint: ErrorCode::NotVerifiable.hint(),
                 });
             } else {
                 actions.push(Action::Upload(Box::new(upload)));

@@ -343,6 +343,7 @@ impl PlanExecution {
                     action: retirement.upload.kind(),
                     image: retirement.upload.image,
                     code: ErrorCode::PartFailed,
+                    hint: ErrorCode::PartFailed.hint(),
                 }
             })
             .collect()

@@ -14,8 +14,10 @@ pub struct PlannedFailure {
     pub action: ActionKind,
     /// The public code.
     pub code: ErrorCode,
-    /// What is wrong, and what to do.
+    /// What is wrong.
     pub message: String,
+    /// What to do next, as a whole sentence.
+    pub hint: &'static str,
 }
 
 /// Takes the actions of an image that failed out of a plan, and those that wait for it as a part:
@@ -65,6 +67,7 @@ fn part_failed(action: &Action, part: &str) -> PlannedFailure {
             "the image `{}` needs `{part}`, which failed",
             action.image()
         ),
+        hint: ErrorCode::PartFailed.hint(),
     }
 }
 

@@ -221,6 +221,7 @@ pub(super) fn full_plan() -> Plan {
             image: "too-long".to_owned(),
             code: ErrorCode::RenameFailed,
             message: "`.old` makes its name longer than 255 characters".to_owned(),
+            hint: "Shorten the name.",
         }],
         warnings: vec![
             Warning::new(

@@ -101,7 +101,7 @@ impl BackupFolder {
 
 /// The file of a backup is none, or cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` cannot be read: {what}", path.display())]
+#[error("the backup `{}` cannot be used: {what}", path.display())]
 pub struct BackupReadError {
     /// The file.
     pub path: PathBuf,
@@ -152,7 +152,7 @@ pub fn read_backup(path: &Path) -> Result<Vec<Map<String, Value>>, BackupReadErr
     }
     let file = BufReader::new(file.take(BACKUP_BYTES_MAX));
     let images: Vec<Map<String, Value>> = serde_json::from_reader(file)
-        .map_err(|error| wrong(format!("it is not an array of images ({error})")))?;
+        .map_err(|error| wrong(format!("it is not a list of images ({error})")))?;
     let has_id = |image: &Map<String, Value>| {
         let id = image.get("id").and_then(Value::as_str);
         id.is_some_and(|id| id.parse::<ImageId>().is_ok())

@@ -112,6 +112,52 @@ fn the_package_is_made_of_files_that_are_there() {
     assert!(build.contains("profile=dist\n"), "{build}");
 }
 
+/// The installed pages lead to one another as those of the repository do.
+#[test]
+fn the_links_of_the_pages_lead_to_files_of_the_package() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let assets = manifest.split("\nassets = [").nth(1).unwrap();
+    let assets = assets.split("\n]").next().unwrap();
+    let shipped: Vec<&str> = assets
+        .lines()
+        .filter(|line| line.contains("usr/share/doc/glancesync/"))
+        .filter_map(|line| line.split('"').nth(1))
+        .collect();
+    let is_shipped = |path: &Path| {
+        let path = path.to_str().unwrap();
+        shipped.iter().any(|asset| match asset.split_once('*') {
+            Some((folder, end)) => path
+                .strip_prefix(folder)
+                .is_some_and(|name| name.ends_with(end) && !name.contains('/')),
+            None => path == *asset,
+        })
+    };
+    let mut pages = texts_below(&root().join("docs"));
+    for entry in fs::read_dir(root()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "md") {
+            let text = fs::read_to_string(&path).unwrap();
+            pages.push((path, text));
+        }
+    }
+    pages.retain(|(path, _)| path.extension().is_some_and(|end| end == "md"));
+    let mut seen = 0;
+    for (page, text) in &pages {
+        let links = text.split("](").skip(1);
+        let links = links.filter_map(|rest| rest.split([')', '#']).next());
+        for link in links.filter(|link| !link.is_empty() && !link.contains("://")) {
+            seen += 1;
+            let target = page.parent().unwrap().join(link);
+            let target = target.canonicalize();
+            let target =
+                target.unwrap_or_else(|error| panic!("{}: {link}: {error}", page.display()));
+            let path = target.strip_prefix(root()).unwrap();
+            assert!(is_shipped(path), "{}: {link}", page.display());
+        }
+    }
+    assert!(seen > 40, "{seen}");
+}
+
 /// The rules are tried on what the timer's nights leave, where Prometheus' own tool is there to do it.
 #[test]
 fn the_alert_rules_do_what_they_say() {

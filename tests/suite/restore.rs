@@ -1,4 +1,4 @@
-//! `restore`: what of a backup is put back, what never is, and what is said of it.
+//! `restore`: what of a backup is restored, what never is, and what is said of it.
 
 use std::path::PathBuf;
 
@@ -57,9 +57,9 @@ fn it_prints_the_plan_and_changes_nothing_until_it_is_told_to() {
     outcome.assert_changed_nothing();
     let lines: Vec<&str> = outcome.stdout.lines().map(str::trim).collect();
     for line in [
-        "gone: absent → `1`",
+        "gone: not set → `1`",
         "min_ram: 64 → 0",
-        "new: `2` → absent",
+        "new: `2` → not set",
         "nid: `8` → `7`",
         "tags: [] → [\"x\"]",
         "visibility: `private` → `public`",
@@ -67,7 +67,7 @@ fn it_prints_the_plan_and_changes_nothing_until_it_is_told_to() {
         assert!(lines.contains(&line), "{line}: {outcome}");
     }
     assert!(
-        lines[0].starts_with("RegionTwo: 1 image to put back, 1 image as in"),
+        lines[0].starts_with("RegionTwo: 1 image to restore, 1 image as in"),
         "{outcome}"
     );
     assert!(outcome.stdout.contains("Nothing was changed."), "{outcome}");
@@ -99,7 +99,7 @@ fn it_prints_the_plan_and_changes_nothing_until_it_is_told_to() {
     let again = restore(&fleet, &folder, &["RegionTwo", "--apply"]).expect(0);
     again.assert_changed_nothing();
     assert!(
-        again.stdout.contains("Nothing has to be put back."),
+        again.stdout.contains("there is nothing to restore."),
         "{again}"
     );
     assert_eq!(again.warnings(), [""; 0]);
@@ -154,11 +154,11 @@ fn what_cannot_be_put_back_is_named_and_left() {
     outcome.assert_changed_nothing();
     assert_eq!(fleet.snapshot(), before);
     for text in [
-        "it is gone, and no image is created",
+        "the region no longer has it, and restore creates no images",
         "it was renamed, and",
-        "cannot be put back: status: `deactivated` → `active`",
-        "owns it",
-        "1 image not in it and left alone",
+        "not restored: status: `deactivated` → `active`",
+        "it belongs to project",
+        "1 image of the region not in the backup",
     ] {
         assert!(outcome.stdout.contains(text), "{text}: {outcome}");
     }
@@ -198,7 +198,7 @@ fn an_image_that_is_refused_does_not_keep_the_others_from_theirs() {
     let outcome = restore(&fleet, &folder, &["--apply"]).expect(1);
     assert_eq!(outcome.errors(), ["update_failed b"]);
     assert!(
-        outcome.stdout.contains("2 of 3 images put back"),
+        outcome.stdout.contains("2 of 3 images restored"),
         "{outcome}"
     );
     let value = |id: &String| region.get(id).unwrap()["k"].clone();
@@ -239,10 +239,10 @@ fn a_slip_gets_the_nearest_right_word() {
         .assert_says("did you mean `");
     run(&[&name, "other:RegionOne"])
         .expect(2)
-        .assert_says("it holds: RegionOne, RegionTwo");
+        .assert_says("it has: RegionOne, RegionTwo");
     let empty = fleet.home().join("empty");
     std::fs::create_dir(&empty).unwrap();
     run(&[empty.to_str().unwrap()])
         .expect(2)
-        .assert_says("no backup of any region");
+        .assert_says("is not a backup");
 }

@@ -57,10 +57,10 @@ Examples:
   glancesync restore DIR --format json |
       jq '.regions[] | {region} + .images[]'
 
-Images are matched by their id. No content is touched, and no image is created
-or deleted: what is gone, or fixed by Glance, is named and left as it is. The
-master region is never written to.
-Exit codes: 0 compared or put back, 1 a region or an image failed, 2 wrong
+Images are matched by id. Only metadata is restored: no content is changed, and
+no image is created or deleted. What cannot be restored is listed, with the
+reason. The master region is never changed.
+Exit codes: 0 compared or restored, 1 a region or an image failed, 2 wrong
 command line, configuration or backup, 3 another run is under way.";
 
 const INIT_EXAMPLES: &str = "\
@@ -139,21 +139,21 @@ pub(in crate::cli) struct LogsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE_EXAMPLES)]
 pub(in crate::cli) struct RestoreArgs {
-    /// The folder that `--make-backup` wrote; its name will do where it is in
-    /// `log_dir`
+    /// The folder of a backup; if it is in `log_dir`, its name is enough
     #[arg(value_name = "FOLDER")]
     pub(in crate::cli) folder: PathBuf,
 
-    /// Only this region [default: all that the backup holds]
+    /// Only this region [default: all regions of the backup]
     #[arg(value_name = "REGION", add = known_regions::completer())]
     pub(in crate::cli) region: Option<RegionName>,
 
-    /// Put the metadata back [default: print what would be put back]
+    /// Restore the metadata [default: print what would be restored]
     #[arg(long)]
     pub(in crate::cli) apply: bool,
 
-    /// Wait for another run to end, with --apply: that long, such as 90s or
-    /// 10m; without DURATION as long as it takes [default: not at all]
+    /// With --apply: if another run is under way, wait for its end, at most
+    /// DURATION, such as 90s or 10m; without DURATION, as long as it takes
+    /// [default: exit with 3]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = UNLIMITED)]
     pub(in crate::cli) wait_lock: Option<LockWait>,
 

@@ -76,12 +76,12 @@ pub(in crate::cli) struct ScopeArgs {
     #[arg(long, value_name = "REGION", add = known_regions::completer())]
     pub(in crate::cli) exclude: Vec<RegionSelector>,
 
-    /// Only images whose name matches, and the kernels and ramdisks that they
-    /// need; `{a,b}` are alternatives (may be repeated)
+    /// Only the images whose names match GLOB, such as 'base*' or '{a,b}*', and
+    /// the kernels and ramdisks that they need (may be repeated)
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) image: Vec<String>,
 
-    /// No image whose name matches (may be repeated)
+    /// Leave out the images whose names match GLOB (may be repeated)
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) exclude_image: Vec<String>,
 }
@@ -103,7 +103,7 @@ pub(in crate::cli) struct PaceArgs {
     #[arg(long, value_name = "RATE")]
     pub(in crate::cli) bwlimit: Option<Bandwidth>,
 
-    /// Begin nothing more after that time, such as 90m or 6h
+    /// After this time, such as 90m or 6h, begin nothing more
     /// [default: no limit] [key: `main.max_duration`]
     #[arg(long, value_name = "DURATION")]
     pub(in crate::cli) max_duration: Option<TimeSpan>,
@@ -113,8 +113,8 @@ pub(in crate::cli) struct PaceArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is a failure")]
 pub(in crate::cli) struct FailureArgs {
-    /// Go on with the other images of a region where one has failed
-    /// [key: `main.keep_going`]
+    /// After an image failed, go on with the other images of that region
+    /// [default: stop there; other regions always go on] [key: `main.keep_going`]
     #[arg(long)]
     pub(in crate::cli) keep_going: bool,
 
@@ -122,8 +122,8 @@ pub(in crate::cli) struct FailureArgs {
     #[arg(long, value_name = "STATUS")]
     pub(in crate::cli) fail_on: Option<FailOnArg>,
 
-    /// Where another run is under way, wait that long for its end, such as 90s or
-    /// 10m; without DURATION as long as it takes [default: exit with 3]
+    /// If another run is under way, wait for its end, at most DURATION, such as
+    /// 90s or 10m; without DURATION, as long as it takes [default: exit with 3]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = UNLIMITED)]
     pub(in crate::cli) wait_lock: Option<LockWait>,
 }

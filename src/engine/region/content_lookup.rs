@@ -135,6 +135,7 @@ fn failure_of(upload: &Upload, error: &SourceError) -> PlannedFailure {
         action: upload.kind(),
         code: error.code(),
         message: format!("the content of `{}` is unavailable: {error}", upload.image),
+        hint: error.hint(),
     }
 }
 

@@ -277,7 +277,7 @@ pub(super) fn failure_of_image(failure: &PlannedFailure) -> Failure {
     Failure {
         code: failure.code,
         message: failure.message.clone(),
-        hint: failure.code.hint().to_owned(),
+        hint: failure.hint.to_owned(),
         image: Some(failure.image.clone()),
         action: Some(failure.action),
     }

@@ -1,6 +1,6 @@
 //! One region of a restore: lists every image that the credential sees, compares the list with the
 //! region's backup, and, where that is asked for, puts metadata back image by image. Told by the
-//! region's actor; what is put back is decided in `plan`.
+//! region's actor; what is restored is decided in `plan`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use crate::plan::{Attributes, ImageRestore, MasterInventory, RestorePlan, is_att
 use crate::state;
 
 /// When it was stopped.
-const NOT_DONE: &str = "before everything was put back";
+const NOT_DONE: &str = "before everything was restored";
 
 /// Puts the metadata of a region's images back; what all regions of a restore have in common.
 #[derive(Debug, Clone)]
@@ -150,7 +150,7 @@ impl Restore {
         }
         let code = ErrorCode::MasterRefused;
         let message = format!(
-            "{region}: it has the master's own image {image}, created at the same time, so it is the master region, which is never written to"
+            "{region}: this is the master region under another name (both have the image {image}, created at the same time), and the master region is never changed"
         );
         Err(failure(code, message, code.hint()))
     }
@@ -158,7 +158,7 @@ impl Restore {
     async fn read(&self, region: &RegionName) -> Result<Vec<Attributes>, Failure> {
         let code = ErrorCode::BackupUnreadable;
         let Some(path) = self.files.get(region).cloned() else {
-            let message = format!("{region}: there is no backup of this region");
+            let message = format!("{region}: the backup does not have this region");
             return Err(failure(code, message, code.hint()));
         };
         let read = tokio::task::spawn_blocking(move || state::read_backup(&path)).await;
@@ -167,8 +167,7 @@ impl Restore {
             Ok(Err(error)) => Err(failure(code, format!("{region}: {error}"), code.hint())),
             Err(_) => {
                 let code = ErrorCode::Internal;
-                let message =
-                    format!("{region}: the thread that reads its file ended unexpectedly");
+                let message = format!("{region}: reading its backup ended unexpectedly");
                 Err(failure(code, message, code.hint()))
             }
         }

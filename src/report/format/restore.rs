@@ -59,16 +59,16 @@ pub fn restore_text(
     let restored: usize = regions.iter().map(|view| view.restored.len()).sum();
     let end = match (apply, wanted) {
         (_, 0) if summary.regions_failed > 0 => "Nothing was changed.".to_owned(),
-        (_, 0) => "Nothing has to be put back.".to_owned(),
+        (_, 0) => "Nothing was changed: there is nothing to restore.".to_owned(),
         (false, wanted) => format!(
-            "Nothing was changed. With --apply the metadata of {} would be put back.",
+            "Nothing was changed. To restore the metadata of {}, run this again with --apply.",
             count(wanted, "image")
         ),
         (true, wanted) if restored == wanted => {
-            format!("The metadata of {} was put back.", count(wanted, "image"))
+            format!("The metadata of {} was restored.", count(wanted, "image"))
         }
         (true, wanted) => format!(
-            "The metadata of {restored} of {} was put back.",
+            "The metadata of {restored} of {} was restored. See the errors above, then run this again for the rest.",
             count(wanted, "image")
         ),
     };
@@ -102,7 +102,7 @@ pub fn restore_json(
     )
 }
 
-/// `2 images to put back, 1 left as it is, 9 as they were; 3 are not in the backup`.
+/// `2 images to restore, 1 image not restored, 9 images as in the backup; 3 images that the backup does not have`.
 fn headline(view: &RestoreView<'_>, apply: bool) -> String {
     let RestorePlan {
         images,
@@ -114,19 +114,19 @@ fn headline(view: &RestoreView<'_>, apply: bool) -> String {
     let mut parts = Vec::new();
     if apply && wanted > 0 {
         let restored = view.restored.len();
-        parts.push(format!("{restored} of {} put back", count(wanted, "image")));
+        parts.push(format!("{restored} of {} restored", count(wanted, "image")));
     } else if wanted > 0 {
-        parts.push(format!("{} to put back", count(wanted, "image")));
+        parts.push(format!("{} to restore", count(wanted, "image")));
     }
     let left = images.len() - wanted;
     if left > 0 {
-        parts.push(format!("{} that cannot be put back", count(left, "image")));
+        parts.push(format!("{} that cannot be restored", count(left, "image")));
     }
     parts.push(format!("{} as in the backup", count(*unchanged, "image")));
     let mut text = parts.join(", ");
     if *not_in_backup > 0 {
         text = format!(
-            "{text}, {} not in it and left alone",
+            "{text}; {} of the region not in the backup and not changed",
             count(*not_in_backup, "image")
         );
     }
@@ -146,14 +146,14 @@ fn image_text(
     let name = format!("`{}` ({id})", OneLine(&image.image));
     let name = paint.bold(name);
     if let Some(left) = &image.left {
-        return line(format!("  {name} left as it is: {}", left_text(left)));
+        return line(format!("  {name} is not changed: {}", left_text(left)));
     }
     let done = if !apply || !image.is_wanted() {
         String::new()
     } else if view.restored.contains(&image.image_id) {
-        paint.green(" put back")
+        paint.green(" restored")
     } else {
-        paint.red(" not put back")
+        paint.red(" not restored")
     };
     line(format!("  {name}{done}"))?;
     for (attribute, change) in &image.changes {
@@ -161,11 +161,11 @@ fn image_text(
     }
     for (attribute, kept) in &image.kept {
         let why = match kept.why {
-            UnrestorableReason::Fixed => "Glance lets nobody change it",
-            UnrestorableReason::PartGone => "the image that it referred to is gone",
+            UnrestorableReason::Fixed => "Glance does not allow this change",
+            UnrestorableReason::PartGone => "the region no longer has that image",
         };
         let change = change_text(attribute, &kept.change);
-        let text = format!("cannot be put back: {change} ({why})");
+        let text = format!("not restored: {change} ({why})");
         line(format!("      {}", paint.yellow(text)))?;
     }
     Ok(())
@@ -173,15 +173,20 @@ fn image_text(
 
 fn left_text(left: &Skipped) -> String {
     match left {
-        Skipped::Gone { namesake: None } => "it is gone, and no image is created".to_owned(),
+        Skipped::Gone { namesake: None } => {
+            "the region no longer has it, and restore creates no images".to_owned()
+        }
         Skipped::Gone { namesake: Some(id) } => format!(
-            "it is gone, and no image is created; {} has its name now",
+            "the region no longer has it, and restore creates no images; image {} has its name now",
             OneLine(id.as_str())
         ),
-        Skipped::Foreign { owner } => format!("project {} owns it", OneLine(owner)),
-        Skipped::Incomplete => "a run has not finished it yet".to_owned(),
+        Skipped::Foreign { owner } => format!(
+            "it belongs to project {}; set `only_tenant_images = false` if it is yours as well",
+            OneLine(owner)
+        ),
+        Skipped::Incomplete => "a sync has not finished it; run a sync first".to_owned(),
         Skipped::NameTaken { by } => format!(
-            "it was renamed, and {} has its name now",
+            "it was renamed, and image {} has its old name now; rename that one first",
             OneLine(by.as_str())
         ),
     }
@@ -195,7 +200,7 @@ fn change_text(attribute: &str, change: &Change<Option<Value>>) -> String {
 /// Text in backquotes, everything else as JSON has it.
 fn shown(value: Option<&Value>) -> String {
     match value {
-        None | Some(Value::Null) => "absent".to_owned(),
+        None | Some(Value::Null) => "not set".to_owned(),
         Some(Value::String(text)) => format!("`{}`", OneLine(text)),
         Some(other) => OneLine(&other.to_string()).to_string(),
     }
