@@ -185,13 +185,13 @@ impl ErrorCode {
                 "See the log of the region's Glance and of its store. If it needs more time for large images, raise `save_timeout` of this target."
             }
             Self::ImportFailed => {
-                "Look into the log of the region's Glance, which alone says why its import failed: staging area, plugins, stores."
+                "See the log of the region's Glance for the reason: its staging area, plugins and stores."
             }
             Self::PullFailed => {
-                "Look into the logs of both Glances: the one that fetches must reach the other and be allowed to (`import_filtering_opts`). `delivery = auto` uploads instead."
+                "See the logs of both Glances. The one that downloads must be able to reach the other, and its `import_filtering_opts` must allow it. Or set `delivery = auto`, which uploads instead."
             }
             Self::DeliveryUnsupported => {
-                "Set `delivery` and `stores` of this target to what the message says that the region offers."
+                "Set `delivery` and `stores` of this target to what the region offers according to the message."
             }
             Self::ChecksumMismatch => {
                 "The new image was not published. Compare its source (the file in `images_dir`, or the master's store) with the master's checksum, then run again."

@@ -123,6 +123,7 @@ fn out_of_reach(upload: &Upload) -> PlannedFailure {
             "no verified copy of `{}` is within reach: a pull needs a region of the same Keystone that has one",
             upload.image
         ),
+        hint: "Run again when another region of this Keystone has the image, or set `delivery = auto`, which uploads instead.",
     }
 }
 
