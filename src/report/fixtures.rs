@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::run_id::RunId;
 use super::summary::RunSummary;
 use super::summary_builder::SummaryBuilder;
 use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
@@ -345,5 +346,5 @@ pub(super) fn summary(
         .iter()
         .any(|(_, result, _)| *result == Some(RegionResult::Failed));
     builder.event(&run_finished(u8::from(failed)));
-    builder.finish(None)
+    builder.finish(RunId::of_tests(), None)
 }

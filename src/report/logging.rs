@@ -15,6 +15,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::TryInitError;
 
+use super::run_id::RunId;
 use super::terminal::{LogFormat, Terminal, Verbosity};
 use super::text::visible_json;
 use crate::model::redact_urls;
@@ -34,7 +35,10 @@ pub fn init_tracing(terminal: &Terminal) -> Result<(), TryInitError> {
         .with_ansi(terminal.paint().enabled);
     match terminal.log_format() {
         LogFormat::Text => builder.finish().try_init(),
-        LogFormat::Json => builder.event_format(JsonLine).finish().try_init(),
+        LogFormat::Json => builder
+            .event_format(JsonLine(terminal.run_id()))
+            .finish()
+            .try_init(),
     }
 }
 
@@ -73,7 +77,7 @@ impl Write for TerminalWriter {
 }
 
 /// A message of tracing as one object a line, beside the public events.
-struct JsonLine;
+struct JsonLine(RunId);
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -84,6 +88,7 @@ struct Record<'a> {
     target: &'a str,
     #[serde(skip_serializing_if = "Map::is_empty")]
     fields: Map<String, Value>,
+    run_id: RunId,
 }
 
 impl<S, N> FormatEvent<S, N> for JsonLine
@@ -106,6 +111,7 @@ where
             message: fields.message,
             target: event.metadata().target(),
             fields: fields.others,
+            run_id: self.0,
         };
         let line = serde_json::to_string(&record).map_err(|_| fmt::Error)?;
         writeln!(writer, "{}", visible_json(line))
@@ -185,7 +191,7 @@ mod tests {
         });
         let subscriber = tracing_subscriber::fmt()
             .with_writer(TerminalWriter(terminal))
-            .event_format(JsonLine)
+            .event_format(JsonLine(RunId::of_tests()))
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(tries = 3, url = "http://x/", "it was\nslow");
@@ -194,6 +200,6 @@ mod tests {
         assert_eq!(text.lines().count(), 1, "{text}");
         let mut value: Value = serde_json::from_str(&text).unwrap();
         value["ts"] = "now".into();
-        insta::assert_snapshot!(value, @r#"{"event":"log","fields":{"tries":3,"url":"http://x/"},"level":"warning","message":"it was\nslow","target":"glancesync::report::logging::tests","ts":"now"}"#);
+        insta::assert_snapshot!(value, @r#"{"event":"log","fields":{"tries":3,"url":"http://x/"},"level":"warning","message":"it was\nslow","run_id":"00000000-0000-0000-0000-00005e1fc0de","target":"glancesync::report::logging::tests","ts":"now"}"#);
     }
 }

@@ -25,6 +25,7 @@ mod past_log;
 mod progress;
 mod region_log;
 mod reporter;
+mod run_id;
 mod run_record;
 mod startup_errors;
 mod style;
@@ -43,6 +44,7 @@ pub use options::{LoggedRuns, ReportOptions};
 pub use past_log::{
     LogLevel, LogLine, LogReader, LoggedRegion, log_files, logged_regions, open_log,
 };
+pub use run_id::RunId;
 pub use startup_errors::{tell_errors, tell_warnings};
 pub use style::{Paint, Style};
 pub use summary::{RegionSummary, RunSummary, SlowestRegion, Standing};

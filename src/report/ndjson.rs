@@ -1,6 +1,9 @@
 //! Events for machines: one JSON object a line on standard error, complete whatever `-v` and `-q`
 //! say.
 
+use serde::Serialize;
+
+use super::run_id::RunId;
 use super::terminal::Terminal;
 use super::text::visible_json;
 use crate::event::Event;
@@ -18,10 +21,21 @@ impl Ndjson {
     pub(super) fn event(&mut self, event: &Event) {
         // An event has string keys and finite numbers only; there is nothing that could not be
         // written, and a run must not end for its log.
-        if let Ok(line) = serde_json::to_string(event) {
-            let mut line = visible_json(line);
-            line.push('\n');
+        if let Ok(line) = event_line(event, self.terminal.run_id()) {
             self.terminal.write(line);
         }
     }
+}
+
+/// An event of that run as one line, with its end.
+pub(super) fn event_line(event: &Event, run_id: RunId) -> serde_json::Result<String> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        #[serde(flatten)]
+        event: &'a Event,
+        run_id: RunId,
+    }
+    let mut line = visible_json(serde_json::to_string(&Line { event, run_id })?);
+    line.push('\n');
+    Ok(line)
 }

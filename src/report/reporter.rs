@@ -203,7 +203,7 @@ impl ReporterState {
         let started = event.ts.with_timezone(&Local).fixed_offset();
         match RegionLogs::create(&self.log_dir, started, title) {
             Ok(logs) => {
-                match RunRecord::create(logs.folder()) {
+                match RunRecord::create(logs.folder(), self.terminal.run_id()) {
                     Ok(record) => self.record = Some(record),
                     Err(error) => self.log_unwritable(&error.into(), now),
                 }
@@ -304,7 +304,7 @@ impl ReporterState {
         }
         self.terminal.clear();
         let folder = self.logs.as_ref().map(|logs| logs.folder().to_owned());
-        self.summary.finish(folder)
+        self.summary.finish(self.terminal.run_id(), folder)
     }
 }
 

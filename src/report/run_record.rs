@@ -7,16 +7,20 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::text::visible_json;
+use super::ndjson::event_line;
+use super::run_id::RunId;
 use crate::event::{Event, EventKind};
 use crate::state::{FolderError, prepare_records, record_path};
 
 /// The record that is being written, locked for as long as this lives.
-pub(super) struct RunRecord(File);
+pub(super) struct RunRecord {
+    file: File,
+    run_id: RunId,
+}
 
 impl RunRecord {
-    /// Makes it for the run whose logs are in that folder.
-    pub(super) fn create(folder: &Path) -> Result<Self, FolderError> {
+    /// Makes it for that run, whose logs are in that folder.
+    pub(super) fn create(folder: &Path, run_id: RunId) -> Result<Self, FolderError> {
         prepare_records(folder)?;
         let path = record_path(folder);
         let file = OpenOptions::new()
@@ -28,7 +32,7 @@ impl RunRecord {
         // It tells a run at work from one that was killed. Where there are no locks, that is not
         // available, and the run goes on without.
         let _ = file.lock();
-        Ok(Self(file))
+        Ok(Self { file, run_id })
     }
 
     /// Writes an event down, if it is one that the record holds: whole lines at once.
@@ -44,9 +48,8 @@ impl RunRecord {
         if !is_held {
             return Ok(());
         }
-        let mut line = visible_json(serde_json::to_string(event)?);
-        line.push('\n');
-        self.0.write_all(line.as_bytes())
+        let line = event_line(event, self.run_id)?;
+        self.file.write_all(line.as_bytes())
     }
 }
 
@@ -65,7 +68,7 @@ mod tests {
         let log_dir = tempfile::tempdir().unwrap();
         let folder = log_dir.path().join("sync_20261124_0248");
         std::fs::create_dir(&folder).unwrap();
-        let mut record = RunRecord::create(&folder).unwrap();
+        let mut record = RunRecord::create(&folder, RunId::of_tests()).unwrap();
         let warning = Warning::new(WarningCode::ConditionFailed, "it raised");
         for event in [
             fixtures::run_started(Mode::Sync, true, &["Trento", "other:Prague"]),
@@ -86,6 +89,10 @@ mod tests {
         assert_eq!(
             run.started.unwrap().to_rfc3339(),
             "2026-11-24T02:48:00+00:00"
+        );
+        assert_eq!(
+            run.run_id.as_deref(),
+            Some("00000000-0000-0000-0000-00005e1fc0de")
         );
         assert_eq!(run.mode.as_deref(), Some("sync"));
         assert_eq!(run.master.as_deref(), Some("Spain"));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::run_id::RunId;
 use super::text::OneLine;
 use crate::event::{Failure, Mode, RegionResult};
 use crate::model::{ListedHash, RegionName, Status, TargetName};
@@ -156,6 +157,8 @@ pub struct SlowestRegion {
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunSummary {
+    /// The run, as its events name it.
+    pub run_id: RunId,
     /// What the run did.
     pub mode: Mode,
     /// The master region; none where the run ended before it was known.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::run_id::RunId;
 use super::summary::{Question, RegionSummary, RunSummary, SlowestRegion};
 use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
 use crate::model::{RegionName, TargetName, WarningCode};
@@ -92,7 +93,7 @@ impl SummaryBuilder {
         &mut self.regions[place]
     }
 
-    pub(super) fn finish(&self, log_folder: Option<PathBuf>) -> RunSummary {
+    pub(super) fn finish(&self, run_id: RunId, log_folder: Option<PathBuf>) -> RunSummary {
         let regions = &self.regions;
         let ended = |failed: bool| {
             regions
@@ -113,6 +114,7 @@ impl SummaryBuilder {
             || !self.errors.is_empty()
             || regions.iter().any(|region| !region.errors.is_empty());
         RunSummary {
+            run_id,
             mode: self.mode.unwrap_or(Mode::Sync),
             master: self.master.clone(),
             exit_code: self.exit_code.unwrap_or(u8::from(something_failed)),

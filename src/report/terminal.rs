@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::color_choice::ColorChoice;
 use super::progress::Bars;
+use super::run_id::RunId;
 use super::style::{Paint, Style};
 use crate::host::locked;
 use crate::model::redact_urls;
@@ -85,6 +86,7 @@ pub struct Terminal {
 }
 
 struct Inner {
+    run_id: RunId,
     log_format: LogFormat,
     verbosity: Verbosity,
     paint: Paint,
@@ -110,17 +112,25 @@ impl Terminal {
             && !options.no_progress
             && options.log_format == LogFormat::Text
             && options.verbosity != Verbosity::Quiet;
-        Self::new(options, is_terminal, with_bars, Box::new(io::stderr()))
+        let run_id = RunId::of_this_process();
+        Self::new(
+            options,
+            run_id,
+            is_terminal,
+            with_bars,
+            Box::new(io::stderr()),
+        )
     }
 
     #[cfg(test)]
     /// Another writer in place of standard error, without bars: for tests and embedders.
     pub(crate) fn to_writer(options: TerminalOptions, out: Box<dyn Write + Send>) -> Self {
-        Self::new(options, false, false, out)
+        Self::new(options, RunId::of_tests(), false, false, out)
     }
 
     fn new(
         options: TerminalOptions,
+        run_id: RunId,
         is_terminal: bool,
         has_bars: bool,
         writer: Box<dyn Write + Send>,
@@ -145,6 +155,7 @@ impl Terminal {
         });
         Self {
             inner: Arc::new(Inner {
+                run_id,
                 log_format: options.log_format,
                 verbosity: options.verbosity,
                 paint: options
@@ -156,6 +167,11 @@ impl Terminal {
                 out,
             }),
         }
+    }
+
+    /// The run whose messages are written here.
+    pub(super) fn run_id(&self) -> RunId {
+        self.inner.run_id
     }
 
     /// Text or NDJSON.

@@ -119,6 +119,8 @@ pub struct PastRun {
     pub run: String,
     /// Its folder.
     pub folder: PathBuf,
+    /// Its id, as its events have it; none where its record has none, as that of an older version.
+    pub run_id: Option<String>,
     /// When it began: by its record, else by the name of its folder.
     pub started: Option<DateTime<Utc>>,
     /// How far it has come.
@@ -208,6 +210,8 @@ enum RecordLine {
         regions: Vec<String>,
         mode: String,
         #[serde(default)]
+        run_id: Option<String>,
+        #[serde(default)]
         images: Vec<String>,
     },
     RegionFinished {
@@ -265,6 +269,7 @@ impl RunFolder {
         let mut run = PastRun {
             run: self.name.clone(),
             folder: self.path.clone(),
+            run_id: None,
             started: self.started(),
             state: RunState::Unknown,
             mode: None,
@@ -309,8 +314,10 @@ impl PastRun {
                 master,
                 regions,
                 mode,
+                run_id,
                 images,
             }) => {
+                self.run_id = run_id;
                 self.images = images;
                 self.started = Some(ts);
                 self.master = Some(master);
@@ -460,6 +467,7 @@ mod tests {
         let run = run(&[STARTED, ERROR, TRENTO, FINISHED, ""].join("\n"));
         assert_eq!(run.state, RunState::Finished);
         assert_eq!((run.exit_code, run.seconds), (Some(1), Some(120.0)));
+        assert_eq!(run.run_id, None, "an older version wrote it");
         assert_eq!(run.failed_regions().collect::<Vec<_>>(), ["Trento"]);
         assert_eq!(run.regions[1].end, None);
         assert_eq!(run.errors[0].code.as_deref(), Some("list_failed"));

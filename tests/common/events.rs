@@ -136,7 +136,7 @@ fn word(cell: &str) -> String {
 fn events_that_are_not_as_the_page_says_are_found() {
     let started = serde_json::json!({
         "ts": "2026-01-01T00:00:00.000Z", "level": "info", "event": "region_started",
-        "region": "Trento",
+        "region": "Trento", "run_id": "c0ffee",
     });
     assert_eq!(complaints(&started), [""; 0]);
     let mut changed = [(); 6].map(|()| started.clone());
@@ -147,6 +147,7 @@ fn events_that_are_not_as_the_page_says_are_found() {
     changed[4]["level"] = "loud".into();
     changed[5] = serde_json::json!({
         "ts": "", "level": "error", "event": "error", "code": "bad_luck", "message": "", "hint": "",
+        "run_id": "",
     });
     for event in changed {
         assert_eq!(complaints(&event).len(), 1, "{event}");

@@ -1,6 +1,6 @@
 //! What a run of the product left behind: exit code, output, events, and the requests it made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -69,17 +69,20 @@ impl Outcome {
         self.stderr.lines().map(parse).collect()
     }
 
-    /// Asserts that every event is as the page about events says, whatever else is in there.
+    /// Asserts that every event is as the page about events says and of one run, whatever else is in there.
     #[track_caller]
     pub(crate) fn assert_events_are_documented(&self) {
         let objects = self.stderr.lines().filter(|line| line.starts_with('{'));
+        let mut run_ids = BTreeSet::new();
         for line in objects {
             let Ok(event) = serde_json::from_str(line) else {
                 continue;
             };
             let complaints = events::complaints(&event);
             assert_eq!(complaints, [""; 0], "{line}\nin {self}");
+            run_ids.insert(event["run_id"].to_string());
         }
+        assert!(run_ids.len() <= 1, "{run_ids:?} in {self}");
     }
 
     /// The events of that name.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Fleet, NewImage, Program};
+use crate::common::{Fleet, NewImage, Outcome, Program};
 
 /// `a` is absent in `RegionTwo`, `b` has other properties, `c` other content, `d` is the same.
 fn mixed() -> Fleet {
@@ -233,6 +233,33 @@ fn events_tell_the_whole_run() {
     assert_eq!(
         (&run["uploaded_bytes"], &run["exit_code"]),
         (&json!(3), &json!(0))
+    );
+}
+
+#[test]
+fn all_that_a_run_writes_for_programs_has_its_id_and_another_run_has_another() {
+    let fleet = mixed();
+    let run = |words: &[&str]| fleet.glancesync(words).run().expect(0);
+    let id_of = |outcome: &Outcome| {
+        let summary = outcome.json();
+        let id = summary["run_id"].as_str().expect("an id").to_owned();
+        for event in outcome.events() {
+            assert_eq!(event["run_id"], *id, "{outcome}");
+        }
+        id
+    };
+    let words = ["sync", "--parallel", "--format", "json", "RegionTwo"];
+    let ids = [(); 2].map(|()| id_of(&run(&words)));
+    assert_ne!(ids[0], ids[1]);
+    let logs = run(&["logs", "--format", "json"]).json();
+    assert_eq!(
+        [&logs["runs"][1]["run_id"], &logs["runs"][0]["run_id"]],
+        [&ids[0], &ids[1]]
+    );
+    let refused = fleet.glancesync(&["nowhere:"]).run().expect(2);
+    assert_eq!(
+        refused.events()[0]["run_id"].as_str().map(str::len),
+        Some(36)
     );
 }
 

@@ -27,6 +27,7 @@ fn run() -> PastRun {
     PastRun {
         run: "sync_20261124_0248".to_owned(),
         folder: "/var/log/glancesync/sync_20261124_0248".into(),
+        run_id: None,
         started: Some("2026-11-24T02:48:10Z".parse().unwrap()),
         state: RunState::Finished,
         mode: Some("sync".to_owned()),
