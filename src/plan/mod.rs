@@ -33,6 +33,7 @@ mod region_images;
 mod region_plan;
 mod restore;
 mod retention;
+mod room;
 mod selection;
 pub mod tags;
 mod unmatched;
@@ -57,6 +58,7 @@ pub use region_plan::{ImageState, Plan};
 pub use restore::{
     Attributes, ImageRestore, RestorePlan, Skipped, Unrestorable, UnrestorableReason, is_attribute,
 };
+pub use room::{Room, leave_out_what_does_not_fit, needs_room};
 pub use selection::{SelectedBy, SelectedImage, Selection};
 pub use unmatched::{TargetChoice, unmatched};
 

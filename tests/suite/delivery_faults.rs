@@ -1,7 +1,7 @@
 //! Imports and pulls that fail, hang or bring something else: nothing is published that was not proved, and
 //! nothing is left.
 
-use glancesync::sandbox::{Effect, Fault, ImportEnd, ImportStage};
+use glancesync::sandbox::{Effect, Fault, ImportEnd, ImportStage, ProjectLimits};
 use serde_json::Value;
 
 use crate::common::{Fleet, NewImage, Outcome};
@@ -133,4 +133,39 @@ fn a_refused_import_fails_alone() {
         ["a", "b", "c"].map(|name| format!("pull_failed {name}"))
     );
     assert_has(&fleet, &[], &outcome);
+}
+
+#[test]
+fn what_does_not_fit_into_a_quota_fails_alone_before_anything_is_sent() {
+    let fleet = Fleet::embedded(|spec| {
+        spec.keystones[0].regions[1].limits.project = Some(ProjectLimits {
+            image_size_total: 3,
+            ..ProjectLimits::default()
+        });
+    });
+    for (name, mib) in [("a", 1), ("b", 4), ("c", 2)] {
+        fleet
+            .master()
+            .create(NewImage::new(name, vec![7; mib << 20]));
+    }
+    let config = fleet.config();
+    let planned = fleet.run(&config, &["--dry-run", "RegionTwo"]).expect(1);
+    assert_eq!(planned.errors(), ["quota_exceeded b"]);
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+    assert_eq!(outcome.errors(), ["quota_exceeded b"]);
+    assert_eq!(outcome.uploads("master:RegionTwo"), 2);
+    assert_has(&fleet, &["a", "c"], &outcome);
+
+    // A region that does not tell is sent to, and says no by itself.
+    for effect in [Effect::status(403), Effect::status(500)] {
+        let fault = Fault::new("GET", "/v2/info/usage", effect);
+        fleet
+            .sandbox()
+            .set_faults("RegionTwo", vec![fault])
+            .unwrap();
+        let outcome = fleet.run(&config.clone().master("retries", "0"), &["RegionTwo"]);
+        let outcome = outcome.expect(1);
+        assert_eq!(outcome.errors(), ["quota_exceeded b"]);
+        assert_eq!(outcome.uploads("master:RegionTwo"), 1, "{outcome}");
+    }
 }

@@ -27,7 +27,7 @@ use crate::openstack::{
     GlanceInfo, GlanceReader, GlanceWriter, Listing, OpenStackError, RetryObserver,
 };
 use crate::plan::{
-    self, Plan, PlanExecution, PublishedBefore, RegionImages, RegionOffers, Selection, Upload,
+    self, Plan, PlanExecution, PublishedBefore, RegionImages, RegionOffers, Room, Selection, Upload,
 };
 
 /// Brings a region in step, or says how far it is from it; with all that regions have in common.
@@ -102,6 +102,7 @@ impl RegionRun<'_> {
                 self.fail(failure);
                 return Ok(());
             }
+            self.make_room(&reader, &mut plan).await;
             self.lookup().look_for_content(&mut plan).await;
         }
         let plan = Arc::new(plan);
@@ -217,6 +218,26 @@ impl RegionRun<'_> {
                 Failure::new(code, message, code.hint())
             }),
         )
+    }
+
+    /// Leaves out what does not fit into the region's quotas, where it tells them.
+    async fn make_room(&self, reader: &GlanceReader, plan: &mut Plan) {
+        if !plan::needs_room(plan) {
+            return;
+        }
+        match GlanceInfo::of(reader).usage().await {
+            Ok(usage) => {
+                let room = Room {
+                    bytes: usage.bytes_left,
+                    images: usage.images_left,
+                };
+                plan::leave_out_what_does_not_fit(plan, room);
+            }
+            Err(error) => {
+                let what = format!("what its quotas leave is unknown: {error}");
+                self.context.events.note(self.region, what);
+            }
+        }
     }
 
     /// Tells which of the region's images are verified copies, where others may fetch from it.
