@@ -136,15 +136,18 @@ pub(super) fn output_lost(
     exit_code.max(exit_codes::FAILED)
 }
 
-/// Puts the summary on standard error, where standard output does not hold it.
+/// Puts the summary on standard error, where standard output does not hold it. Events have it in
+/// `run_finished`.
 pub(super) fn say_summary(terminal: &Terminal, summary: &RunSummary) {
+    if terminal.log_format() == LogFormat::Json {
+        return;
+    }
     let mut text = Vec::new();
     // Writing into memory does not fail.
     let _ = format::summary_text(&mut text, summary, terminal.style());
     terminal.say(&String::from_utf8_lossy(&text));
     // What makes the exit code another than 0 is no summary, and is said however quiet one is.
     if terminal.verbosity() == Verbosity::Quiet
-        && terminal.log_format() == LogFormat::Text
         && let Some(reason) = &summary.reason
     {
         let label = terminal.paint().red("error:");

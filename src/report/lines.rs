@@ -98,7 +98,7 @@ impl Lines {
     pub(super) fn write(&self, region: Option<&RegionName>, lines: &[Line]) {
         let mut text = String::new();
         let style = self.terminal.style();
-        for line in lines.iter().filter(|line| self.shows(line)) {
+        for line in lines.iter().filter(|line| is_shown(line, &self.terminal)) {
             text += &format(region, line, style);
             text.push('\n');
         }
@@ -106,19 +106,20 @@ impl Lines {
             self.terminal.write(text);
         }
     }
+}
 
-    fn shows(&self, line: &Line) -> bool {
-        match self.terminal.verbosity() {
-            Verbosity::Quiet => line.weight == Weight::Essential,
-            // The summary says it for all regions at once.
-            Verbosity::Normal if line.label == Label::Hint => !self.terminal.has_bars(),
-            Verbosity::Normal => match line.weight {
-                Weight::Essential | Weight::Normal => true,
-                Weight::Step => !self.terminal.has_bars(),
-                Weight::Detail => false,
-            },
-            Verbosity::Verbose | Verbosity::Requests | Verbosity::Debug => true,
-        }
+/// True where a line is loud enough for a terminal.
+pub(super) fn is_shown(line: &Line, terminal: &Terminal) -> bool {
+    match terminal.verbosity() {
+        Verbosity::Quiet => line.weight == Weight::Essential,
+        // The summary says it for all regions at once.
+        Verbosity::Normal if line.label == Label::Hint => !terminal.has_bars(),
+        Verbosity::Normal => match line.weight {
+            Weight::Essential | Weight::Normal => true,
+            Weight::Step => !terminal.has_bars(),
+            Weight::Detail => false,
+        },
+        Verbosity::Verbose | Verbosity::Requests | Verbosity::Debug => true,
     }
 }
 

@@ -4,8 +4,6 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use chrono::{SecondsFormat, Utc};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -15,9 +13,9 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::TryInitError;
 
+use super::log_record::LogRecord;
 use super::run_id::RunId;
 use super::terminal::{LogFormat, Terminal, Verbosity};
-use super::text::visible_json;
 use crate::model::redact_urls;
 
 /// Sends tracing to `terminal`, in its format. Shown are: with `-q` errors, by default warnings,
@@ -79,18 +77,6 @@ impl Write for TerminalWriter {
 /// A message of tracing as one object a line, beside the public events.
 struct JsonLine(RunId);
 
-#[derive(Serialize)]
-struct Record<'a> {
-    ts: String,
-    level: &'static str,
-    event: &'static str,
-    message: String,
-    target: &'a str,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    fields: Map<String, Value>,
-    run_id: RunId,
-}
-
 impl<S, N> FormatEvent<S, N> for JsonLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -104,17 +90,10 @@ where
     ) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let record = Record {
-            ts: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
-            level: level(*event.metadata().level()),
-            event: "log",
-            message: fields.message,
-            target: event.metadata().target(),
-            fields: fields.others,
-            run_id: self.0,
-        };
-        let line = serde_json::to_string(&record).map_err(|_| fmt::Error)?;
-        writeln!(writer, "{}", visible_json(line))
+        let level = level(*event.metadata().level());
+        let target = event.metadata().target();
+        let record = LogRecord::traced(self.0, level, &fields.message, target, fields.others);
+        writer.write_str(&record.line())
     }
 }
 

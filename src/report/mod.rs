@@ -14,6 +14,7 @@ mod events_page;
 mod fixtures;
 pub mod format;
 mod lines;
+mod log_record;
 mod logging;
 #[cfg(test)]
 mod looks;

@@ -3,10 +3,13 @@
 
 use serde::Serialize;
 
+use super::lines::is_shown;
+use super::messages::Line;
 use super::run_id::RunId;
 use super::terminal::Terminal;
 use super::text::visible_json;
 use crate::event::Event;
+use crate::model::RegionName;
 
 /// Writes events as NDJSON to a terminal.
 pub(super) struct Ndjson {
@@ -23,6 +26,13 @@ impl Ndjson {
         // written, and a run must not end for its log.
         if let Ok(line) = event_line(event, self.terminal.run_id()) {
             self.terminal.write(line);
+        }
+    }
+
+    /// The lines that no event says, where they are asked for.
+    pub(super) fn write(&self, region: Option<&RegionName>, lines: &[Line]) {
+        for line in lines.iter().filter(|line| is_shown(line, &self.terminal)) {
+            self.terminal.say_of(region, &line.text);
         }
     }
 }

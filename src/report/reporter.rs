@@ -29,6 +29,16 @@ enum Messages {
     Json(Ndjson),
 }
 
+impl Messages {
+    /// Says what no event says.
+    fn write(&self, region: Option<&RegionName>, lines: &[Line]) {
+        match self {
+            Self::Text(text) => text.write(region, lines),
+            Self::Json(json) => json.write(region, lines),
+        }
+    }
+}
+
 /// Fans reports out to its sinks.
 pub(super) struct ReporterState {
     terminal: Terminal,
@@ -133,9 +143,8 @@ impl ReporterState {
     fn note(&mut self, region: &RegionName, message: &str) {
         let message = messages::without_region(message, Some(region));
         let line = Line::info(Weight::Detail, OneLine(message).to_string());
-        if let Messages::Text(lines) = &mut self.messages {
-            lines.write(Some(region), std::slice::from_ref(&line));
-        }
+        self.messages
+            .write(Some(region), std::slice::from_ref(&line));
         self.activity.note(region, message);
         self.log(region, Utc::now(), &[line], Instant::now());
     }
@@ -168,9 +177,8 @@ impl ReporterState {
         if let Some(region) = &event.region
             && let Some(line) = self.open_actions.event(region, &event.kind)
         {
-            if let Messages::Text(messages) = &mut self.messages {
-                messages.write(Some(region), std::slice::from_ref(&line));
-            }
+            self.messages
+                .write(Some(region), std::slice::from_ref(&line));
             self.log(region, event.ts, &[line], now);
         }
     }
@@ -271,10 +279,8 @@ impl ReporterState {
     /// Draws the bars; where there are none, says now and then what is under way.
     fn show_activity(&mut self, now: Instant) {
         if let Some(text) = self.activity.slow_phase(now) {
-            match &mut self.messages {
-                Messages::Text(lines) => lines.write(None, &[Line::info(Weight::Normal, text)]),
-                Messages::Json(_) => tracing::warn!("{text}"),
-            }
+            self.messages
+                .write(None, &[Line::info(Weight::Normal, text)]);
         }
         if self.terminal.has_bars() {
             let (size, paint) = (self.terminal.size(), self.terminal.paint());
@@ -286,12 +292,11 @@ impl ReporterState {
         let Some(interval) = self.stats.filter(|_| !self.terminal.has_bars()) else {
             return;
         };
-        if let Messages::Text(lines) = &mut self.messages
-            && now.duration_since(self.last_stats) >= interval
-        {
+        if now.duration_since(self.last_stats) >= interval {
             self.last_stats = now;
             if let Some(text) = self.activity.under_way(&self.transfers, now) {
-                lines.write(None, &[Line::info(Weight::Normal, text)]);
+                self.messages
+                    .write(None, &[Line::info(Weight::Normal, text)]);
             }
         }
     }

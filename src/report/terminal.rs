@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::color_choice::ColorChoice;
+use super::log_record::LogRecord;
 use super::progress::Bars;
 use super::run_id::RunId;
 use super::style::{Paint, Style};
 use crate::host::locked;
-use crate::model::redact_urls;
+use crate::model::{RegionName, redact_urls};
 
 /// What messages and events look like on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -211,10 +212,21 @@ impl Terminal {
         out.put(&bytes);
     }
 
-    /// Says something to the person at the terminal; nothing where the messages are for machines.
+    /// Says something to whoever looks at the program, as a `log` event where that is a program too;
+    /// nothing with `-q`.
     pub fn say(&self, text: &str) {
-        if self.log_format() == LogFormat::Text && self.verbosity() > Verbosity::Quiet {
-            self.write(format!("{}\n", redact_urls(text.trim_end_matches('\n'))));
+        self.say_of(None, text);
+    }
+
+    /// The same, about a region.
+    pub(super) fn say_of(&self, region: Option<&RegionName>, text: &str) {
+        if self.verbosity() == Verbosity::Quiet {
+            return;
+        }
+        let text = redact_urls(text.trim_end_matches('\n'));
+        match self.log_format() {
+            LogFormat::Text => self.write(format!("{text}\n")),
+            LogFormat::Json => self.write(LogRecord::said(self.run_id(), &text, region).line()),
         }
     }
 

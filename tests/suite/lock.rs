@@ -154,3 +154,22 @@ fn a_run_that_waits_goes_on_when_the_first_ends() {
     waiting.wait().expect(0);
     assert_eq!(fleet.region("RegionTwo").names(), ["a"]);
 }
+
+#[test]
+fn a_program_is_told_of_the_wait_and_of_the_signal_as_events() {
+    let (fleet, _lock) = held();
+    let mut waiting = Program::with(&fleet, &fleet.config())
+        .events()
+        .args(["--wait-lock", "10m", "RegionTwo"])
+        .start();
+    waiting.wait_until_it_says("waiting up to");
+    waiting.signal("TERM");
+    let outcome = waiting.wait().expect(130);
+    outcome.assert_events_are_documented();
+    // Every line is an object: reading them fails on bare text.
+    let logs = outcome.events_named("log");
+    for said in ["waiting up to 10m", "stopping: nothing new is begun"] {
+        let is_said = |log: &serde_json::Value| log["message"].as_str().unwrap().contains(said);
+        assert!(logs.iter().any(is_said), "{said}: {outcome}");
+    }
+}

@@ -357,6 +357,24 @@ fn without_a_terminal_what_is_under_way_is_said_now_and_then() {
     outcome.assert_says("under way: 0 of 1 region done; ");
     let outcome = run(&["--stats", "0", "RegionThree"]);
     assert!(!outcome.stderr.contains("under way"), "{outcome}");
+    fleet
+        .sandbox()
+        .set_faults("other:RegionOne", fault())
+        .unwrap();
+    let program = Program::with(&fleet, &fleet.config()).events();
+    let outcome = program.args(["--stats", "1s", "other:RegionOne"]).run();
+    let outcome = outcome.expect(0);
+    outcome.assert_events_are_documented();
+    let is_stats = |log: &serde_json::Value| {
+        log["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("under way: 0 of 1 region done; ")
+    };
+    assert!(
+        outcome.events_named("log").iter().any(is_stats),
+        "{outcome}"
+    );
     let outcome = Program::with(&fleet, &fleet.config())
         .args(["--stats", "often"])
         .run();
