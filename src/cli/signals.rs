@@ -173,11 +173,11 @@ async fn tell_time(stop: StopSignal, terminal: Terminal) {
     stop.out_of_time(Stop::AfterAction).await;
     terminal.say(&time_words(&stop.waits_for()));
     stop.out_of_time(Stop::Now).await;
-    terminal.say("stopping now, for the time of `max_duration` is long over: connections are dropped, and what was half sent is deleted");
+    terminal.say("stopping now, because the time of `max_duration` is long over: connections are closed, and images sent in part are deleted");
 }
 
 fn time_words(busy: &[String]) -> String {
-    let over = "stopping, for the time of `max_duration` is over: nothing new is begun";
+    let over = "stopping, because the time of `max_duration` is over: nothing new is begun";
     match named(busy) {
         None => format!("{over}, and nothing is under way"),
         Some(named) => format!(
@@ -204,7 +204,7 @@ fn named(busy: &[String]) -> Option<String> {
 /// What is said of a step: what is waited for, and what a further signal does.
 fn words(step: Stop, busy: &[String]) -> String {
     match (step, named(busy)) {
-        (Stop::Now, _) => "stopping now: connections are dropped, and what was half sent is deleted; a third signal ends at once".to_owned(),
+        (Stop::Now, _) => "stopping now: connections are closed, and images sent in part are deleted; a third signal ends the program at once".to_owned(),
         (_, None) => "stopping: nothing new is begun, and nothing is under way".to_owned(),
         (_, Some(named)) => format!(
             "stopping: nothing new is begun; waiting for {named}; a second signal drops that"
@@ -231,7 +231,7 @@ mod tests {
         assert!(words(Stop::AfterAction, &[]).contains("nothing is under way"));
         assert!(words(Stop::Now, &busy).contains("third signal"));
         let over = time_words(&["upload `a` in Region1".to_owned()]);
-        insta::assert_snapshot!(over, @"stopping, for the time of `max_duration` is over: nothing new is begun; waiting for upload `a` in Region1, for 15m more at most");
-        insta::assert_snapshot!(time_words(&[]), @"stopping, for the time of `max_duration` is over: nothing new is begun, and nothing is under way");
+        insta::assert_snapshot!(over, @"stopping, because the time of `max_duration` is over: nothing new is begun; waiting for upload `a` in Region1, for 15m more at most");
+        insta::assert_snapshot!(time_words(&[]), @"stopping, because the time of `max_duration` is over: nothing new is begun, and nothing is under way");
     }
 }

@@ -63,14 +63,14 @@ fn is_given_up(image: &Image, region: &RegionImages<'_>) -> bool {
 fn words(image: &Image, claim: Claim) -> &'static str {
     match claim {
         Claim::Abandoned if image.protected => {
-            "was left incomplete by an earlier run, does not count as present, and was protected by somebody, so it is not deleted"
+            "was left incomplete by an earlier run, is treated as absent, and somebody protected it, so it is not deleted"
         }
-        Claim::Abandoned => "was left incomplete by an earlier run, and does not count as present",
+        Claim::Abandoned => "was left incomplete by an earlier run, and is treated as absent",
         Claim::InProgress => "is in progress: a sync is under way",
         Claim::UnderWay => {
-            "is being uploaded by another installation, and is left alone until it is 24 hours old"
+            "is being uploaded by another installation, and is not changed until it is 24 hours old"
         }
-        Claim::Unknown => "is tagged as incomplete, does not count as present, and is left alone",
+        Claim::Unknown => "is tagged as incomplete, is treated as absent, and is not changed",
     }
 }
 

@@ -167,13 +167,13 @@ impl<'a> Matcher<'a, '_> {
                 self.warn(
                     image,
                     WarningCode::ImageNotActive,
-                    "is deactivated, and is left as it is",
+                    "is deactivated, and is not changed",
                 );
                 true
             }
             _ => {
                 let what = format!(
-                    "has the status `{}`, and does not count as present",
+                    "has the status `{}`, and is treated as absent",
                     image.status
                 );
                 self.warn(image, WarningCode::ImageNotActive, &what);
@@ -200,10 +200,10 @@ impl<'a> Matcher<'a, '_> {
     fn warn_foreign(&mut self, image: &Image) {
         let owner = image.owner.as_deref().unwrap_or_default();
         let what = if self.rules.only_tenant_images {
-            format!("belongs to another project, {owner}, and is passed over")
+            format!("belongs to another project, {owner}, and is ignored")
         } else {
             format!(
-                "belongs to another project, {owner}, and counts because `only_tenant_images` is false"
+                "belongs to another project, {owner}, and is used because `only_tenant_images` is false"
             )
         };
         self.warn(image, WarningCode::ForeignOwner, &what);
@@ -211,7 +211,7 @@ impl<'a> Matcher<'a, '_> {
 
     fn warn_duplicate(&mut self, loser: &Image, winner: &Image) {
         let what = format!(
-            "has the same name as {}, which counts; rename or delete one of them",
+            "has the same name as {}, which is used; rename or delete one of them",
             winner.id
         );
         self.warn(loser, WarningCode::DuplicateRegionName, &what);

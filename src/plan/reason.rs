@@ -97,7 +97,7 @@ impl fmt::Display for Reason {
         match self {
             Self::InStep => f.write_str("in step"),
             Self::Absent => f.write_str("not in the region"),
-            Self::Deactivated => f.write_str("deactivated in the region, left as it is"),
+            Self::Deactivated => f.write_str("deactivated in the region, not changed"),
             Self::Listed {
                 key,
                 entry,

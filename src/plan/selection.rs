@@ -227,7 +227,7 @@ impl<'a> Evaluation<'a> {
                 Err(error) => {
                     self.over_bounds += usize::from(error.is_of_bounds());
                     format!(
-                        "`metadata_condition` raised for the image `{name}`, which is left out: {error}"
+                        "`metadata_condition` raised an error for the image `{name}`, which is left out: {error}"
                     )
                 }
             }

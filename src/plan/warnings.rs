@@ -36,18 +36,18 @@ fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {
         Reason::Unlisted { .. } => Some((
             WarningCode::ChecksumConflict,
             format!(
-                "has another checksum than the master's: {reason}; add it to one of them, or set `rename` or `replace` to `any`"
+                "has other content than the master's, and is not changed: {reason}; add it to one of them, or set `rename` or `replace` to `any`"
             ),
         )),
         Reason::Listed {
             key: "dontupdate", ..
         } => Some((
             WarningCode::StalledChecksum,
-            format!("has another checksum than the master's, and stays as it is: {reason}"),
+            format!("has other content than the master's, and is not changed: {reason}"),
         )),
         _ if reason.is_protected() => Some((
             WarningCode::ProtectedImage,
-            format!("is kept under another name instead of being deleted: {reason}"),
+            format!("is renamed instead of deleted: {reason}"),
         )),
         Reason::Listed {
             needed_by: Some(_), ..
@@ -56,12 +56,12 @@ fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {
             needed_by: Some(_), ..
         } => Some((
             WarningCode::ImageInUse,
-            format!("is kept under another name instead of being deleted: {reason}"),
+            format!("is renamed instead of deleted: {reason}"),
         )),
         Reason::PartUnavailable { .. } => Some((
             WarningCode::AmiMissing,
             format!(
-                "is left as it is: {reason}; see to it that the rules of this target select its kernel and ramdisk"
+                "is not changed: {reason}; select its kernel and ramdisk too, or correct the reference at the master"
             ),
         )),
         _ => None,

@@ -227,7 +227,7 @@ pub(super) fn full_plan() -> Plan {
         warnings: vec![
             Warning::new(
                 WarningCode::ForeignOwner,
-                "Another project owns this image: it is passed over.",
+                "Another project owns this image: it is ignored.",
             )
             .image(NASTY),
         ],

@@ -156,7 +156,7 @@ mod tests {
     fn messages_as_they_look() {
         let warning = Warning::new(
             WarningCode::ForeignOwner,
-            "another project owns an image of this name in the region: it is passed over",
+            "another project owns an image of this name in the region: it is ignored",
         );
         let events = [
             run_started(Mode::Sync, true, &["Trento", "Lannion"]),

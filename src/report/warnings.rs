@@ -201,13 +201,13 @@ fn shown(name: &str) -> String {
 fn of_several(code: WarningCode) -> Option<&'static str> {
     Some(match code {
         WarningCode::DuplicateMasterName => {
-            "of the master share their name with another one, so none of them counts; rename or delete all but one"
+            "of the master share their name with another one, so none of them is used; rename or delete all but one"
         }
         WarningCode::DuplicateRegionName => {
-            "have a name that occurs several times there, and the best one was taken; delete the others"
+            "have a name that occurs several times there, so the best one was used; delete the others"
         }
         WarningCode::ForeignOwner => {
-            "belong to other projects; `only_tenant_images` says whether they count"
+            "belong to other projects; `only_tenant_images` decides whether they are used"
         }
         WarningCode::VolumeBacked => {
             "of the master are volumes or snapshots of its own region and are left out; make images of the volumes"
@@ -216,37 +216,33 @@ fn of_several(code: WarningCode) -> Option<&'static str> {
             "of the master have no checksum and are left out; upload them to the master again"
         }
         WarningCode::ImageNotActive => {
-            "are not active there and are left as they are; activate or delete them"
+            "are not active there, and are not changed; activate or delete them"
         }
         WarningCode::ChecksumConflict => {
-            "have another checksum than the master's, and no list says what to do; add it to `replace`, `rename` or `dontupdate`"
+            "have other content than the master's, and no list says what to do; add their checksums to `replace`, `rename` or `dontupdate`"
         }
         WarningCode::StalledChecksum => {
-            "have another checksum than the master's and stay as they are (`dontupdate`)"
+            "have other content than the master's, and are not changed because `dontupdate` lists their checksums"
         }
         WarningCode::ObsoleteIgnored => {
-            "of the master are passed over as obsolete, since it has them without the suffix too"
+            "of the master are obsolete, but it also has images of these names without the suffix, so they are ignored"
         }
         WarningCode::AmiMissing => {
-            "are left as they are, since a kernel or ramdisk is unavailable; see to it that the rules select it"
+            "are not changed, because their kernel or ramdisk is not selected or not at the master; select it too, or correct the reference"
         }
         WarningCode::ConditionFailed => {
-            "are left out, since `metadata_condition` raised for them; correct the condition"
+            "are left out, because `metadata_condition` raised an error for them; correct the condition"
         }
-        WarningCode::ProtectedImage => {
-            "are protected and kept under another name instead of being deleted"
-        }
-        WarningCode::ImageInUse => {
-            "are in use and kept under another name instead of being deleted"
-        }
+        WarningCode::ProtectedImage => "are protected, so they were renamed instead of deleted",
+        WarningCode::ImageInUse => "are in use, so they were renamed instead of deleted",
         WarningCode::LeftoverImage => {
-            "are incomplete, left by runs that were cut off, and do not count as present"
+            "are incomplete, left by interrupted runs, and are treated as absent"
         }
         WarningCode::PublishedElsewhere => {
-            "were published by another installation meanwhile; let one host alone synchronise a region"
+            "were also published by another installation during this run; let only one host synchronise a region"
         }
         WarningCode::WrongFile => {
-            "have another content in `images_dir` than at the master, which was asked for it; copy the files again"
+            "have a file in `images_dir` that cannot be used, so their content was downloaded from the master's Glance; copy the files again"
         }
         _ => return None,
     })
@@ -280,7 +276,7 @@ mod tests {
                 groups.add(Some(&region), &conflict(&format!("image-{image}"), &name));
             }
         }
-        insta::assert_snapshot!(texts(&mut groups).join("\n"), @"150,000 images in 300 regions have another checksum than the master's, and no list says what to do; add it to `replace`, `rename` or `dontupdate`: `image-0`, `image-1`, `image-2` and 497 more; in Region0, Region1, Region2 and 297 more [checksum_conflict]");
+        insta::assert_snapshot!(texts(&mut groups).join("\n"), @"150,000 images in 300 regions have other content than the master's, and no list says what to do; add their checksums to `replace`, `rename` or `dontupdate`: `image-0`, `image-1`, `image-2` and 497 more; in Region0, Region1, Region2 and 297 more [checksum_conflict]");
         assert!(groups.take().is_empty(), "each is said once");
     }
 
@@ -308,7 +304,7 @@ mod tests {
         groups.add(Some(&prague), &unwritable);
         insta::assert_snapshot!(texts(&mut groups).join("\n"), @r"
         Trento: the image `a` of Trento has another checksum than the master's [checksum_conflict]
-        2 images in Trento belong to other projects; `only_tenant_images` says whether they count: `b\n`, `c` [foreign_owner]
+        2 images in Trento belong to other projects; `only_tenant_images` decides whether they are used: `b\n`, `c` [foreign_owner]
         [one] is not verified [insecure_connection]
         [two] is not verified [insecure_connection]
         Trento: no room [state_unwritable]; the same in all of 2 regions: Trento, other:Prague
@@ -345,6 +341,6 @@ mod tests {
             );
             groups.add(None, &raised.image(format!("image-{image}")));
         }
-        insta::assert_snapshot!(texts(&mut groups).join("\n"), @"2,000 images are left out, since `metadata_condition` raised for them; correct the condition: `image-0`, `image-1`, `image-2` and 1,997 more; `metadata_condition` raised: KeyError: 'nid' [condition_failed]");
+        insta::assert_snapshot!(texts(&mut groups).join("\n"), @"2,000 images are left out, because `metadata_condition` raised an error for them; correct the condition: `image-0`, `image-1`, `image-2` and 1,997 more; `metadata_condition` raised: KeyError: 'nid' [condition_failed]");
     }
 }

@@ -189,7 +189,7 @@ fn a_person_is_told_what_each_signal_does() {
     running.signal("INT");
     let outcome = running.wait().expect(130);
     outcome.assert_says("stopping: ");
-    outcome.assert_says("connections are dropped");
-    outcome.assert_says("a third signal ends at once");
+    outcome.assert_says("connections are closed");
+    outcome.assert_says("a third signal ends the program at once");
     assert_eq!(fleet.region("RegionTwo").names(), [""; 0], "{outcome}");
 }

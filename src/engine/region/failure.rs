@@ -268,7 +268,7 @@ fn import_code(way: DeliveryWay) -> ErrorCode {
 /// Says that a region has an image of the master's, and is left alone.
 pub(super) fn master_by_image(region: &RegionName, image: &ImageId) -> Warning {
     let message = format!(
-        "{region} has the master's own image {image}, created at the same time: it is the master region by another way, and is skipped"
+        "{region} is the master region under another name (both have the image {image}, created at the same time), and is skipped"
     );
     Warning::new(WarningCode::MasterRegionSkipped, message).image_id(image)
 }

@@ -83,7 +83,7 @@ pub(super) fn hashed_as_the_region_does(
 pub(super) fn warn_wrong_file(delivery: &ImageDelivery<'_>, wanted: &Upload, error: &StepError) {
     let name = &wanted.image;
     let message = format!(
-        "the file in `images_dir` does not give the content of `{name}`, and the master's Glance is asked for it: {error}"
+        "the file of `{name}` in `images_dir` cannot be used, so its content is downloaded from the master's Glance: {error}"
     );
     let warning = Warning::new(WarningCode::WrongFile, message).image(name);
     delivery
