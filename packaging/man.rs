@@ -6,7 +6,8 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Command;
+use clap::builder::Resettable;
+use clap::{Arg, Command};
 use glancesync::cli::{Cli, write_completions};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -31,16 +32,31 @@ pub(crate) fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
     write_page(folder, &program, "glancesync".to_owned())?;
     for command in program.get_subcommands() {
         let name = format!("glancesync-{}", command.get_name());
-        write_page(folder, command, name)?;
+        match command.get_name() {
+            "help" => write_page(folder, &help(), name)?,
+            _ => write_page(folder, command, name)?,
+        }
     }
     Ok(())
+}
+
+/// The command `help` as its page has it: of its own, it names each command as one below it, and those
+/// have no pages.
+fn help() -> Command {
+    Command::new("help")
+        .bin_name("glancesync help")
+        .display_name("glancesync-help")
+        .about("Print the help of glancesync or of one of its commands")
+        .disable_help_flag(true)
+        .arg(Arg::new("COMMAND").help("The command [default: the program itself]"))
+        .after_help("Examples:\n  glancesync help\n  glancesync help restore\n")
 }
 
 /// Writes `<name>.1`, with the examples as they stand in the help.
 fn write_page(folder: &Path, command: &Command, name: String) -> Result<(), Box<dyn Error>> {
     let path = folder.join(format!("{name}.1"));
     let examples = command.get_after_help().map(ToString::to_string);
-    let command = command.clone().after_help("");
+    let command = command.clone().after_help(Resettable::Reset);
     let mut page = Vec::new();
     let man = clap_mangen::Man::new(command)
         .title(name)
