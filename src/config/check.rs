@@ -16,7 +16,8 @@ use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
     Bandwidth, BandwidthError, ByteSize, ChecksumList, ContentSource, Delivery, DeliveryRules,
-    ListedHash, PullFrom, RegionName, SyncRules, TargetName, TimeSpan, Warning, WarningCode,
+    ListedHash, PullFrom, RegionName, SyncRules, TargetName, TimeSpan, WantedFormat, Warning,
+    WarningCode,
 };
 
 /// What is wrong with a text that is not a flag.
@@ -256,11 +257,14 @@ impl<'a> Checker<'a> {
             let problem = "an upload reaches one store only; name one, or set `delivery = import`";
             self.wrong("stores", value, problem);
         }
+        let is_raw = layers
+            .get(section, "disk_format")
+            .is_some_and(|value| WantedFormat::from_word(&value.text) == Some(WantedFormat::Raw));
         if let Some(value) = layers.get(section, "provenance")
-            && rules.delivery != Delivery::Upload
+            && (rules.delivery != Delivery::Upload || is_raw)
             && value::boolean(&value.text) == Some(false)
         {
-            let problem = "goes with `delivery = upload` only: without provenance a later run could not know its own work; set `true`";
+            let problem = "goes with `delivery = upload` and `disk_format = keep` only: without provenance a later run could not know its own work; set `true`";
             self.wrong("provenance", value, problem);
         }
         rules
@@ -368,6 +372,10 @@ impl<'a> Checker<'a> {
             Some(_) => self.optional_number(layers, section, "max_replace"),
             None => None,
         };
+        let disk_format = self.read(layers, section, "disk_format", |text| {
+            WantedFormat::from_word(text)
+                .ok_or_else(|| "is not a wanted format; set `keep` or `raw`".to_owned())
+        });
         SyncRules {
             forcesyncs: self.entries(layers, section, "forcesyncs", value::image_id),
             replace,
@@ -377,6 +385,7 @@ impl<'a> Checker<'a> {
             obsolete_syncprops: self.words(layers, section, "obsolete_syncprops"),
             only_tenant_images: self.flag(layers, section, "only_tenant_images"),
             support_obsolete_images: self.flag(layers, section, "support_obsolete_images"),
+            disk_format: disk_format.unwrap_or_default(),
             max_replace,
         }
     }

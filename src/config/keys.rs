@@ -142,6 +142,7 @@ pub const KEYS: &[Key] = &[
     target("save_timeout", "900"),
     target("bwlimit", ""),
     target("delivery", "upload"),
+    target("disk_format", "keep"),
     target("stores", ""),
     target("pull_from", "master"),
     target("pull_fanout", "2"),

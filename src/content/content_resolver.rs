@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
+use super::expanded;
 use super::image_content::Content;
-use super::images_dir::ImagesDir;
+use super::images_dir::{FoundFile, ImagesDir};
+use super::qcow2::{HEADER_BYTES, Header};
 use super::source_error::SourceError;
 use super::spool::{Item, RegionLease, Spool};
 use crate::host;
@@ -21,10 +23,13 @@ pub struct ContentResolver {
     /// Files that turned out to have another content.
     wrong_files: Mutex<BTreeSet<ImageId>>,
     /// What the master's Glance said to whether it gives a content.
-    answers: Mutex<HashMap<ImageId, Answer>>,
+    answers: Answers<()>,
+    /// The virtual sizes of contents.
+    virtual_sizes: Answers<u64>,
 }
 
-type Answer = Arc<OnceCell<Result<(), SourceError>>>;
+/// What is asked once in a run for each image.
+type Answers<T> = Mutex<HashMap<ImageId, Arc<OnceCell<Result<T, SourceError>>>>>;
 
 impl ContentResolver {
     /// Content from there; the spool is not touched where only the folder is allowed.
@@ -35,6 +40,7 @@ impl ContentResolver {
             spool: Arc::new(spool),
             wrong_files: Mutex::default(),
             answers: Mutex::default(),
+            virtual_sizes: Mutex::default(),
         }
     }
 
@@ -53,7 +59,7 @@ impl ContentResolver {
     /// asked; see [`ContentResolver::ask`].
     pub async fn find_origin(&self, item: &Item) -> Result<ContentOrigin, SourceError> {
         let file = self.find_file(item).await;
-        Ok(file?.map_or(ContentOrigin::Glance, |file| file.origin()))
+        Ok(file?.map_or(ContentOrigin::Glance, |_| ContentOrigin::Directory))
     }
 
     /// Asks the master's Glance, once in a run, whether it would give a content.
@@ -61,10 +67,7 @@ impl ContentResolver {
         if item.size == 0 {
             return Ok(());
         }
-        let answer = {
-            let mut answers = host::locked(&self.answers);
-            Arc::clone(answers.entry(item.id.clone()).or_default())
-        };
+        let answer = cell(&self.answers, &item.id);
         let ask = async || {
             let reader = self.spool.reader();
             match reader.check_content(&item.id).await? {
@@ -78,6 +81,27 @@ impl ContentResolver {
         answer.get_or_init(ask).await.clone()
     }
 
+    /// The size, in bytes, that a qcow2 of the master has when it is expanded to raw: by the header of
+    /// its content, which is asked for once in a run, and no more of it than that where it comes from
+    /// Glance. It is not known by that whether all of it can be expanded; see [`Content::expanded`].
+    ///
+    /// # Errors
+    ///
+    /// Code `source_unsupported` where the header tells that it cannot; else why it is unavailable.
+    pub async fn virtual_size(&self, item: &Item) -> Result<u64, SourceError> {
+        let answer = cell(&self.virtual_sizes, &item.id);
+        let ask = async || {
+            let Some(found) = self.find_file(item).await? else {
+                let first = self.spool.first_bytes(item, HEADER_BYTES).await?;
+                return Ok(Header::parse(&first, item.size)?.virtual_size());
+            };
+            let lost = found.unreadable("the thread that reads it ended unexpectedly");
+            let size = move || expanded::virtual_size(&found);
+            tokio::task::spawn_blocking(size).await.unwrap_or(Err(lost))
+        };
+        answer.get_or_init(ask).await.clone()
+    }
+
     /// The content of an image, for a region with that lease.
     pub async fn find(
         &self,
@@ -85,7 +109,7 @@ impl ContentResolver {
         lease: &Arc<RegionLease>,
     ) -> Result<Content, SourceError> {
         let file = self.find_file(item).await?;
-        Ok(file.unwrap_or_else(|| from_glance(item, lease)))
+        Ok(file.map_or_else(|| from_glance(item, lease), Content::from))
     }
 
     /// Another content for an image whose content turned out to be wrong, or could not be read to its
@@ -109,7 +133,7 @@ impl ContentResolver {
     }
 
     /// The file, or nothing where Glance is to be asked.
-    async fn find_file(&self, item: &Item) -> Result<Option<Content>, SourceError> {
+    async fn find_file(&self, item: &Item) -> Result<Option<FoundFile>, SourceError> {
         if self.source == ContentSource::Glance || self.wrong_files().contains(&item.id) {
             return Ok(None);
         }
@@ -117,7 +141,7 @@ impl ContentResolver {
         let (id, size) = (item.id.clone(), item.size);
         let found = tokio::task::spawn_blocking(move || images.find(&id, size));
         match found.await {
-            Ok(Ok(file)) => Ok(Some(file.into())),
+            Ok(Ok(file)) => Ok(Some(file)),
             // Where the thread is gone, nothing is known of the file.
             Ok(Err(_)) | Err(_) if self.source == ContentSource::Auto => Ok(None),
             Ok(Err(error)) => Err(error),
@@ -127,6 +151,11 @@ impl ContentResolver {
             }),
         }
     }
+}
+
+/// Where the answer of an image is.
+fn cell<T>(answers: &Answers<T>, id: &ImageId) -> Arc<OnceCell<Result<T, SourceError>>> {
+    Arc::clone(host::locked(answers).entry(id.clone()).or_default())
 }
 
 fn from_glance(item: &Item, lease: &Arc<RegionLease>) -> Content {

@@ -11,21 +11,21 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::hashes::{Digests, difference_of};
+use super::expanded::{self, Expanded};
+use super::hashes::difference_of;
+use super::hashing::{Hasher, Hashing};
 use super::images_dir::FoundFile;
-use super::ready::Ready;
+use super::opened::{Opened, Source};
 use super::source_error::SourceError;
 use super::spool::{Item, Reading, RegionLease};
+use super::stored::Stored;
 use crate::host;
 use crate::model::{ContentHash, ContentOrigin, MultiHash};
 
@@ -33,29 +33,10 @@ use crate::model::{ContentHash, ContentOrigin, MultiHash};
 #[derive(Debug, Clone)]
 pub struct Content {
     kind: Kind,
+    /// Set where it is a qcow2 that is expanded to raw, which then has so many bytes.
+    virtual_size: Option<u64>,
     /// Set where it is hashed while it is sent.
     hashing: Option<Arc<Hashing>>,
-}
-
-/// Hashes that are made of a content while it is read.
-#[derive(Debug)]
-struct Hashing {
-    algorithms: BTreeSet<String>,
-    /// The hashes of the whole content, once it was read to its end.
-    made: Mutex<Option<BTreeSet<MultiHash>>>,
-}
-
-impl Hashing {
-    fn by(algorithms: BTreeSet<String>) -> Self {
-        Self {
-            algorithms,
-            made: Mutex::default(),
-        }
-    }
-
-    fn made(&self) -> MutexGuard<'_, Option<BTreeSet<MultiHash>>> {
-        host::locked(&self.made)
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -75,32 +56,11 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// How long a thread waits before it looks whether it is still wanted.
 const LOOK_UP: Duration = Duration::from_millis(200);
 
-/// Content that is open for one upload, from its first byte to its last. Everything here blocks.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    source: Source,
-    hasher: Option<Hasher>,
-}
-
-#[derive(Debug)]
-enum Source {
-    File { found: FoundFile, file: Arc<File> },
-    Glance(Reading),
-}
-
-/// Hashes what is read, in order.
-#[derive(Debug)]
-struct Hasher {
-    digests: Digests,
-    /// How much was hashed.
-    hashed: u64,
-    hashing: Arc<Hashing>,
-}
-
 impl From<FoundFile> for Content {
     fn from(file: FoundFile) -> Self {
         Self {
             kind: Kind::File(file),
+            virtual_size: None,
             hashing: None,
         }
     }
@@ -115,6 +75,7 @@ impl Content {
                 lease: Arc::clone(lease),
                 begun: Arc::default(),
             },
+            virtual_size: None,
             hashing: None,
         }
     }
@@ -125,9 +86,68 @@ impl Content {
     pub fn hashed_by(&self, algorithms: impl IntoIterator<Item = String>) -> Self {
         let algorithms = algorithms.into_iter().collect();
         Self {
-            kind: self.kind.clone(),
             hashing: Some(Arc::new(Hashing::by(algorithms))),
+            ..self.clone()
         }
+    }
+
+    /// This qcow2 as the raw content that it expands to, which is read, sent and hashed as any other is;
+    /// its size is the virtual size. What the master's Glance gives is waited for to its end, since a qcow2 is
+    /// not read in its own order, and every table is looked at, so that nothing need be created for what
+    /// cannot be expanded. Compressed data is looked at when it is read, and then an error breaks the content
+    /// off. Dropping the future ends the wait.
+    ///
+    /// # Errors
+    ///
+    /// Code `source_unsupported`: it is no qcow2, one that must not be expanded, or a damaged one
+    /// ([`Unsupported`](super::Unsupported)); or the spool has no room to keep it whole.
+    pub async fn expanded(&self) -> Result<Self, SourceError> {
+        if self.virtual_size.is_some() {
+            return Ok(self.clone());
+        }
+        let check = |content: &Self, is_unwanted: &dyn Fn() -> bool| {
+            let mut stored = content.open_stored()?;
+            let size = expanded::check(&mut stored, is_unwanted, LOOK_UP)?;
+            content.keep_open(stored);
+            Ok(size)
+        };
+        Ok(Self {
+            virtual_size: Some(self.on_thread("image-checker", check).await?),
+            hashing: None,
+            ..self.clone()
+        })
+    }
+
+    /// This content as it is stored, not expanded.
+    #[must_use]
+    pub fn as_stored(&self) -> Self {
+        Self {
+            virtual_size: None,
+            hashing: self.hashing.clone().filter(|_| self.virtual_size.is_none()),
+            ..self.clone()
+        }
+    }
+
+    /// Does something that blocks on a thread of its own. The second argument of `work` tells that nobody waits for it
+    /// any more: the future was dropped.
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Self, &dyn Fn() -> bool) -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let (done, is_done) = oneshot::channel();
+        let content = self.clone();
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let result = work(&content, &|| done.is_closed());
+                // Where nobody waits for it, nobody is to be told.
+                let _ = done.send(result);
+            })
+            .map_err(|error| self.unreadable(&error.to_string()))?;
+        is_done
+            .await
+            .unwrap_or_else(|_| Err(self.unreadable("the thread that reads it ended unexpectedly")))
     }
 
     /// The hashes by these algorithms of the whole content: those that were made while it was sent,
@@ -150,27 +170,17 @@ impl Content {
     }
 
     async fn hash(self) -> Result<BTreeSet<MultiHash>, SourceError> {
-        let unreadable = |what: &str| self.unreadable(what);
-        let (done, is_done) = oneshot::channel();
-        let content = self.clone();
-        let thread = thread::Builder::new().name("image-hasher".to_owned());
-        thread
-            .spawn(move || {
-                let result = content.read_to_end(|| done.is_closed());
-                // Where nobody waits for it, nobody is to be told.
-                let _ = done.send(result);
-            })
-            .map_err(|error| unreadable(&error.to_string()))?;
-        is_done
-            .await
-            .unwrap_or_else(|_| Err(unreadable("the thread that hashes it ended")))?;
+        self.on_thread("image-hasher", |content, is_unwanted| {
+            content.read_to_end(is_unwanted)
+        })
+        .await?;
         let hashing = self.hashing.as_ref();
         hashing
             .and_then(|hashing| hashing.made().clone())
-            .ok_or_else(|| unreadable("it was not read to its end"))
+            .ok_or_else(|| self.unreadable("it was not read to its end"))
     }
 
-    fn read_to_end(&self, is_unwanted: impl Fn() -> bool) -> Result<(), SourceError> {
+    fn read_to_end(&self, is_unwanted: &dyn Fn() -> bool) -> Result<(), SourceError> {
         let mut opened = self.open()?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut offset = 0;
@@ -202,15 +212,15 @@ impl Content {
         }
     }
 
-    /// Its size, in bytes.
+    /// Its size, in bytes: what is read and sent.
     pub fn size(&self) -> u64 {
-        match &self.kind {
+        self.virtual_size.unwrap_or(match &self.kind {
             Kind::File(file) => file.size(),
             Kind::Glance { item, .. } => item.size,
-        }
+        })
     }
 
-    /// Whether it is the content that these checksums of the master stand for, to tell whose fault it
+    /// Whether it (of an expansion: the qcow2) is the content that these checksums of the master stand for, to tell whose fault it
     /// is that a region has another one; nothing where that cannot be told. Blocking.
     pub fn is_right(&self, expected: &ContentHash) -> Result<Option<bool>, SourceError> {
         match &self.kind {
@@ -226,63 +236,51 @@ impl Content {
 
     /// Opens it, unless it is no longer what was found. Blocking.
     pub(crate) fn open(&self) -> Result<Opened, SourceError> {
-        let source = match &self.kind {
-            Kind::File(found) => Source::File {
-                file: Arc::new(found.open()?),
-                found: found.clone(),
-            },
+        let stored = self.open_stored()?;
+        let source = match self.virtual_size {
+            Some(size) => Source::Expanded(Box::new(Expanded::new(stored, size))),
+            None => Source::Stored(stored),
+        };
+        let hashing = self.hashing.as_ref();
+        let hasher = hashing.map(|hashing| Hasher::new(hashing, self.size()));
+        Ok(Opened::new(source, hasher))
+    }
+
+    /// As it is stored.
+    fn open_stored(&self) -> Result<Stored, SourceError> {
+        match &self.kind {
+            Kind::File(found) => Stored::file(found),
             Kind::Glance { item, lease, begun } => {
                 let begun = host::locked(begun).take();
-                Source::Glance(begun.map_or_else(|| lease.open(item), Ok)?)
+                Ok(Stored::Glance(begun.map_or_else(|| lease.open(item), Ok)?))
             }
-        };
-        Ok(Opened {
-            source,
-            hasher: self
-                .hashing
-                .as_ref()
-                .map(|hashing| Hasher::new(hashing, self.size())),
-        })
+        }
+    }
+
+    /// Leaves what was begun for the upload.
+    fn keep_open(&self, stored: Stored) {
+        if let (Kind::Glance { begun, .. }, Stored::Glance(reading)) = (&self.kind, stored) {
+            *host::locked(begun) = Some(reading);
+        }
     }
 
     /// Returns when the first byte is there, so that nothing need be created for a content that does
     /// not come. Dropping the future ends the wait.
     pub async fn begin(&self) -> Result<(), SourceError> {
-        let (done, is_done) = oneshot::channel();
-        let content = self.clone();
-        thread::Builder::new()
-            .name("image-opener".to_owned())
-            .spawn(move || {
-                if let Some(result) = content.wait_for_first(|| done.is_closed()) {
-                    // Where nobody waits for it, nobody is to be told.
-                    let _ = done.send(result);
-                }
-            })
-            .map_err(|error| self.unreadable(&error.to_string()))?;
-        is_done
-            .await
-            .unwrap_or_else(|_| Err(self.unreadable("the opening thread ended")))
-    }
-
-    fn wait_for_first(&self, is_unwanted: impl Fn() -> bool) -> Option<Result<(), SourceError>> {
-        let (item, lease, begun) = match &self.kind {
-            Kind::File(found) => return Some(found.open().map(drop)),
-            Kind::Glance { item, lease, begun } => (item, lease, begun),
-        };
-        let mut reading = match lease.open(item) {
-            Ok(reading) => reading,
-            Err(error) => return Some(Err(error)),
-        };
-        let mut has_come = item.size == 0;
-        while !has_come {
-            match reading.ready(0, LOOK_UP) {
-                Ok(None) if is_unwanted() => return None,
-                Ok(ready) => has_come = ready.is_some(),
-                Err(error) => return Some(Err(error)),
+        self.on_thread("image-opener", |content, is_unwanted| {
+            let mut stored = content.open_stored()?;
+            let mut has_come = content.size() == 0;
+            while !has_come && !is_unwanted() {
+                has_come = if content.virtual_size.is_some() {
+                    stored.whole(LOOK_UP)?.is_some()
+                } else {
+                    stored.ready(0, LOOK_UP)?.is_some()
+                };
             }
-        }
-        *host::locked(begun) = Some(reading);
-        Some(Ok(()))
+            content.keep_open(stored);
+            Ok(())
+        })
+        .await
     }
 
     /// True where whatever it comes from gives up by itself when nothing comes.
@@ -302,120 +300,15 @@ impl Content {
 
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.virtual_size.is_some() {
+            f.write_str("the raw expansion of ")?;
+        }
         match &self.kind {
             Kind::File(file) => write!(f, "the file {}", file.path().display()),
             Kind::Glance { lease, .. } => {
                 let master = lease.spool().reader().region();
                 write!(f, "what the Glance of the master region {master} gives")
             }
-        }
-    }
-}
-
-impl Opened {
-    /// The size of the content, in bytes.
-    pub(crate) fn size(&self) -> u64 {
-        match &self.source {
-            Source::File { found, .. } => found.size(),
-            Source::Glance(reading) => reading.item().size,
-        }
-    }
-
-    /// What can be read from `offset` on, which is less than the size. Waits for it, but no longer
-    /// than `limit`; then there is none, and whoever still wants it asks again. What is before
-    /// `offset` is not needed any more.
-    ///
-    /// The last byte is ready only when the whole content is known to be what it should be: a server
-    /// takes an image for complete as soon as it has that byte.
-    pub(crate) fn ready(
-        &mut self,
-        offset: u64,
-        limit: Duration,
-    ) -> Result<Option<Ready>, SourceError> {
-        let ready = match &mut self.source {
-            Source::File { found, file } => {
-                let last = found.size().saturating_sub(1);
-                if offset >= last {
-                    found.check_open(file)?;
-                }
-                let length = last.saturating_sub(offset).max(1);
-                Some(Ready::new(Arc::clone(file), 0, offset, length))
-            }
-            Source::Glance(reading) => reading.ready(offset, limit)?,
-        };
-        Ok(ready.map(|ready| {
-            let must_copy = ready.must_copy || self.hasher.is_some();
-            ready.copied(must_copy)
-        }))
-    }
-
-    /// Fills the buffer with bytes of `ready`, from `offset` of the content on.
-    pub(crate) fn read(
-        &mut self,
-        ready: &Ready,
-        offset: u64,
-        buffer: &mut [u8],
-    ) -> Result<(), SourceError> {
-        let position = ready.at(offset);
-        let size = self.size();
-        ready
-            .file
-            .read_exact_at(buffer, position)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => self.ended(),
-                _ => self.failed(&error),
-            })?;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(offset, buffer, size);
-        }
-        Ok(())
-    }
-
-    /// Why a file ended before bytes that were ready.
-    pub(crate) fn ended(&self) -> SourceError {
-        match &self.source {
-            Source::File { found, file } => {
-                found.wrong_size(file.metadata().map_or(0, |metadata| metadata.len()))
-            }
-            Source::Glance(_) => SourceError::Spool {
-                what: "its file was cut".to_owned(),
-            },
-        }
-    }
-
-    fn failed(&self, error: &io::Error) -> SourceError {
-        match &self.source {
-            Source::File { found, .. } => found.failed(error),
-            Source::Glance(_) => SourceError::Spool {
-                what: error.to_string(),
-            },
-        }
-    }
-}
-
-impl Hasher {
-    fn new(hashing: &Arc<Hashing>, size: u64) -> Self {
-        let algorithms = hashing.algorithms.iter().map(String::as_str);
-        let mut hasher = Self {
-            digests: Digests::by(algorithms),
-            hashed: 0,
-            hashing: Arc::clone(hashing),
-        };
-        hasher.update(0, &[], size);
-        hasher
-    }
-
-    /// Takes the bytes that begin at `offset` of a content of `size` bytes.
-    fn update(&mut self, offset: u64, bytes: &[u8], size: u64) {
-        // What is read out of order is not the content.
-        if offset != self.hashed {
-            return;
-        }
-        self.digests.update(bytes);
-        self.hashed += bytes.len() as u64;
-        if self.hashed == size {
-            let digests = std::mem::replace(&mut self.digests, Digests::by([]));
-            *self.hashing.made() = Some(digests.finish());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::qcow2::Unsupported;
 use crate::model::ErrorCode;
 use crate::openstack::OpenStackError;
 
@@ -65,6 +66,17 @@ pub enum SourceError {
         /// The master's.
         expected: String,
     },
+    /// It cannot be expanded to raw.
+    #[error("it cannot be expanded to raw: {0}")]
+    Unsupported(#[from] Unsupported),
+    /// It cannot be expanded to raw, since the spool does not keep all of it.
+    #[error(
+        "it cannot be expanded to raw, since it is read back and forth for that and the spool has no room for its {size} bytes"
+    )]
+    NotKept {
+        /// The size of the master's image, in bytes.
+        size: u64,
+    },
     /// It came, and could not be kept or read again.
     #[error("the content from the master's Glance cannot be kept in `spool_dir`: {what}")]
     Spool {
@@ -82,6 +94,7 @@ impl SourceError {
             Self::Size { .. } | Self::GlanceSize { .. } => ErrorCode::SourceSize,
             Self::Changed { .. } => ErrorCode::SourceChanged,
             Self::Damaged { .. } => ErrorCode::ChecksumMismatch,
+            Self::Unsupported(_) | Self::NotKept { .. } => ErrorCode::SourceUnsupported,
             Self::Glance(error) => match error.status() {
                 Some(404 | 410) => ErrorCode::SourceMissing,
                 Some(403) => ErrorCode::SourceUnreadable,
@@ -94,6 +107,9 @@ impl SourceError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Glance(error) if error.code() == self.code() => error.hint(),
+            Self::NotKept { .. } => {
+                "Raise `spool_limit`, make room where `spool_dir` is, or put the file into `images_dir`, then run again."
+            }
             _ => self.code().hint(),
         }
     }

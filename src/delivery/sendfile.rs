@@ -124,10 +124,11 @@ impl SendfileUpload {
         length: usize,
     ) -> Result<Result<usize, Over>, SourceError> {
         let offset = self.offset;
-        if self.buffer.is_none() && !ready.must_copy {
+        let sendable = ready.sendable().filter(|_| self.buffer.is_none());
+        if let Some(file) = sendable {
             loop {
                 self.progress.set_reading(true);
-                let sent = self.socket.send_file(&ready.file, ready.at(offset), length);
+                let sent = self.socket.send_file(file, ready.at(offset), length);
                 self.progress.set_reading(false);
                 match sent {
                     Ok(0) => return Err(self.opened.ended()),

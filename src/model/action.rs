@@ -67,6 +67,11 @@ impl Status {
         self.as_str().starts_with("error_")
     }
 
+    /// True where the region has the master's content under that name.
+    pub fn is_same_content(self) -> bool {
+        matches!(self, Self::Ok | Self::PendingMetadata | Self::PendingAmi)
+    }
+
     /// True where content has still to be sent: the image itself is missing or is to be replaced.
     pub fn needs_content(self) -> bool {
         matches!(

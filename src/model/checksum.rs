@@ -174,6 +174,29 @@ pub enum Proof {
     None,
 }
 
+/// What a content comes to when it is expanded to raw.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Expansion {
+    /// Its size, in bytes.
+    pub size: u64,
+    /// Its hashes, as far as they are known.
+    pub hashes: BTreeSet<MultiHash>,
+}
+
+impl Expansion {
+    /// Whether an image of that size and content is it; none where no hash of its kinds is known.
+    pub fn compare(&self, size: Option<u64>, content: &ContentHash) -> Option<bool> {
+        if size != Some(self.size) {
+            return Some(false);
+        }
+        content.hashes().find_map(|theirs| {
+            let mut known = self.hashes.iter();
+            let mine = known.find(|mine| mine.algorithm == theirs.algorithm)?;
+            Some(*mine == theirs)
+        })
+    }
+}
+
 /// What is known of an image's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ContentHash {
@@ -184,6 +207,9 @@ pub struct ContentHash {
     /// Hashes of other kinds that the same content was found to have.
     #[serde(skip)]
     pub found: BTreeSet<MultiHash>,
+    /// What it was found to come to when it is expanded to raw.
+    #[serde(skip)]
+    pub expansion: Option<Expansion>,
 }
 
 impl ContentHash {
@@ -195,6 +221,7 @@ impl ContentHash {
             md5: md5.or_else(|| as_md5?.value.parse().ok()),
             multihash: multihash.filter(|hash| !is_md5(hash)),
             found: BTreeSet::new(),
+            expansion: None,
         }
     }
 

@@ -56,6 +56,45 @@ impl fmt::Display for DeliveryWay {
     }
 }
 
+/// `disk_format`: in which format the regions get it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WantedFormat {
+    /// In the master's.
+    #[default]
+    Keep,
+    /// What the master has as `qcow2` as `raw`.
+    Raw,
+}
+
+/// Glance's word for a format that can be expanded to raw.
+const QCOW2: &str = "qcow2";
+/// Glance's word for content without a format.
+const RAW: &str = "raw";
+
+impl WantedFormat {
+    /// Reads a word of the configuration.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "keep" => Some(Self::Keep),
+            "raw" => Some(Self::Raw),
+            _ => None,
+        }
+    }
+
+    /// The format that a copy is to have of what the master has in that one.
+    pub fn of(self, master: Option<&str>) -> Option<&str> {
+        match self {
+            Self::Raw if master == Some(QCOW2) => Some(RAW),
+            Self::Raw | Self::Keep => master,
+        }
+    }
+}
+
+/// True where a copy in the second format may be the expansion of what the master has in the first.
+pub fn may_be_expansion(master: Option<&str>, copy: Option<&str>) -> bool {
+    master == Some(QCOW2) && copy == Some(RAW)
+}
+
 /// `pull_from`: which regions a pull may fetch from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PullFrom {

@@ -32,6 +32,8 @@ pub enum ErrorCode {
     SourceSize,
     /// The content changed while it was sent.
     SourceChanged,
+    /// The content cannot be expanded to raw.
+    SourceUnsupported,
     /// The content could not be fetched from a Glance.
     DownloadFailed,
     /// An image could not be created.
@@ -105,6 +107,7 @@ impl ErrorCode {
         Self::SourceUnreadable,
         Self::SourceSize,
         Self::SourceChanged,
+        Self::SourceUnsupported,
         Self::DownloadFailed,
         Self::CreateFailed,
         Self::UploadFailed,
@@ -172,6 +175,9 @@ impl ErrorCode {
             }
             Self::SourceChanged => {
                 "Find out what writes to the files in `images_dir`, then run again."
+            }
+            Self::SourceUnsupported => {
+                "Nothing was sent. Look at the master's image with `qemu-img check` and `qemu-img info`; convert it there to a plain qcow2 without a backing file, and upload it anew."
             }
             Self::DownloadFailed => "Check the master's Glance and its log, then run again.",
             Self::CreateFailed => "Check the region's Glance policy and quotas, then run again.",

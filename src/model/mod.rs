@@ -27,11 +27,13 @@ pub use action::{ActionKind, Status};
 pub use auth::{Auth, AuthType, AuthTypeError, Client, Factor, Federation, Grant, TokenEndpoint};
 pub use bandwidth::{Bandwidth, BandwidthError};
 pub use checksum::{
-    Checksum, ChecksumError, ContentHash, ListedHash, ListedHashError, MultiHash, Proof,
+    Checksum, ChecksumError, ContentHash, Expansion, ListedHash, ListedHashError, MultiHash, Proof,
 };
 pub use content_source::{ContentOrigin, ContentSource};
 pub use credential::{Credential, Interface, InterfaceError, KeystoneUrl, KeystoneUrlError};
-pub use delivery::{Delivery, DeliveryRules, DeliveryWay, PullFrom};
+pub use delivery::{
+    Delivery, DeliveryRules, DeliveryWay, PullFrom, WantedFormat, may_be_expansion,
+};
 pub use error_code::ErrorCode;
 pub use hidden::is_hidden;
 pub use identity::{ApplicationCredentialRef, DomainRef, ProjectRef, UserRef};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ImageId, ListedHash};
+use super::{ImageId, ListedHash, WantedFormat};
 
 /// A list of checksums which may also hold the word `any`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct SyncRules {
     pub only_tenant_images: bool,
     /// Images named `<name>_obsolete` at the master are marked in the regions.
     pub support_obsolete_images: bool,
+    /// In which format the regions get what the master has.
+    pub disk_format: WantedFormat,
     /// Most images of a region that one run may replace or rename.
     pub max_replace: Option<usize>,
 }
@@ -49,6 +51,7 @@ impl Default for SyncRules {
             obsolete_syncprops: BTreeSet::new(),
             only_tenant_images: true,
             support_obsolete_images: true,
+            disk_format: WantedFormat::Keep,
             max_replace: None,
         }
     }

@@ -48,6 +48,8 @@ pub enum WarningCode {
     ProvenanceRefused,
     /// A region could not fetch a content from another region; it is uploaded.
     PullFailed,
+    /// An image has the master's content in another format than wanted.
+    OtherFormat,
     /// The master region was named as a destination.
     MasterRegionSkipped,
     /// A file with a secret can be read by others.

@@ -142,10 +142,16 @@ pub struct Upload {
     pub leftover: Option<Leftover>,
     /// The size of the content.
     pub size: u64,
+    /// The bytes that the region stores in the end.
+    #[serde(skip)]
+    pub stored_size: u64,
     /// The bytes of content that are brought into the region: none where a leftover has them all.
     pub bytes: u64,
     /// The checksums that the content must have.
     pub content: ContentHash,
+    /// The algorithm by which the region hashes, as far as its images tell.
+    #[serde(skip)]
+    pub region_algorithm: Option<String>,
     /// The algorithm by which the region hashes, where no hash of its kind is known of the content: it
     /// is made of what is sent.
     #[serde(skip)]
@@ -169,8 +175,11 @@ pub struct Upload {
     pub visibility: Visibility,
     /// It is protected once it is published.
     pub protected: bool,
-    /// The master's.
+    /// As it is wanted: the master's, or raw.
     pub disk_format: Option<String>,
+    /// The master's.
+    #[serde(skip)]
+    pub master_format: Option<String>,
     /// The master's.
     pub container_format: Option<String>,
     /// GiB.
@@ -366,6 +375,24 @@ impl Upload {
     /// How far an earlier run got with it.
     pub fn stage(&self) -> Option<Stage> {
         self.leftover.as_ref().map(|leftover| leftover.stage)
+    }
+
+    /// True where the region is to have another form of the content than the master.
+    pub fn is_converted(&self) -> bool {
+        self.disk_format != self.master_format
+    }
+
+    /// True where this host expands the content while it sends it.
+    pub fn is_expanded_here(&self) -> bool {
+        self.is_converted() && self.delivery == DeliveryWay::Upload
+    }
+
+    /// The format in which the image is created: where the region converts, it does so from the master's.
+    pub fn created_format(&self) -> Option<&String> {
+        match self.delivery {
+            DeliveryWay::Upload => self.disk_format.as_ref(),
+            DeliveryWay::Import | DeliveryWay::Pull => self.master_format.as_ref(),
+        }
     }
 
     /// `upload`, `replace` or `rename`, by what happens to the old image.

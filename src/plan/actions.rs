@@ -89,6 +89,8 @@ impl ActionBuilder<'_, '_> {
             image: master.name.clone(),
             master_id: master.id.clone(),
             size: master.bytes(),
+            stored_size: master.bytes(),
+            region_algorithm: statuses.region_algorithm(),
             bytes: if is_there { 0 } else { master.bytes() },
             leftover,
             content: master.content.clone(),
@@ -108,7 +110,12 @@ impl ActionBuilder<'_, '_> {
             }),
             visibility: master.visibility,
             protected: master.protected,
-            disk_format: master.disk_format.clone(),
+            disk_format: statuses
+                .rules
+                .disk_format
+                .of(master.disk_format.as_deref())
+                .map(ToOwned::to_owned),
+            master_format: master.disk_format.clone(),
             container_format: master.container_format.clone(),
             min_disk: master.min_disk,
             min_ram: master.min_ram,

@@ -23,7 +23,7 @@ pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>
 
     let mut statuses = ImageStatuses::decide(selection, rules, matches, region);
     let references = retention::keep_what_is_needed(&mut statuses, region);
-    let mut leftovers = leftover::find(selection, region, |index| statuses.is_sent(index));
+    let mut leftovers = leftover::find(selection, rules, region, |index| statuses.is_sent(index));
     warnings.append(&mut leftovers.warnings);
     let mut actions = std::mem::take(&mut leftovers.deleted);
     actions.extend(obsolete_actions);

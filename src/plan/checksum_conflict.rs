@@ -8,49 +8,67 @@ use crate::model::{Image, ListedHash, Status, SyncRules};
 ///
 /// A protected image is never deleted: `replace` becomes `pending_rename` for it.
 pub(super) fn decide(region: &Image, rules: &SyncRules) -> (Status, Reason) {
-    let checksum = || region.content.listed();
-    let by = |status, key, entry: Option<ListedHash>, protected| {
-        let entry = entry.map_or_else(|| "any".to_owned(), |entry| entry.to_string());
-        let reason = Reason::Listed {
-            key,
-            entry,
-            checksum: checksum(),
-            protected,
-            needed_by: None,
-        };
-        (status, reason)
-    };
-    let replace = |entry| {
-        if region.protected {
-            by(Status::PendingRename, "replace", entry, true)
-        } else {
-            by(Status::PendingReplace, "replace", entry, false)
-        }
-    };
-    let entry_of = |list| region.content.entry_of(list);
-    if let Some(entry) = entry_of(&rules.dontupdate) {
-        by(Status::OkStalledChecksum, "dontupdate", Some(entry), false)
-    } else if let Some(entry) = entry_of(&rules.rename.checksums) {
-        by(Status::PendingRename, "rename", Some(entry), false)
-    } else if let Some(entry) = entry_of(&rules.replace.checksums) {
-        replace(Some(entry))
+    if let Some(entry) = region.content.entry_of(&rules.dontupdate) {
+        let entry = Some(entry);
+        listed(Status::OkStalledChecksum, "dontupdate", entry, region)
+    } else if let Some(decided) = decide_by_entry(region, rules) {
+        decided
     } else if rules.rename.any {
-        by(Status::PendingRename, "rename", None, false)
+        listed(Status::PendingRename, "rename", None, region)
     } else if rules.replace.any {
-        replace(None)
+        listed(Status::PendingReplace, "replace", None, region)
     } else {
         let reason = Reason::Unlisted {
-            checksum: checksum(),
+            checksum: region.content.listed(),
         };
         (Status::ErrorChecksum, reason)
     }
+}
+
+/// What `rename` and `replace` say of the very checksum of the region's image.
+pub(super) fn decide_by_entry(region: &Image, rules: &SyncRules) -> Option<(Status, Reason)> {
+    let entry_of = |list| region.content.entry_of(list);
+    if let Some(entry) = entry_of(&rules.rename.checksums) {
+        Some(listed(Status::PendingRename, "rename", Some(entry), region))
+    } else {
+        let entry = entry_of(&rules.replace.checksums)?;
+        Some(listed(
+            Status::PendingReplace,
+            "replace",
+            Some(entry),
+            region,
+        ))
+    }
+}
+
+/// The status by an entry of that list; without one, by its `any`.
+fn listed(
+    status: Status,
+    key: &'static str,
+    entry: Option<ListedHash>,
+    region: &Image,
+) -> (Status, Reason) {
+    let protected = status == Status::PendingReplace && region.protected;
+    let status = if protected {
+        Status::PendingRename
+    } else {
+        status
+    };
+    let reason = Reason::Listed {
+        key,
+        entry: entry.map_or_else(|| "any".to_owned(), |entry| entry.to_string()),
+        checksum: region.content.listed(),
+        protected,
+        needed_by: None,
+    };
+    (status, reason)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::ContentHash;
-    use crate::plan::fixture::{content, image, list, listed};
+    use crate::plan::fixture::{content, image, list, listed as hash_of};
 
     fn status(rules: &SyncRules) -> Status {
         decide(&image("a").content(content("old")).build(), rules).0
@@ -63,7 +81,7 @@ mod tests {
             let has = |bit: u8| bits & (1 << bit) != 0;
             let old = |listed: bool| if listed { &["old"][..] } else { &["else"][..] };
             let rules = SyncRules {
-                dontupdate: old(has(0)).iter().map(|text| listed(text)).collect(),
+                dontupdate: old(has(0)).iter().map(|text| hash_of(text)).collect(),
                 rename: list(has(3), old(has(1))),
                 replace: list(has(4), old(has(2))),
                 ..SyncRules::default()
@@ -84,7 +102,7 @@ mod tests {
     fn without_a_checksum_only_any_matches() {
         let bare = image("a").content(ContentHash::default()).build();
         let mut rules = SyncRules {
-            dontupdate: [listed("a")].into(),
+            dontupdate: [hash_of("a")].into(),
             ..SyncRules::default()
         };
         assert_eq!(decide(&bare, &rules).0, Status::ErrorChecksum);

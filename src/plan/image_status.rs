@@ -14,7 +14,7 @@ use super::region_images::RegionImages;
 use super::region_plan::ImageState;
 use super::selection::{SelectedImage, Selection};
 use super::{MAX_NAME_CHARS, OLD_SUFFIX, checksum_conflict, metadata};
-use crate::model::{ContentHash, Image, ImageId, ImageStatus, Proof, Status, SyncRules};
+use crate::model::{ContentHash, Image, ImageId, ImageStatus, MultiHash, Proof, Status, SyncRules};
 
 /// What every selected image is in a region. Images are told by their index in the selection.
 pub(super) struct ImageStatuses<'a> {
@@ -83,8 +83,13 @@ impl<'a> ImageStatuses<'a> {
             };
         }
         let content = self.matches[index].map(|found| {
-            if self.region.has_content_of(found, &selected.master) {
-                None
+            if self.has_content(found, &selected.master) {
+                // In another format it is delivered anew only where its own checksum is listed.
+                if self.is_in_wanted_format(index) {
+                    None
+                } else {
+                    checksum_conflict::decide_by_entry(found, self.rules)
+                }
             } else {
                 Some(checksum_conflict::decide(found, self.rules))
             }
@@ -105,6 +110,18 @@ impl<'a> ImageStatuses<'a> {
             Some(Some(decided)) => decided,
             Some(None) => self.same_content(index),
         }
+    }
+
+    fn has_content(&self, found: &Image, master: &Image) -> bool {
+        let wanted = self.rules.disk_format;
+        self.region.has_content_of(found, master, wanted)
+    }
+
+    /// False for an image of the region in another format than a new copy would have.
+    pub(super) fn is_in_wanted_format(&self, index: usize) -> bool {
+        let master = self.selection.images[index].master.disk_format.as_deref();
+        let wanted = self.rules.disk_format.of(master);
+        self.matches[index].is_none_or(|found| found.disk_format.as_deref() == wanted)
     }
 
     fn unavailable_part(&self, selected: &SelectedImage) -> Option<Reason> {
@@ -262,6 +279,14 @@ impl<'a> ImageStatuses<'a> {
         }
     }
 
+    /// The algorithm of the hash by which the newest of the region's images are compared; none where it has
+    /// no images.
+    pub(super) fn region_algorithm(&self) -> Option<String> {
+        let newest = self.kinds.iter().max_by_key(|(created_at, _)| *created_at);
+        let hash = newest?.1.hashes().find(MultiHash::is_computable)?;
+        Some(hash.algorithm)
+    }
+
     /// The image whose name the new one takes over, or took over already.
     pub(super) fn old(&self, index: usize) -> Option<&'a Image> {
         match &self.replacements[index] {
@@ -310,7 +335,7 @@ impl<'a> ImageStatuses<'a> {
             return Status::Ok;
         };
         let master = &self.selection.images[index].master;
-        if !self.region.has_content_of(found, master) {
+        if !self.has_content(found, master) {
             return checksum_conflict::decide(found, self.rules).0;
         }
         let mut change = self.metadata_change(index);

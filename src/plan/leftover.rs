@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::TimeDelta;
 
 use super::action::{Action, Stage};
-use super::region_images::{OwnIncomplete, RegionImages};
+use super::region_images::{OwnIncomplete, RegionImages, is_expansion};
 use super::selection::Selection;
 use super::tags;
-use crate::model::{Image, ImageStatus, Warning, WarningCode};
+use crate::model::{Image, ImageStatus, SyncRules, WantedFormat, Warning, WarningCode};
 
 /// What another installation has under way is given up as lost after this time.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::hours(24);
@@ -89,6 +89,7 @@ pub(super) struct Leftovers<'a> {
 /// brought into the region.
 pub(super) fn find<'a>(
     selection: &Selection,
+    rules: &SyncRules,
     region: &RegionImages<'a>,
     is_wanted: impl Fn(usize) -> bool,
 ) -> Leftovers<'a> {
@@ -113,7 +114,7 @@ pub(super) fn find<'a>(
             let master = &selection.images[index].master;
             let staged = images
                 .iter()
-                .filter_map(|image| Some((*image, stage(image, master)?)));
+                .filter_map(|image| Some((*image, stage(image, master, rules.disk_format)?)));
             // Glance lists the newest first, and of equals the last one is the greatest.
             let (image, stage) = staged.rev().max_by_key(|(_, stage)| *stage)?;
             found.taken.insert(index, (image, stage));
@@ -142,18 +143,20 @@ pub(super) fn find<'a>(
     found
 }
 
-/// How far an image is on its way to be a copy of the master's; none where it cannot become one.
-fn stage(image: &Image, master: &Image) -> Option<Stage> {
-    let is_alike = image.disk_format == master.disk_format
+/// How far an image is on its way to be a copy of the master's; none where it cannot become one. A region
+/// that converts gets it in the master's format, and may leave it as raw.
+fn stage(image: &Image, master: &Image, wanted: WantedFormat) -> Option<Stage> {
+    let (format, masters) = (image.disk_format.as_deref(), master.disk_format.as_deref());
+    let is_alike = [masters, wanted.of(masters)].contains(&format)
         && image.container_format == master.container_format
         && !image.os_hidden;
+    let is_same =
+        image.size == Some(master.bytes()) && image.content.is_same_content(&master.content);
     match image.status {
         ImageStatus::Queued if is_alike => Some(Stage::Queued),
         ImageStatus::Importing if is_alike => Some(Stage::Importing),
         ImageStatus::Active
-            if is_alike
-                && image.size == Some(master.bytes())
-                && image.content.is_same_content(&master.content) =>
+            if is_alike && is_same || !image.os_hidden && is_expansion(image, master) =>
         {
             Some(Stage::Complete)
         }

@@ -6,7 +6,8 @@ use super::leftover::{self, Claim};
 use super::region_images::RegionImages;
 use super::{SelectedImage, Selection, interrupted_replacement, tags};
 use crate::model::{
-    ContentHash, Image, ImageStatus, Proof, ProvenanceState, SyncRules, Warning, WarningCode,
+    ContentHash, Image, ImageStatus, MultiHash, Proof, ProvenanceState, SyncRules, WantedFormat,
+    Warning, WarningCode, may_be_expansion,
 };
 
 /// The region's images that count, in the order of the selection, and what was passed over.
@@ -81,6 +82,59 @@ pub fn unknown_hashes(
     unknown
 }
 
+/// A raw image of a region that may be what the master's qcow2 expands to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownExpansion {
+    /// The master's image.
+    pub master: Arc<Image>,
+    /// The size of the region's image, in bytes.
+    pub size: u64,
+    /// The algorithm by which the region hashes.
+    pub algorithm: String,
+}
+
+/// The selected images that the region has in raw where raw is wanted, and of which it is not known whether
+/// they are what the master's expand to.
+pub fn unknown_expansions(
+    selection: &Selection,
+    rules: &SyncRules,
+    region: &RegionImages<'_>,
+    complete: impl Fn(&ContentHash) -> ContentHash,
+) -> Vec<UnknownExpansion> {
+    if rules.disk_format != WantedFormat::Raw {
+        return Vec::new();
+    }
+    let mut unknown: Vec<UnknownExpansion> = Vec::new();
+    for image in region.listed.iter().chain(region.hidden) {
+        let Some(index) = selection.index_of(&image.name) else {
+            continue;
+        };
+        let master = &selection.images[index].master;
+        let (format, masters) = (image.disk_format.as_deref(), master.disk_format.as_deref());
+        let is_candidate = image.status.is_present()
+            && image.is_own(region.project_id)
+            && may_be_expansion(masters, format)
+            && region.provenance(image) != ProvenanceState::Intact;
+        let hash = image.content.hashes().find(MultiHash::is_computable);
+        let (Some(hash), Some(size), true) = (hash, image.size, is_candidate) else {
+            continue;
+        };
+        let known = complete(&master.content).expansion;
+        if known.is_some_and(|it| it.compare(Some(size), &image.content).is_some()) {
+            continue;
+        }
+        let expansion = UnknownExpansion {
+            master: Arc::clone(master),
+            size,
+            algorithm: hash.algorithm,
+        };
+        if !unknown.contains(&expansion) {
+            unknown.push(expansion);
+        }
+    }
+    unknown
+}
+
 struct Matcher<'a, 'b> {
     selection: &'b Selection,
     rules: &'b SyncRules,
@@ -129,7 +183,9 @@ impl<'a> Matcher<'a, '_> {
     fn rank(&self, selected: &SelectedImage, image: &Image) -> (bool, bool) {
         (
             !image.is_own(self.region.project_id),
-            !self.region.has_content_of(image, &selected.master),
+            !self
+                .region
+                .has_content_of(image, &selected.master, self.rules.disk_format),
         )
     }
 

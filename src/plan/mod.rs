@@ -50,7 +50,7 @@ pub use failure::{PlannedFailure, drop_dependents};
 pub use filter::ImageFilter;
 pub use image_glob::ImageFilterError;
 pub use inventory::{MasterInventory, PassedOver, passed_over_text};
-pub use matching::{needs_hidden_images, unknown_hashes};
+pub use matching::{UnknownExpansion, needs_hidden_images, unknown_expansions, unknown_hashes};
 pub use published_before::PublishedBefore;
 pub use reason::{PartProblem, Reason};
 pub use region_images::{OwnIncomplete, RegionImages};

@@ -137,7 +137,7 @@ pub(super) fn mark(
                     owner.unwrap_or_default()
                 );
                 warnings.push(entry.warning(region, &why).image_id(&image.id).owner(owner));
-            } else if region.has_content_of(image, &entry.master) {
+            } else if region.has_content_of(image, &entry.master, rules.disk_format) {
                 taken.insert(&image.id);
                 let change = entry.change(image, rules);
                 if !change.is_empty() {

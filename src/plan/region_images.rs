@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Image, MasterFingerprint, ProvenanceState, RegionName};
+use crate::model::{
+    Image, MasterFingerprint, ProvenanceState, RegionName, WantedFormat, may_be_expansion,
+};
 
 /// What the incomplete images of this installation are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,9 +48,17 @@ impl RegionImages<'_> {
     }
 
     /// Whether an image of the region has the content of the master's: by their hashes or, also where those
-    /// differ, because it was published as a copy of it.
-    pub(super) fn has_content_of(&self, image: &Image, master: &Image) -> bool {
-        image.content.is_same_content(&master.content) || self.is_published_copy(image, master)
+    /// differ, because it was published as a copy of it, or because raw is wanted and it is the
+    /// expansion of it.
+    pub(super) fn has_content_of(
+        &self,
+        image: &Image,
+        master: &Image,
+        wanted: WantedFormat,
+    ) -> bool {
+        image.content.is_same_content(&master.content)
+            || self.is_published_copy(image, master)
+            || wanted == WantedFormat::Raw && is_expansion(image, master)
     }
 
     fn is_published_copy(&self, image: &Image, master: &Image) -> bool {
@@ -56,4 +66,14 @@ impl RegionImages<'_> {
         provenance.is_some_and(|it| it.is_of(&master.content))
             && self.provenance(image) == ProvenanceState::Intact
     }
+}
+
+/// True for a raw image that is known to be what the master's qcow2 expands to.
+pub(super) fn is_expansion(image: &Image, master: &Image) -> bool {
+    may_be_expansion(master.disk_format.as_deref(), image.disk_format.as_deref())
+        && master
+            .content
+            .expansion
+            .as_ref()
+            .is_some_and(|expansion| expansion.compare(image.size, &image.content) == Some(true))
 }

@@ -50,7 +50,7 @@ impl Room {
     /// What is left beside an upload; none where it does not fit.
     fn without(self, upload: &Upload) -> Option<Self> {
         let bytes = match self.bytes {
-            Some(left) => Some(ByteSize(left.0.checked_sub(upload.size)?)),
+            Some(left) => Some(ByteSize(left.0.checked_sub(upload.stored_size)?)),
             None => None,
         };
         // What an earlier run left is counted by the region already.
@@ -65,9 +65,9 @@ impl Room {
 fn too_large(upload: &Upload, left: Room) -> PlannedFailure {
     let name = &upload.image;
     let message = match left.bytes {
-        Some(bytes) if bytes.0 < upload.size => format!(
+        Some(bytes) if bytes.0 < upload.stored_size => format!(
             "`{name}` does not fit into the quota: it has {}, and {bytes} are left of the project's (`image_size_total`)",
-            ByteSize(upload.size)
+            ByteSize(upload.stored_size)
         ),
         _ => format!(
             "`{name}` does not fit into the quota: the project may have no more images there (`image_count_total`)"

@@ -1,6 +1,6 @@
 //! Which images of the master inventory one target wants: the first rule that answers wins.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,8 +12,7 @@ use super::parts::{Part, parts_first, resolve_parts};
 use super::{metadata, tags};
 use crate::condition::Condition;
 use crate::model::{
-    ContentHash, Image, ImageId, KERNEL_ID, MultiHash, Properties, RAMDISK_ID, SyncRules, Warning,
-    WarningCode,
+    ContentHash, Image, ImageId, KERNEL_ID, Properties, RAMDISK_ID, SyncRules, Warning, WarningCode,
 };
 
 /// The rule by which an image is wanted.
@@ -136,15 +135,15 @@ impl Selection {
 
     /// The same, with the hashes of other kinds that the contents of the master's images were found to
     /// have, as `found` says by the hashes that the master gives; none where there are none.
-    pub fn with_hashes(&self, found: impl Fn(&ContentHash) -> BTreeSet<MultiHash>) -> Option<Self> {
+    pub fn with_hashes(&self, complete: impl Fn(&ContentHash) -> ContentHash) -> Option<Self> {
         let mut selection = self.clone();
         let images = selection.images.iter_mut().map(|image| &mut image.master);
         let obsolete = selection.obsolete.iter_mut().map(ObsoleteImage::master_mut);
         let mut has_changed = false;
         for master in images.chain(obsolete) {
-            let hashes = found(&master.content);
-            if hashes != master.content.found {
-                Arc::make_mut(master).content.found = hashes;
+            let content = complete(&master.content);
+            if content != master.content {
+                Arc::make_mut(master).content = content;
                 has_changed = true;
             }
         }

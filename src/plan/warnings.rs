@@ -7,7 +7,12 @@ use crate::model::{RegionName, Warning, WarningCode};
 /// What the states themselves give cause to say.
 pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: &mut Vec<Warning>) {
     for (index, state) in statuses.states.iter().enumerate() {
-        let Some((_, reason)) = state else { continue };
+        let Some((status, reason)) = state else {
+            continue;
+        };
+        if status.is_same_content() && !statuses.is_in_wanted_format(index) {
+            warnings.extend(other_format(statuses, index, region));
+        }
         if matches!(reason, Reason::InStep | Reason::Absent) {
             continue;
         }
@@ -29,6 +34,22 @@ pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: 
         }
         warnings.push(warning);
     }
+}
+
+/// About an image that has the right content in another format.
+fn other_format(
+    statuses: &ImageStatuses<'_>,
+    index: usize,
+    region: &RegionName,
+) -> Option<Warning> {
+    let found = statuses.matches[index]?;
+    let name = &found.name;
+    let format = found.disk_format.as_deref().unwrap_or("none");
+    let message = format!(
+        "the image `{name}` of {region} has the master's content in another format than wanted ({format}), and stays as it is; to have it delivered anew, list its checksum in `rename` or `replace`"
+    );
+    let warning = Warning::new(WarningCode::OtherFormat, message).image(name);
+    Some(warning.image_id(&found.id).checksum(found.content.listed()))
 }
 
 fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {

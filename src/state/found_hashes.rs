@@ -1,7 +1,8 @@
 //! The hashes of other kinds that contents of the master were found to have, kept for later runs: a
 //! region whose Glance hashes otherwise than the master's is compared by them.
 //!
-//! A small file of lines: a hash that the master gives, and one that the same content has.
+//! A small file of lines: a hash that the master gives, and one that the same content has; or, with `raw` and a size
+//! in bytes between them, one that it has when it is expanded to raw.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -12,7 +13,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::{make_private, write_atomic};
 use crate::host;
 use crate::host::{Links, read_regular};
-use crate::model::{ContentHash, MultiHash};
+use crate::model::{ContentHash, Expansion, MultiHash};
 
 const FILE_NAME: &str = "hashes";
 
@@ -33,6 +34,8 @@ pub struct FoundHashes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pair {
     master: MultiHash,
+    /// The size of what the content is expanded to, where the hash is of that.
+    expanded_to: Option<u64>,
     found: MultiHash,
 }
 
@@ -61,13 +64,38 @@ impl FoundHashes {
         }
         let names: Vec<MultiHash> = master.hashes().collect();
         let pairs = pairs.iter().filter(|pair| names.contains(&pair.master));
-        pairs.map(|pair| pair.found.clone()).collect()
+        let plain = pairs.filter(|pair| pair.expanded_to.is_none());
+        plain.map(|pair| pair.found.clone()).collect()
+    }
+
+    /// What a content of the master was found to come to when it is expanded to raw.
+    fn expansion_of(&self, master: &ContentHash) -> Option<Expansion> {
+        let pairs = self.lock();
+        let names: Vec<MultiHash> = master.hashes().collect();
+        let pairs = pairs.iter().filter(|pair| names.contains(&pair.master));
+        let mut expansion: Option<Expansion> = None;
+        for pair in pairs {
+            // Of two sizes the newer is right.
+            let Some(size) = pair.expanded_to else {
+                continue;
+            };
+            let known = expansion.get_or_insert_default();
+            if known.size != size {
+                *known = Expansion {
+                    size,
+                    ..Expansion::default()
+                };
+            }
+            known.hashes.insert(pair.found.clone());
+        }
+        expansion
     }
 
     /// The same content, with them.
     pub fn complete(&self, master: &ContentHash) -> ContentHash {
         ContentHash {
             found: self.of(master),
+            expansion: self.expansion_of(master),
             ..master.clone()
         }
     }
@@ -78,11 +106,39 @@ impl FoundHashes {
     ///
     /// It is known to this run, and cannot be written for later ones.
     pub fn add(&self, master: &ContentHash, found: MultiHash) -> io::Result<()> {
+        self.add_pair(master, None, found)
+    }
+
+    /// Keeps a hash that a content of the master was proved to have when it is expanded to raw, with the size of
+    /// that in bytes. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// It is known to this run, and cannot be written for later ones.
+    pub fn add_expansion(
+        &self,
+        master: &ContentHash,
+        size: u64,
+        found: MultiHash,
+    ) -> io::Result<()> {
+        self.add_pair(master, Some(size), found)
+    }
+
+    fn add_pair(
+        &self,
+        master: &ContentHash,
+        expanded_to: Option<u64>,
+        found: MultiHash,
+    ) -> io::Result<()> {
         let Some(master) = master.hashes().next() else {
             return Ok(());
         };
         let mut pairs = self.lock();
-        let pair = Pair { master, found };
+        let pair = Pair {
+            master,
+            expanded_to,
+            found,
+        };
         pairs.retain(|other| *other != pair);
         pairs.push_back(pair);
         while pairs.len() > MAX_LINES {
@@ -92,9 +148,13 @@ impl FoundHashes {
             return Ok(());
         };
         let mut lines = String::new();
-        for Pair { master, found } in &*pairs {
+        for pair in &*pairs {
+            let (master, found) = (&pair.master, &pair.found);
             // Writing into a text does not fail.
-            let _ = writeln!(lines, "{master} {found}");
+            let _ = match pair.expanded_to {
+                None => writeln!(lines, "{master} {found}"),
+                Some(size) => writeln!(lines, "{master} raw {size} {found}"),
+            };
         }
         if let Some(folder) = path.parent() {
             make_private(folder)?;
@@ -136,9 +196,15 @@ fn pair(line: &str) -> Option<Pair> {
         let (algorithm, value) = word.split_once(':')?;
         MultiHash::new(algorithm, value)
     };
-    let (master, found) = line.split_once(' ')?;
+    let words: Vec<&str> = line.split(' ').collect();
+    let (master, expanded_to, found) = match words[..] {
+        [master, found] => (master, None, found),
+        [master, "raw", size, found] => (master, Some(size.parse().ok()?), found),
+        _ => return None,
+    };
     Some(Pair {
         master: hash(master)?,
+        expanded_to,
         found: hash(found)?,
     })
 }
@@ -175,6 +241,32 @@ mod tests {
         again.add(&master("dd"), hash("sha256", "ee")).unwrap();
         let text = std::fs::read_to_string(state.join(FILE_NAME)).unwrap();
         assert_eq!(text, "sha512:aa sha1:cc\nsha512:aa sha256:bb\n");
+    }
+
+    #[test]
+    fn what_a_content_expands_to_is_known_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hashes, _) = FoundHashes::read(folder.path(), Keeps::InFolder);
+        hashes.add(&master("aa"), hash("sha256", "bb")).unwrap();
+        hashes
+            .add_expansion(&master("aa"), 7, hash("sha512", "cc"))
+            .unwrap();
+        hashes
+            .add_expansion(&master("aa"), 7, hash("md5", "dd"))
+            .unwrap();
+        let (again, is_damaged) = FoundHashes::read(folder.path(), Keeps::Nothing);
+        assert!(!is_damaged);
+        for hashes in [&hashes, &again] {
+            let content = hashes.complete(&master("aa"));
+            assert_eq!(content.found, [hash("sha256", "bb")].into());
+            let expansion = content.expansion.unwrap();
+            assert_eq!(expansion.size, 7);
+            assert_eq!(
+                expansion.hashes,
+                [hash("sha512", "cc"), hash("md5", "dd")].into()
+            );
+            assert_eq!(hashes.complete(&master("bb")).expansion, None);
+        }
     }
 
     #[test]

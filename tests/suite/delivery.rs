@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Config, Fleet, NewImage, Outcome};
+use crate::common::{Config, Fleet, NewImage, Outcome, Qcow2};
 
 /// A fleet with two images at its master.
 fn fleet() -> Fleet {
@@ -212,4 +212,120 @@ fn any_region_with_a_verified_copy_may_be_pulled_from() {
         ["small pull - RegionFive", "large pull - RegionFive"]
     );
     assert_in_step(&fleet, &config, "RegionThree");
+}
+
+/// A fleet whose master has a qcow2.
+fn fleet_with_qcow2() -> Fleet {
+    let fleet = Fleet::with_import_regions();
+    let image = NewImage::new("disk", Qcow2::sample().build());
+    fleet.master().create(image.with("disk_format", "qcow2"));
+    fleet
+}
+
+/// Asserts that the region has the qcow2's content as raw, published, and that the next run does nothing.
+#[track_caller]
+fn assert_raw(fleet: &Fleet, config: &Config, region: &str) {
+    let image = fleet.region(region).the("disk");
+    assert_eq!(
+        (&image["disk_format"], &image["visibility"]),
+        (&json!("raw"), &json!("public"))
+    );
+    let content = fleet.region(region).content(image["id"].as_str().unwrap());
+    assert!(content == Qcow2::sample().raw(), "{} bytes", content.len());
+    let again = fleet.run(config, &[region]).expect(0);
+    again.assert_changed_nothing();
+    assert_eq!(again.warnings(), [""; 0]);
+}
+
+#[test]
+fn a_qcow2_is_expanded_to_raw_while_it_is_sent() {
+    let fleet = fleet_with_qcow2();
+    let config = fleet.config().set("DEFAULT", "disk_format", "raw");
+    let raw_size = Qcow2::sample().raw().len();
+    let planned = fleet.run(&config, &["--dry-run", "RegionFive"]).expect(0);
+    assert_eq!(planned.events_named("plan")[0]["bytes_pending"], raw_size);
+    for region in ["RegionFive", "other:RegionOne"] {
+        let outcome = fleet.run(&config, &[region]).expect(0);
+        assert_eq!(
+            outcome.events_named("action_finished")[0]["bytes"],
+            raw_size
+        );
+        assert_raw(&fleet, &config, region);
+    }
+    let image = fleet.region("RegionFive").the("disk");
+    let master = fleet.master().the("disk");
+    let source = image["glancesync_source"].as_str().unwrap();
+    assert!(source.ends_with(master["os_hash_value"].as_str().unwrap()));
+}
+
+#[test]
+fn what_the_region_converts_is_proved() {
+    let fleet = fleet_with_qcow2();
+    if !fleet.cloud.converts {
+        return;
+    }
+    for delivery in ["import", "pull"] {
+        let config = fleet
+            .config()
+            .master("disk_format", "raw")
+            .master("delivery", delivery);
+        let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+        assert!(
+            ways(&outcome)[0].starts_with(&format!("disk {delivery}")),
+            "{outcome}"
+        );
+        assert_raw(&fleet, &config, "RegionTwo");
+        let image = fleet.region("RegionTwo").the("disk");
+        fleet
+            .region("RegionTwo")
+            .delete(image["id"].as_str().unwrap());
+    }
+
+    // Where the master's format is wanted, a region that converts all the same has the content.
+    let config = fleet.config().master("delivery", "import");
+    fleet.run(&config, &["RegionTwo"]).expect(0);
+    let again = fleet.run(&config, &["RegionTwo"]).expect(0);
+    again.assert_changed_nothing();
+    assert_eq!(again.warnings(), ["other_format disk"]);
+}
+
+#[test]
+fn what_others_converted_by_hand_is_not_sent_again() {
+    let fleet = fleet_with_qcow2();
+    let raw = Qcow2::sample().raw();
+    let region = fleet.region("RegionFive");
+    region.create(NewImage::new("disk", &raw).with("disk_format", "raw"));
+    let config = fleet
+        .config()
+        .master("disk_format", "raw")
+        .master("replace", "any");
+    let outcome = fleet.run(&config, &["RegionFive"]).expect(0);
+    outcome.assert_changed_nothing();
+    let status = fleet.status(&config, &["RegionFive"]);
+    assert_eq!(status.status_of("RegionFive"), ["ok disk"]);
+
+    // A qcow2 stays, unless its own checksum is listed.
+    let id = region.the("disk")["id"].as_str().unwrap().to_owned();
+    region.delete(&id);
+    let image = NewImage::new("disk", Qcow2::sample().build());
+    region.create(image.with("disk_format", "qcow2"));
+    let outcome = fleet.run(&config, &["RegionFive"]).expect(0);
+    outcome.assert_changed_nothing();
+    assert_eq!(outcome.warnings(), ["other_format disk"]);
+    let listed = region.the("disk")["checksum"].as_str().unwrap().to_owned();
+    let config = fleet
+        .config()
+        .master("disk_format", "raw")
+        .master("replace", &listed);
+    fleet.run(&config, &["RegionFive"]).expect(0);
+    assert_raw(&fleet, &config, "RegionFive");
+
+    // Converted wrongly.
+    let id = region.the("disk")["id"].as_str().unwrap().to_owned();
+    region.delete(&id);
+    let mut wrong = raw;
+    wrong[0] ^= 1;
+    region.create(NewImage::new("disk", wrong).with("disk_format", "raw"));
+    let status = fleet.status(&config, &["RegionFive"]);
+    assert_eq!(status.status_of("RegionFive"), ["error_checksum disk"]);
 }

@@ -4,7 +4,7 @@
 use glancesync::sandbox::{Effect, Fault, ImportEnd, ImportStage, ProjectLimits};
 use serde_json::Value;
 
-use crate::common::{Fleet, NewImage, Outcome};
+use crate::common::{Fleet, NewImage, Outcome, Qcow2};
 use crate::delivery::ways;
 
 const IMPORT: &str = "/v2/images/*/import";
@@ -168,4 +168,59 @@ fn what_does_not_fit_into_a_quota_fails_alone_before_anything_is_sent() {
         assert_eq!(outcome.errors(), ["quota_exceeded b"]);
         assert_eq!(outcome.uploads("master:RegionTwo"), 1, "{outcome}");
     }
+}
+
+#[test]
+fn what_a_region_converts_wrongly_is_not_published() {
+    for delivery in ["import", "pull", "auto"] {
+        for end in [ImportEnd::Damaged, ImportEnd::Truncated, ImportEnd::Longer] {
+            let fleet = Fleet::embedded(|_| ());
+            let fault = Fault::new("POST", IMPORT, Effect::import(end));
+            fleet
+                .sandbox()
+                .set_faults("RegionTwo", vec![fault])
+                .unwrap();
+            let image = NewImage::new("disk", Qcow2::sample().build());
+            fleet.master().create(image.with("disk_format", "qcow2"));
+            let config = fleet
+                .config()
+                .master("delivery", delivery)
+                .master("disk_format", "raw");
+            let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+            outcome.assert_fails("checksum_mismatch disk");
+            assert_has(&fleet, &[], &outcome);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_expanded_fails_alone_before_anything_is_sent() {
+    let fleet = Fleet::embedded(|spec| {
+        for region in &mut spec.keystones[0].regions {
+            region.inspect_format = false;
+        }
+    });
+    let mut backed = Qcow2::sample().build();
+    // The place of a name of a backing file, and its length.
+    backed[8..20].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 112, 0, 0, 0, 4]);
+    for (name, content) in [("backed", backed), ("garbage", vec![7; 4096])] {
+        fleet
+            .master()
+            .create(NewImage::new(name, content).with("disk_format", "qcow2"));
+    }
+    let fine = NewImage::new("disk", Qcow2::sample().build());
+    fleet.master().create(fine.with("disk_format", "qcow2"));
+    let config = fleet.config().master("disk_format", "raw");
+    for mode in ["--dry-run", "--parallel"] {
+        let outcome = fleet.run(&config, &[mode, "RegionTwo"]).expect(1);
+        let mut errors = outcome.errors();
+        errors.sort();
+        assert_eq!(
+            errors,
+            ["source_unsupported backed", "source_unsupported garbage"]
+        );
+    }
+    let images = fleet.region("RegionTwo").images();
+    assert_eq!(fleet.region("RegionTwo").names(), ["disk"], "{images:#?}");
+    assert_eq!(images[0]["disk_format"], "raw");
 }

@@ -15,6 +15,7 @@ use super::read_window::{Key, NextPiece, ReadWindow};
 use super::spool_file::{Extent, MEMORY_WINDOW_BYTES};
 use crate::content::SourceError;
 use crate::content::hashes::{Digests, difference_of};
+use crate::content::qcow2::FileRange;
 use crate::content::ready::Ready;
 use crate::host;
 
@@ -179,6 +180,35 @@ impl Entry {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(Found::Nothing);
+            }
+            state = self
+                .news
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Where all of it is, once it has come; waits for no longer than `limit`. It fails where it is not
+    /// kept.
+    pub(super) fn wait_for_all(&self, limit: Duration) -> Result<Option<FileRange>, SourceError> {
+        let deadline = Instant::now() + limit;
+        let mut state = self.lock();
+        loop {
+            if let Some(error) = &state.failure {
+                return Err(error.clone());
+            }
+            let size = self.item.size;
+            if state.read_window.is_streamed() {
+                return Err(SourceError::NotKept { size });
+            }
+            if let (true, Some(extent)) = (state.read_window.is_whole(), state.extents.last()) {
+                let file = Arc::clone(&extent.file);
+                return Ok(Some(FileRange::new(file, extent.base, size)));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
             }
             state = self
                 .news

@@ -10,6 +10,7 @@ use super::cached_content::{Entry, Found, OpenResult};
 use super::item::{Item, spool_error};
 use super::read_window::Key;
 use crate::content::SourceError;
+use crate::content::qcow2::FileRange;
 use crate::content::ready::Ready;
 use crate::host;
 use crate::model::ImageId;
@@ -175,6 +176,15 @@ impl Reading {
                 }
             }
         }
+    }
+
+    /// All of the content, once it has come. Waits for no longer than `limit`. It fails where the content
+    /// goes through a window: that keeps no more than what is read next.
+    pub(in crate::content) fn whole(
+        &self,
+        limit: Duration,
+    ) -> Result<Option<FileRange>, SourceError> {
+        self.entry.wait_for_all(limit)
     }
 }
 

@@ -147,6 +147,25 @@ impl Spool {
         &self.reader
     }
 
+    /// The first `count` bytes of a content, or all of a shorter one. The rest is not fetched.
+    pub(super) async fn first_bytes(
+        &self,
+        item: &Item,
+        count: usize,
+    ) -> Result<Vec<u8>, SourceError> {
+        let mut first = Vec::new();
+        if item.size > 0 {
+            let mut download = self.reader.download(&item.id, 0).await?;
+            while first.len() < count
+                && let Some(chunk) = download.chunk(self.stall_timeout).await?
+            {
+                first.extend_from_slice(&chunk);
+            }
+        }
+        first.truncate(count);
+        Ok(first)
+    }
+
     fn registry(&self) -> MutexGuard<'_, ContentRegistry> {
         host::locked(&self.registry)
     }

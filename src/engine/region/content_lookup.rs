@@ -6,11 +6,13 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::context::RunContext;
-use super::known_hashes::keep_hash;
+use super::known_hashes::{keep_expansion, keep_hash};
 use crate::content::{Item, RegionLease, SourceError};
 use crate::event::Mode;
-use crate::model::{ContentOrigin, DeliveryWay, Image, MultiHash, RegionName};
-use crate::plan::{self, Action, Plan, PlannedFailure, RegionImages, Selection, Upload};
+use crate::model::{ContentOrigin, DeliveryWay, Image, MultiHash, RegionName, SyncRules};
+use crate::plan::{
+    self, Action, Plan, PlannedFailure, RegionImages, Selection, UnknownExpansion, Upload,
+};
 
 /// So many contents are looked for at once.
 const LOOKS: usize = 8;
@@ -64,6 +66,94 @@ impl ContentLookup<'_> {
         self.lease.decide(from_glance);
     }
 
+    /// Finds out which size the region stores where it is to have raw what the master has as qcow2. What cannot be
+    /// expanded fails alone, before anything is sent.
+    pub(super) async fn find_virtual_sizes(&self, plan: &mut Plan) {
+        let mut failures = Vec::new();
+        for action in &mut plan.actions {
+            let Action::Upload(upload) = action else {
+                continue;
+            };
+            if upload.is_there() || !upload.is_converted() {
+                continue;
+            }
+            match self.context.contents.virtual_size(&item_of(upload)).await {
+                Ok(size) => {
+                    upload.stored_size = size;
+                    if upload.is_expanded_here() {
+                        upload.bytes = size;
+                    }
+                }
+                Err(error) => failures.push(failure_of(upload, &error)),
+            }
+        }
+        for failure in failures {
+            let dependents = plan::drop_dependents(&mut plan.actions, &failure.image);
+            plan.failures.push(failure);
+            plan.failures.extend(dependents);
+        }
+    }
+
+    /// Finds out what the master's contents expand to, where the region has a raw image that nothing else can be
+    /// compared by. Each content is read once; what only looks reads files, and downloads nothing.
+    pub(super) async fn find_expansions(
+        &self,
+        selection: &Selection,
+        rules: &SyncRules,
+        images: &RegionImages<'_>,
+    ) {
+        if self.context.mode.only_compares() {
+            return;
+        }
+        let complete = |master: &_| self.context.hashes.complete(master);
+        for unknown in plan::unknown_expansions(selection, rules, images, complete) {
+            let found = self.find_expansion(&unknown);
+            match self.context.stop.unless_stopping(found).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => self.context.events.note(
+                    self.region,
+                    format!(
+                        "the content of `{}` cannot be expanded and hashed: {error}",
+                        unknown.master.name
+                    ),
+                ),
+                None => return,
+            }
+        }
+    }
+
+    async fn find_expansion(&self, unknown: &UnknownExpansion) -> Result<(), SourceError> {
+        let master = &unknown.master;
+        let item = item_of_image(master);
+        let contents = &self.context.contents;
+        let Some(own) = master.content.hashes().find(MultiHash::is_computable) else {
+            return Ok(());
+        };
+        let is_glance = contents.find_origin(&item).await? == ContentOrigin::Glance;
+        if self.context.mode == Mode::DryRun && is_glance {
+            return Ok(());
+        }
+        // Of another size it is something else, and need not be read for that.
+        if contents.virtual_size(&item).await? != unknown.size {
+            return Ok(());
+        }
+        let (name, algorithm) = (&master.name, &unknown.algorithm);
+        let what = format!("expands the content of `{name}` once, for its {algorithm} as raw");
+        self.context.events.note(self.region, what);
+        let content = contents.find(&item, self.lease).await?;
+        let stored = content.hashes([own.algorithm.clone()]).await?;
+        // A content that is not the master's says nothing about it.
+        if stored.contains(&own) {
+            let expanded = content.expanded().await?;
+            let made = expanded.hashes([algorithm.clone()]).await?;
+            if let Some(made) = made.into_iter().find(|hash| hash.algorithm == *algorithm) {
+                let size = expanded.size();
+                keep_expansion(self.context, self.region, &master.content, size, made).await;
+            }
+        }
+        Ok(())
+    }
+
     /// A run that sends something finds out by its one download whether Glance gives a content.
     async fn find_origin(&self, item: Item) -> Result<ContentOrigin, SourceError> {
         let contents = &self.context.contents;
@@ -97,11 +187,7 @@ impl ContentLookup<'_> {
     }
 
     async fn find_hash(&self, master: &Image, algorithm: String) -> Result<(), SourceError> {
-        let item = Item {
-            id: master.id.clone(),
-            size: master.bytes(),
-            content: master.content.clone(),
-        };
+        let item = item_of_image(master);
         let contents = &self.context.contents;
         let Some(own) = master.content.hashes().find(MultiHash::is_computable) else {
             return Ok(());
@@ -136,6 +222,14 @@ fn failure_of(upload: &Upload, error: &SourceError) -> PlannedFailure {
         code: error.code(),
         message: format!("the content of `{}` is unavailable: {error}", upload.image),
         hint: error.hint(),
+    }
+}
+
+fn item_of_image(master: &Image) -> Item {
+    Item {
+        id: master.id.clone(),
+        size: master.bytes(),
+        content: master.content.clone(),
     }
 }
 

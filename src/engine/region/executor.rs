@@ -290,8 +290,9 @@ fn part_ops(parts: &[PartChange]) -> Vec<PatchOp> {
 
 /// True for an image that only has to be published to be the wanted one.
 fn is_complete(image: &Image, wanted: &Upload) -> bool {
+    let formats = [&wanted.disk_format, &wanted.master_format];
     image.status == ImageStatus::Active
         && has_content_of(image, wanted)
-        && image.disk_format == wanted.disk_format
+        && formats.contains(&&image.disk_format)
         && image.container_format == wanted.container_format
 }

@@ -20,3 +20,20 @@ pub(super) async fn keep_hash(
         context.events.note(region, what);
     }
 }
+
+/// Keeps a hash that a content of the master was proved to have when it is expanded to raw, with the size of that in
+/// bytes. Where that fails, a later run finds it anew.
+pub(super) async fn keep_expansion(
+    context: &Arc<RunContext>,
+    region: &RegionName,
+    master: &ContentHash,
+    size: u64,
+    found: MultiHash,
+) {
+    let (hashes, master) = (Arc::clone(&context.hashes), master.clone());
+    let keep = move || hashes.add_expansion(&master, size, found);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(keep).await {
+        let what = format!("a hash cannot be kept for later runs: {error}");
+        context.events.note(region, what);
+    }
+}

@@ -88,7 +88,7 @@ impl RegionRun<'_> {
             self.fail(unknown_region(self.region));
             return Ok(());
         };
-        let decided = self.decide(job, selection, &reader);
+        let decided = Box::pin(self.decide(job, selection, &reader));
         let Some(decided) = self.context.stop.unless_stopping(decided).await else {
             let cause = self.context.stop.cause();
             self.fail(stopped(cause, self.region, "before its images were listed"));
@@ -102,6 +102,7 @@ impl RegionRun<'_> {
                 self.fail(failure);
                 return Ok(());
             }
+            self.lookup().find_virtual_sizes(&mut plan).await;
             self.make_room(&reader, &mut plan).await;
             self.lookup().look_for_content(&mut plan).await;
         }
@@ -181,10 +182,12 @@ impl RegionRun<'_> {
             (hidden, _) = reader.list_dated(&Listing::Hidden, keep).await?;
             images.hidden = &hidden;
         }
-        self.lookup().find_hashes(selection, &images).await;
-        let found = |master: &_| self.context.hashes.of(master);
+        let lookup = self.lookup();
+        lookup.find_hashes(selection, &images).await;
+        lookup.find_expansions(selection, rules, &images).await;
+        let complete = |master: &_| self.context.hashes.complete(master);
         let selection = selection
-            .with_hashes(found)
+            .with_hashes(complete)
             .map_or(Cow::Borrowed(selection), Cow::Owned);
         let mut plan = plan::build(&selection, rules, &images);
         self.context.filter.apply(&mut plan, &selection);

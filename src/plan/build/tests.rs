@@ -556,8 +556,11 @@ fn what_a_content_was_found_to_have_counts_as_its_own() {
     let rules = none();
     let selection = selection(&master, &rules);
     let build = |found: &str| {
-        let found = |_: &ContentHash| [sha256(found)].into();
-        let selection = selection.with_hashes(found).unwrap();
+        let complete = |content: &ContentHash| ContentHash {
+            found: [sha256(found)].into(),
+            ..content.clone()
+        };
+        let selection = selection.with_hashes(complete).unwrap();
         plan_of(&selection, &region, &rules)
     };
     assert_eq!(statuses(&build("aa")), ["ok a"]);

@@ -320,6 +320,7 @@ fn rules() -> impl Strategy<Value = SyncRules> {
     )
         .prop_map(
             |(forced, lists, metadata_set, obsolete, flags, renames)| SyncRules {
+                disk_format: crate::model::WantedFormat::Keep,
                 forcesyncs: forced.into_iter().map(master_id).collect(),
                 replace: ChecksumList {
                     any: lists.0.any || lists.1.any,

@@ -172,7 +172,7 @@ pub(super) async fn fill(
         delivery.region,
         &wanted.image,
         wanted.kind(),
-        wanted.size,
+        content.size(),
         Arc::clone(&bytes_sent),
     );
     let id = sent_image.id.clone();
@@ -204,7 +204,7 @@ pub(super) async fn fill(
     };
     let sent = delivery.context.stop.unless_dropped(sent).await;
     drop(transfer);
-    if bytes_sent.load(Ordering::Relaxed) >= wanted.size {
+    if bytes_sent.load(Ordering::Relaxed) >= content.size() {
         sent_image.last_byte = Some(Instant::now());
     }
     match sent {

@@ -20,14 +20,14 @@ pub(super) async fn upload_from_anywhere(
     let contents = &delivery.context.contents;
     let item = item_of(wanted);
     let content = contents.find(&item, delivery.lease).await?;
-    let content = hashed_as_the_region_does(delivery, wanted, content);
+    let content = as_it_is_sent(delivery, wanted, content).await?;
     match upload_from(delivery, wanted, begun, &content).await {
         Err(error) if error.affects_only_image() => {
             let Some(other) = contents.instead_of(&content, &item, delivery.lease) else {
                 return Err(error);
             };
             warn_wrong_file(delivery, wanted, &error);
-            let other = hashed_as_the_region_does(delivery, wanted, other);
+            let other = as_it_is_sent(delivery, wanted, other).await?;
             // What had been begun was deleted with the wrong content.
             let image = upload_from(delivery, wanted, None, &other).await?;
             Ok((image, other.origin()))
@@ -59,6 +59,30 @@ pub(super) async fn upload_from(
             upload_with_retry(delivery, wanted, begun, content).await
         }
     }
+}
+
+/// The content in the form that goes out: expanded where that is wanted, and hashed on the way where
+/// that will be needed.
+async fn as_it_is_sent(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    content: Content,
+) -> Result<Content, StepError> {
+    if !wanted.is_expanded_here() {
+        return Ok(hashed_as_the_region_does(delivery, wanted, content));
+    }
+    let expanded = content.expanded();
+    let Some(expanded) = delivery.context.stop.unless_dropped(expanded).await else {
+        return Err(delivery.stopped());
+    };
+    let expanded = expanded?;
+    let known = delivery.context.hashes.complete(&wanted.content).expansion;
+    let masters = wanted.content.hashes().next().map(|hash| hash.algorithm);
+    let algorithm = wanted.region_algorithm.clone().or(masters);
+    Ok(match (known, algorithm) {
+        (None, Some(algorithm)) => expanded.hashed_by([algorithm]),
+        _ => expanded,
+    })
 }
 
 /// Where the region's hashes are of another kind than the master's, what is sent is hashed on the

@@ -39,7 +39,7 @@ pub(super) async fn create(
 pub(super) fn new_image(delivery: &ImageDelivery<'_>, wanted: &Upload) -> NewImage {
     NewImage {
         name: wanted.image.clone(),
-        disk_format: wanted.disk_format.clone(),
+        disk_format: wanted.created_format().cloned(),
         container_format: wanted.container_format.clone(),
         min_disk: wanted.min_disk,
         min_ram: wanted.min_ram,

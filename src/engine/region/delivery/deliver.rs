@@ -30,6 +30,12 @@ pub(in crate::engine::region) async fn deliver(
         Some(image) if image.status == ImageStatus::Active => Filled::before(image),
         begun => fill_by_its_way(delivery, wanted, begun).await?,
     };
+    let bytes = match filled.way {
+        None => 0,
+        // What was imported or pulled may have been converted by the region.
+        Some(DeliveryWay::Upload) => filled.image.bytes(),
+        Some(_) => wanted.size,
+    };
     let elsewhere = publish(delivery, wanted, &filled.image).await?;
     let id = elsewhere
         .as_ref()
@@ -41,7 +47,7 @@ pub(in crate::engine::region) async fn deliver(
     Ok(Delivered {
         id,
         elsewhere,
-        bytes: if filled.way.is_some() { wanted.size } else { 0 },
+        bytes,
         way: filled.way,
         source: filled.source,
         from: filled.from,

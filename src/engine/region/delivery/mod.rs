@@ -1,7 +1,8 @@
 //! How one image gets into a region: [`deliver()`] reads from top to bottom.
 //!
 //! What an earlier run left is taken up (`resume`), or an image is created (`create`) and filled from where
-//! its content is (`content_choice`), in as many attempts as are allowed (`attempt`). What became of each is
+//! its content is (`content_choice`), in as many attempts as are allowed (`attempt`); or it is staged and imported by
+//! the region (`import`), or fetched by it from another region (`pull`), which both are watched by `imported`. What became of each is
 //! looked at (`settle`), compared with the master's content (`verify`), and published (`publish`); the
 //! old image of that name goes last (`retire`).
 //!
@@ -35,6 +36,14 @@
 //! | | `DELETE` or `PATCH` of the old image | only the tag is left | takes the tag off, silently |
 //! | | `PATCH`: tags | done | |
 //! | the same of a leftover that another installation gave up | `GET …`, `PATCH`: the tag of this installation | it is this one's from now on | as for an own one |
+//!
+//! An import and a pull differ from an upload between the `POST` and the looks at the image:
+//!
+//! | action | request | the region when the run ends after it | the next run |
+//! | --- | --- | --- | --- |
+//! | by `import` | `PUT …/stage`, cut off or whole | `queued`, or `uploading` | deletes it and begins anew: no image is imported twice |
+//! | by `import` or `pull` | `POST …/import` | `queued` until its turn comes, then `importing`, then `active`: the region goes on by itself | `queued`: deletes it and begins anew; `importing`: waits for it, for `import_timeout`; `active`: publishes it where its content is proved |
+//! | | `GET …/tasks` beside each look | the same | the same |
 //!
 //! The state of the image decides, and not the answer to the last request: before a leftover
 //! is taken up, it is looked at once more, and so is one that was not `active` when it was listed, before it

@@ -4,8 +4,8 @@ use super::image_delivery::ImageDelivery;
 use crate::content::Content;
 use crate::engine::region::content_lookup::item_of;
 use crate::engine::region::failure::StepError;
-use crate::engine::region::known_hashes::keep_hash;
-use crate::model::{ContentHash, Image, MultiHash, RegionName};
+use crate::engine::region::known_hashes::{keep_expansion, keep_hash};
+use crate::model::{ContentHash, Image, MultiHash, RegionName, may_be_expansion};
 use crate::plan::Upload;
 
 /// Compares what arrived with the master's checksums and size.
@@ -15,6 +15,9 @@ pub(super) async fn verify(
     arrived: &Image,
     content: &Content,
 ) -> Result<(), StepError> {
+    if is_expanded(wanted, arrived) {
+        return verify_expansion(delivery, wanted, arrived, content).await;
+    }
     if arrived.size == Some(wanted.size) {
         let expected = delivery.context.hashes.complete(&wanted.content);
         match arrived.content.compare(&expected) {
@@ -74,14 +77,22 @@ pub(super) async fn verify_pulled(
     arrived: &Image,
     from: &RegionName,
 ) -> Result<(), StepError> {
+    let contents = &delivery.context.contents;
     let expected = delivery.context.hashes.complete(&wanted.content);
+    if is_expanded(wanted, arrived) {
+        let known = expected.expansion.as_ref();
+        if known.and_then(|it| it.compare(arrived.size, &arrived.content)) == Some(true) {
+            return Ok(());
+        }
+        let content = contents.find(&item_of(wanted), delivery.lease).await?;
+        return verify_expansion(delivery, wanted, arrived, &content).await;
+    }
     let compared = arrived.content.compare(&expected);
     if arrived.size == Some(wanted.size) {
         match compared {
             Some(true) => return Ok(()),
             Some(false) => {}
             None => {
-                let contents = &delivery.context.contents;
                 let content = contents.find(&item_of(wanted), delivery.lease).await?;
                 return verify_by_hashing(delivery, wanted, arrived, &content).await;
             }
@@ -103,7 +114,73 @@ fn mismatch(wanted: &Upload, arrived: &Image, whose: String, is_source: bool) ->
     }
 }
 
-/// True for content of the master's checksum and size.
+/// True where what arrived can only be the master's content expanded to raw.
+fn is_expanded(wanted: &Upload, arrived: &Image) -> bool {
+    may_be_expansion(
+        wanted.master_format.as_deref(),
+        arrived.disk_format.as_deref(),
+    )
+}
+
+/// Compares what arrived as raw with what the master's qcow2 expands to. Where that is not known yet, the content
+/// is expanded and hashed here, once, unless it was while it was sent; and it must be the master's.
+async fn verify_expansion(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+    arrived: &Image,
+    content: &Content,
+) -> Result<(), StepError> {
+    let known = delivery.context.hashes.complete(&wanted.content).expansion;
+    let known = known.and_then(|it| it.compare(arrived.size, &arrived.content));
+    if known == Some(true) {
+        return Ok(());
+    }
+    let computable = |content: &ContentHash| content.hashes().find(MultiHash::is_computable);
+    let (Some(master), Some(region)) = (computable(&wanted.content), computable(&arrived.content))
+    else {
+        return Err(StepError::NotVerifiable {
+            found: Box::new(arrived.content.clone()),
+            expected: Box::new(wanted.content.clone()),
+        });
+    };
+    let stored = content.as_stored();
+    let hashes = stored.hashes([master.algorithm.clone()]).await?;
+    if !hashes.contains(&master) {
+        let whose = format!("{content} is not the content of the master's image");
+        return Err(mismatch(wanted, arrived, whose, true));
+    }
+    let expanded = content.expanded().await?;
+    let made = expanded.hashes([region.algorithm.clone()]).await?;
+    let made = made
+        .into_iter()
+        .find(|hash| hash.algorithm == region.algorithm);
+    let Some(made) = made else {
+        return Err(StepError::Lost);
+    };
+    let is_right = made == region && arrived.size == Some(expanded.size());
+    keep_expansion(
+        delivery.context,
+        delivery.region,
+        &wanted.content,
+        expanded.size(),
+        made,
+    )
+    .await;
+    if is_right {
+        return Ok(());
+    }
+    let whose = format!(
+        "as raw the master's content has {} bytes and another hash: it was changed on the way, or converted wrongly by the region",
+        expanded.size()
+    );
+    Err(mismatch(wanted, arrived, whose, false))
+}
+
+/// True for content of the master's checksum and size, or what it is known to expand to.
 pub(in crate::engine::region) fn has_content_of(image: &Image, wanted: &Upload) -> bool {
-    image.size == Some(wanted.size) && image.content.is_same_content(&wanted.content)
+    let is_same = image.size == Some(wanted.size) && image.content.is_same_content(&wanted.content);
+    let expansion = wanted.content.expansion.as_ref();
+    is_same
+        || is_expanded(wanted, image)
+            && expansion.is_some_and(|it| it.compare(image.size, &image.content) == Some(true))
 }
