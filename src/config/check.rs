@@ -15,9 +15,9 @@ use super::sources::Environment;
 use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
-    Bandwidth, BandwidthError, ByteSize, ChecksumList, ContentSource, Delivery, DeliveryRules,
-    ListedHash, PullFrom, RegionName, SyncRules, TargetName, TimeSpan, WantedFormat, Warning,
-    WarningCode,
+    Bandwidth, BandwidthError, ByteSize, ByteSizeError, ChecksumList, ContentSource, Delivery,
+    DeliveryRules, ListedHash, PullFrom, RegionName, SyncRules, TargetName, TimeSpan, WantedFormat,
+    Warning, WarningCode,
 };
 
 /// What is wrong with a text that is not a flag.
@@ -165,12 +165,9 @@ impl<'a> Checker<'a> {
     ) -> Option<TimeSpan> {
         self.read(layers, section, key, |text| {
             match text.parse::<TimeSpan>() {
-                Ok(span) if !span.0.is_zero() => Ok(span),
-                Ok(_) | Err(_) => Err(
-                    "is not a duration; set more than 0, in seconds or with a unit \
-                     (`90`, `90s`, `10m`, `2h`)"
-                        .to_owned(),
-                ),
+                Ok(span) if span.0.is_zero() => Err("must be more than 0".to_owned()),
+                Ok(span) => Ok(span),
+                Err(error) => Err(error.to_string()),
             }
         })
     }
@@ -178,20 +175,15 @@ impl<'a> Checker<'a> {
     pub(super) fn size(&mut self, layers: &Layers, section: &str, key: &str) -> Option<ByteSize> {
         layers.get(section, key)?;
         self.read(layers, section, key, |text| {
-            text.parse().map_err(|_| {
-                "is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`".to_owned()
-            })
+            text.parse()
+                .map_err(|error: ByteSizeError| error.to_string())
         })
     }
 
     pub(super) fn bandwidth(&mut self, layers: &Layers, section: &str, key: &str) -> Bandwidth {
         self.read(layers, section, key, |text| {
-            text.parse().map_err(|error| match error {
-                BandwidthError::Neither(_) => "is neither a rate nor a timetable; set one such as \
-                    `20MiB`, `off` or `08:00,5M 19:00,off`"
-                    .to_owned(),
-                entry => entry.to_string(),
-            })
+            text.parse()
+                .map_err(|error: BandwidthError| error.to_string())
         })
         .unwrap_or_default()
     }

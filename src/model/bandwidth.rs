@@ -19,11 +19,11 @@ pub struct Bandwidth {
 /// The text is neither a rate nor a timetable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BandwidthError {
-    /// It is a single word.
+    /// It is a single word. Who shows this names it.
     #[error(
-        "`{0}` is neither a rate nor a timetable (such as `20M`, `off` or `08:00,5M 19:00,off`)"
+        "is neither a rate nor a timetable; write bytes a second, `off`, or both by the time of day: `20M`, `20MiB`, `off` or `08:00,5M 19:00,off`"
     )]
-    Neither(String),
+    Neither,
     /// An entry of a timetable has no comma.
     #[error("the entry `{0}` of the timetable is not a time and a rate (such as `08:00,5M`)")]
     Entry(String),
@@ -84,7 +84,7 @@ impl FromStr for Bandwidth {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         if !text.contains([',', ':']) {
-            let rate = rate(text).map_err(|_| BandwidthError::Neither(text.to_owned()))?;
+            let rate = rate(text).map_err(|_| BandwidthError::Neither)?;
             let entry = rate.map(|rate| (NaiveTime::MIN, Some(rate)));
             return Ok(Self {
                 entries: entry.into_iter().collect(),
@@ -190,11 +190,11 @@ mod tests {
         for (text, problem) in [
             (
                 "fast",
-                "`fast` is neither a rate nor a timetable (such as `20M`, `off` or `08:00,5M 19:00,off`)",
+                "is neither a rate nor a timetable; write bytes a second, `off`, or both by the time of day: `20M`, `20MiB`, `off` or `08:00,5M 19:00,off`",
             ),
             (
                 "",
-                "`` is neither a rate nor a timetable (such as `20M`, `off` or `08:00,5M 19:00,off`)",
+                "is neither a rate nor a timetable; write bytes a second, `off`, or both by the time of day: `20M`, `20MiB`, `off` or `08:00,5M 19:00,off`",
             ),
             (
                 "08:00,5M 10M",

@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct ByteSize(pub u64);
 
-/// The text is not an amount of bytes.
+/// The text is not an amount of bytes. Who shows this names the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an amount of bytes (such as `4096`, `512K`, `20M` or `1.5GiB`)")]
-pub struct ByteSizeError(pub String);
+#[error(
+    "is not an amount of bytes; write a number of bytes, or one with a unit: `4096`, `512K`, `20M`, `20MiB` or `1.5G`"
+)]
+pub struct ByteSizeError;
 
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -29,7 +31,6 @@ impl FromStr for ByteSize {
         reason = "the product is checked to be within u64 before it is cut to whole bytes"
     )]
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ByteSizeError(text.to_owned());
         let trimmed = text.trim();
         let digits = trimmed
             .find(|c: char| !(c.is_ascii_digit() || c == '.'))
@@ -41,16 +42,16 @@ impl FromStr for ByteSize {
             "m" | "mb" | "mib" => 1 << 20,
             "g" | "gb" | "gib" => 1 << 30,
             "t" | "tb" | "tib" => 1 << 40,
-            _ => return Err(error()),
+            _ => return Err(ByteSizeError),
         };
         if let Ok(whole) = number.parse::<u64>() {
-            return whole.checked_mul(factor).map(Self).ok_or_else(error);
+            return whole.checked_mul(factor).map(Self).ok_or(ByteSizeError);
         }
-        let bytes = number.parse::<f64>().map_err(|_| error())? * factor as f64;
+        let bytes = number.parse::<f64>().map_err(|_| ByteSizeError)? * factor as f64;
         if bytes.is_finite() && bytes < u64::MAX as f64 {
             Ok(Self(bytes as u64))
         } else {
-            Err(error())
+            Err(ByteSizeError)
         }
     }
 }
@@ -88,11 +89,33 @@ mod tests {
             ("10K", 10 << 10),
             ("10 KiB", 10 << 10),
             ("20m", 20 << 20),
+            ("5M", 5 << 20),
+            ("5MB", 5 << 20),
+            ("5MiB", 5 << 20),
+            (" 1.5 G ", 3 << 29),
             ("1.5GiB", 3 << 29),
+            ("1T", 1 << 40),
+            ("18446744073709551615", u64::MAX),
         ] {
             assert_eq!(text.parse::<ByteSize>().unwrap().0, bytes, "{text}");
         }
-        for text in ["", "K", "-1", "1X", "1.2.3", "99999999999T", "1e3"] {
+        for text in [
+            "",
+            " ",
+            "K",
+            "-1",
+            "-5M",
+            "+1",
+            "1 0",
+            "1X",
+            "1P",
+            "1.2.3",
+            "99999999999T",
+            "18446744073709551616",
+            "1e3",
+            "10 bytes",
+            "5M/s",
+        ] {
             assert!(text.parse::<ByteSize>().is_err(), "{text}");
         }
     }

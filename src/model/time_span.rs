@@ -9,12 +9,12 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeSpan(pub Duration);
 
-/// The text is not a length of time.
+/// The text is not a length of time. Who shows this names the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a duration: write seconds, or a number with a unit, such as `90`, `90s`, `10m`, `2h` or `14d`"
+    "is not a duration; write a number of seconds, or one number with a unit: `90`, `90s`, `10m`, `1.5h` or `14d`"
 )]
-pub struct TimeSpanError(pub String);
+pub struct TimeSpanError;
 
 const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)];
 
@@ -36,7 +36,6 @@ impl FromStr for TimeSpan {
         reason = "a factor has five digits at most"
     )]
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || TimeSpanError(text.to_owned());
         let trimmed = text.trim();
         let digits = trimmed
             .find(|c: char| !(c.is_ascii_digit() || c == '.'))
@@ -47,14 +46,14 @@ impl FromStr for TimeSpan {
             1
         } else {
             let known = UNITS.iter().find(|(name, _)| *name == unit);
-            known.ok_or_else(error)?.1
+            known.ok_or(TimeSpanError)?.1
         };
-        let number: f64 = number.parse().map_err(|_| error())?;
+        let number: f64 = number.parse().map_err(|_| TimeSpanError)?;
         Duration::try_from_secs_f64(number * factor as f64)
             .ok()
             .filter(|span| *span <= LONGEST)
             .map(Self)
-            .ok_or_else(error)
+            .ok_or(TimeSpanError)
     }
 }
 
@@ -84,6 +83,7 @@ mod tests {
             ("90s", 90_000),
             ("0.5", 500),
             (" 10 m ", 600_000),
+            ("0 s", 0),
             ("2H", 7_200_000),
             ("1.5h", 5_400_000),
             ("14d", 1_209_600_000),
@@ -93,8 +93,14 @@ mod tests {
         }
         for text in [
             "",
+            " ",
             "s",
             "-1",
+            "-10m",
+            "+1",
+            "1 0",
+            "1h30m",
+            "10min",
             "1w",
             "1.2.3",
             "1e3",

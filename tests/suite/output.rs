@@ -382,6 +382,28 @@ fn without_a_terminal_what_is_under_way_is_said_now_and_then() {
 }
 
 #[test]
+fn an_option_says_of_a_wrong_duration_or_rate_what_its_key_says() {
+    let fleet = Fleet::start();
+    for (option, key, text) in [
+        ("--max-duration", "main.max_duration", "1h30m"),
+        ("--bwlimit", "bwlimit", "5Q"),
+    ] {
+        let said_of = |words: &[&str], after: &str| {
+            let program = Program::with(&fleet, &fleet.config()).args(words);
+            let outcome = program.run().expect(2);
+            let (_, problem) = outcome.stderr.split_once(after).expect("the problem");
+            problem.lines().next().expect("a line").to_owned()
+        };
+        let of_option = said_of(&[option, text], ">': ");
+        let of_key = said_of(
+            &["--config", &format!("{key}={text}")],
+            &format!("{text}: "),
+        );
+        assert_eq!(of_option, of_key);
+    }
+}
+
+#[test]
 fn quiet_says_nothing_of_what_went_well() {
     let fleet = mixed();
     let program = Program::with(&fleet, &fleet.config().master("dontupdate", ""));

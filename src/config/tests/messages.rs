@@ -54,6 +54,7 @@ replace = any
 dontupdate = 9046fd22
 max_replace = -1
 bwlimit = fast
+save_timeout = 1h30m
 [other]
 credential = admin,!!,http://keystone:5000,images
 ",
@@ -65,16 +66,17 @@ credential = admin,!!,http://keystone:5000,images
     glancesync.conf:4: [main] master_region: missing: set it, or $OS_REGION_NAME, to the name of the region whose images are the reference
     glancesync.conf:5: [main] max_children = 0: must be a whole number from 1 up
     glancesync.conf:6: [main] source = disk: is no source; set `auto`, `directory` or `glance`
-    glancesync.conf:7: [main] spool_limit = 10 bytes: is not an amount of bytes; set one such as `4096`, `512K` or `20MiB`
+    glancesync.conf:7: [main] spool_limit = 10 bytes: is not an amount of bytes; write a number of bytes, or one with a unit: `4096`, `512K`, `20M`, `20MiB` or `1.5G`
     glancesync.conf:8: [main] bwlimit_total = 08:00,5M 25:00,off: the entry `25:00,off` of the timetable does not begin with a time from 00:00 to 23:59
-    glancesync.conf:9: [main] max_duration = 0m: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
+    glancesync.conf:9: [main] max_duration = 0m: must be more than 0
     glancesync.conf:13: [master]: no usable credential: `keystone_url` is wrong: `keystone` is neither `http` nor `https`; write it as `https://keystone.example.org:5000/v3`
     glancesync.conf:15: [master] interface = private: is not an interface; set `public`, `internal` or `admin`
     glancesync.conf:16: [master] insecure = perhaps: is neither true nor false; set `true` or `false`
-    glancesync.conf:17: [master] list_images_timeout = 0: is not a duration; set more than 0, in seconds or with a unit (`90`, `90s`, `10m`, `2h`)
+    glancesync.conf:17: [master] list_images_timeout = 0: must be more than 0
     glancesync.conf:19: [master] dontupdate = 9046fd22: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
     glancesync.conf:20: [master] max_replace = -1: is not a whole number; set 0 or more
-    glancesync.conf:21: [master] bwlimit = fast: is neither a rate nor a timetable; set one such as `20MiB`, `off` or `08:00,5M 19:00,off`
+    glancesync.conf:21: [master] bwlimit = fast: is neither a rate nor a timetable; write bytes a second, `off`, or both by the time of day: `20M`, `20MiB`, `off` or `08:00,5M 19:00,off`
+    glancesync.conf:22: [master] save_timeout = 1h30m: is not a duration; write a number of seconds, or one number with a unit: `90`, `90s`, `10m`, `1.5h` or `14d`
     --config: this option takes every word up to the next one, and `main.log_dir` has no `=`: write `section.key=value`; regions and commands go before --config, regions also after `--`
     --config: a section or key before `=` is empty; write `section.key=value`
     ");
@@ -100,7 +102,7 @@ retries = many
     insta::assert_snapshot!(fixture.errors(), @r"
     glancesync.conf:2: [main] max_children = 0: must be a whole number from 1 up
     glancesync.conf:4: the line is neither a section nor `key = value` nor the indented rest of a value
-    glancesync.conf:6: [master] bwlimit = fast: is neither a rate nor a timetable; set one such as `20MiB`, `off` or `08:00,5M 19:00,off`
+    glancesync.conf:6: [master] bwlimit = fast: is neither a rate nor a timetable; write bytes a second, `off`, or both by the time of day: `20M`, `20MiB`, `off` or `08:00,5M 19:00,off`
     glancesync.conf:7: [master] metadata_condition: the condition does not parse: Expected an expression
         metadata_condition = size >
                                    ^
