@@ -19,10 +19,11 @@ pub(crate) fn complaints(document: &Value) -> Vec<String> {
     let found = SCHEMA.documents.iter().map(|kind| {
         let mut found = Vec::new();
         SCHEMA.check(document, kind, kind, &mut found);
-        found
+        (SCHEMA.unlikeness(document, kind), found)
     });
-    // Of the one that it is most like.
-    found.min_by_key(Vec::len).unwrap_or_default()
+    // Of the one that it is most like: by its own fields first, then by all that is in them.
+    let nearest = found.min_by_key(|(unlikeness, found)| (*unlikeness, found.len()));
+    nearest.map(|(_, found)| found).unwrap_or_default()
 }
 
 /// What the page says of a field.
@@ -82,6 +83,28 @@ impl Schema {
         }
     }
 
+    /// How many of the document's own fields are missing or too much for that type; without end for an
+    /// array in place of an object, and the other way round.
+    fn unlikeness(&self, document: &Value, kind: &str) -> usize {
+        match (object_of(kind), document) {
+            (None, Value::Array(_)) => 0,
+            (Some(name), Value::Object(object)) => {
+                let fields = self.object(name);
+                let missing = fields.iter().filter(|(name, field)| {
+                    matches!(field.always, Always::Yes) && !object.contains_key(*name)
+                });
+                let unknown = object.keys().filter(|name| !fields.contains_key(*name));
+                missing.count() + unknown.count()
+            }
+            _ => usize::MAX,
+        }
+    }
+
+    fn object(&self, name: &str) -> &BTreeMap<String, Field> {
+        let fields = self.objects.get(name);
+        fields.unwrap_or_else(|| panic!("the page has no object `{name}`"))
+    }
+
     /// Adds to `found` what of a value is not as that type says; `path` leads to it.
     fn check(&self, value: &Value, kind: &str, path: &str, found: &mut Vec<String>) {
         if let Some(kind) = kind.strip_suffix(" or null") {
@@ -107,11 +130,8 @@ impl Schema {
                     }
                 }
             }
-        } else if let Some(object) = kind.strip_prefix('[') {
-            let (object, _) = object.split_once(']').expect("a name in brackets");
-            let fields = self.objects.get(object);
-            let fields = fields.unwrap_or_else(|| panic!("the page has no object `{object}`"));
-            check_fields(self, value, fields, path, found);
+        } else if let Some(object) = object_of(kind) {
+            check_fields(self, value, self.object(object), path, found);
         } else if !self.is_plain(value, kind) {
             found.push(format!("{path} is {value} and no {kind}"));
         }
@@ -140,6 +160,12 @@ impl Schema {
             }
         }
     }
+}
+
+/// The object that a type in brackets is.
+fn object_of(kind: &str) -> Option<&str> {
+    let (object, _) = kind.strip_prefix('[')?.split_once(']')?;
+    Some(object)
 }
 
 fn check_fields(
@@ -216,6 +242,13 @@ fn documents_that_are_not_as_the_page_says_are_found() {
     for document in changed {
         assert_eq!(complaints(&document).len(), 1, "{document}");
     }
+    // An object with much that is wrong in it is no array all the same.
+    let mut failed = failed;
+    failed["errors"] = serde_json::json!([{}]);
+    let said = complaints(&failed);
+    assert_eq!(said.len(), 3, "{said:?}");
+    let is_of_error = |text: &String| text.ends_with(" is missing");
+    assert!(said.iter().all(is_of_error), "{said:?}");
     let reason = serde_json::json!({ "rule": "part_pending", "part": "k", "key": "replace" });
     let mut found = Vec::new();
     SCHEMA.check(&reason, "[reason](#reason)", "reason", &mut found);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 use super::source::{collect_files, package};
 
@@ -33,7 +34,11 @@ fn has(line: &str, word: &str) -> bool {
 fn retired_words_do_not_come_back() {
     let mut files = Vec::new();
     for folder in ["src", "tests", "benches", "docs", "conf", "packaging"] {
-        collect_files(&package().join(folder), &["rs", "md", "conf"], &mut files);
+        collect_files(
+            &package().join(folder),
+            &["rs", "md", "conf", "snap", "js"],
+            &mut files,
+        );
     }
     for name in [
         "README.md",
@@ -47,6 +52,8 @@ fn retired_words_do_not_come_back() {
         !path.ends_with("docs/glossary.md") && !path.ends_with("structure/vocabulary.rs")
     });
     assert!(files.len() > 300, "{}", files.len());
+    let is_snapshot = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "snap");
+    assert!(files.iter().any(is_snapshot), "what the program prints");
     let words = retired();
     assert!(words.len() > 20, "{words:?}");
     let mut found = BTreeSet::new();
