@@ -93,7 +93,10 @@ pub async fn run(
         installation: options.installation,
         own_incomplete: options.own_incomplete,
         hashes: Arc::new(options.hashes),
-        copies: Arc::new(VerifiedCopies::of(run.fleet.master.clone())),
+        copies: Arc::new(VerifiedCopies::of(
+            run.fleet.master.clone(),
+            run.fleet.master_target.keystone(),
+        )),
         bandwidth: RateLimiter::new(&settings.bwlimit_total),
         events: events.clone(),
         stop: stop.clone(),

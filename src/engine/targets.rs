@@ -120,6 +120,12 @@ impl Target {
         }
     }
 
+    /// The Keystone that it is logged in to: regions of the same one can fetch from each other.
+    pub(super) fn keystone(&self) -> String {
+        let credential = self.settings.credential.as_ref();
+        credential.map_or_else(|_| String::new(), |it| it.keystone_url.to_string())
+    }
+
     /// The interface by which one of its regions is reached.
     pub(super) fn interface(&self, region: &str) -> Interface {
         let catalogue = self.session.catalogue();

@@ -6,6 +6,8 @@
 
 use serde_json::{Value, json};
 
+use crate::common::cloud::MASTER;
+use crate::common::config::credential;
 use crate::common::{Config, Fleet, NewImage, Outcome, Qcow2};
 
 /// A fleet with two images at its master.
@@ -328,4 +330,69 @@ fn what_others_converted_by_hand_is_not_sent_again() {
     region.create(NewImage::new("disk", wrong).with("disk_format", "raw"));
     let status = fleet.status(&config, &["RegionFive"]);
     assert_eq!(status.status_of("RegionFive"), ["error_checksum disk"]);
+}
+
+#[test]
+fn one_run_brings_each_region_in_step_by_its_own_way() {
+    let fleet = fleet_with_qcow2();
+    let raw = Qcow2::sample().raw();
+    fleet.master().create(NewImage::new("small", "abc"));
+    let own = credential(&fleet.cloud, MASTER);
+    let mut config = fleet.config();
+    let mut regions = vec![
+        "other:RegionOne",
+        "only:RegionFour",
+        "stores:RegionThree",
+        "pulls:RegionFive",
+    ];
+    if fleet.cloud.converts {
+        regions.push("ceph:RegionTwo");
+    }
+    for (target, key, value) in [
+        ("only", "delivery", "import"),
+        ("stores", "delivery", "import"),
+        ("stores", "stores", "local, archive"),
+        ("pulls", "delivery", "pull"),
+        ("ceph", "delivery", "import"),
+        ("ceph", "disk_format", "raw"),
+    ] {
+        config = config
+            .set(target, "credential", &own)
+            .set(target, key, value);
+    }
+    let words = [&["--parallel"][..], &regions].concat();
+    let outcome = fleet.run(&config, &words).expect(0);
+    let mut came = ways(&outcome);
+    came.sort();
+    let count = |way: &str| came.iter().filter(|it| it.contains(way)).count();
+    let imported = if fleet.cloud.converts { 6 } else { 4 };
+    assert_eq!(
+        [count(" upload "), count(" import "), count(" pull ")],
+        [2, imported, 2],
+        "{outcome}"
+    );
+    for region in &regions {
+        let (_, name) = region.split_once(':').unwrap();
+        let there = if *region == "other:RegionOne" {
+            region
+        } else {
+            name
+        };
+        let image = fleet.region(there).the("disk");
+        let content = fleet.region(there).content(image["id"].as_str().unwrap());
+        if *region == "ceph:RegionTwo" {
+            assert!(content == raw, "{} bytes", content.len());
+        } else {
+            assert!(
+                content == Qcow2::sample().build(),
+                "{} bytes",
+                content.len()
+            );
+        }
+        assert_eq!(image["visibility"], "public");
+    }
+    fleet
+        .run(&config, &words)
+        .expect(0)
+        .assert_changed_nothing();
 }

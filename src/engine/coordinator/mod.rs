@@ -6,4 +6,4 @@ mod state;
 mod verified_copies;
 
 pub(super) use actor::{Coordinator, RunRegions};
-pub(super) use verified_copies::VerifiedCopies;
+pub(super) use verified_copies::{CopyPlace, VerifiedCopies};

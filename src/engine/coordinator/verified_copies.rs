@@ -7,21 +7,32 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::host;
-use crate::model::{ImageId, RegionName, TargetName};
+use crate::model::{ImageId, RegionName};
 
 /// A region's copy of a content of the master.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Copy {
+pub(crate) struct VerifiedCopy {
     /// The region.
     pub region: RegionName,
     /// The image there.
     pub image_id: ImageId,
 }
 
+/// A region that has copies, or wants one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CopyPlace<'a> {
+    /// Its name.
+    pub region: &'a RegionName,
+    /// The URL of its Keystone.
+    pub keystone: &'a str,
+}
+
 /// The verified copies of a run.
 #[derive(Debug)]
 pub(crate) struct VerifiedCopies {
     master: RegionName,
+    /// The URL of the master's Keystone.
+    keystone: String,
     known: Mutex<Known>,
     /// A copy was returned, or a new one is known.
     changed: Notify,
@@ -29,17 +40,18 @@ pub(crate) struct VerifiedCopies {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By target and the master's image, in the order in which they became known.
-    copies: HashMap<(TargetName, ImageId), Vec<Copy>>,
+    /// By Keystone and the master's image, in the order in which they became known.
+    copies: HashMap<(String, ImageId), Vec<VerifiedCopy>>,
     /// How many fetch from a region.
     lent: HashMap<RegionName, usize>,
 }
 
 impl VerifiedCopies {
-    /// Those of a run before its first region: the master's own images, for its own target.
-    pub(crate) fn of(master: RegionName) -> Self {
+    /// Those of a run before its first region: the master's own images, for the regions of its Keystone.
+    pub(crate) fn of(master: RegionName, keystone: String) -> Self {
         Self {
             master,
+            keystone,
             known: Mutex::default(),
             changed: Notify::new(),
         }
@@ -50,34 +62,39 @@ impl VerifiedCopies {
     }
 
     /// Tells that a region has a verified copy of a content of the master.
-    pub(crate) fn add(&self, region: &RegionName, master_id: &ImageId, image_id: &ImageId) {
-        let key = (region.target.clone(), master_id.clone());
-        let copy = Copy {
-            region: region.clone(),
+    pub(crate) fn add(&self, place: CopyPlace<'_>, master_id: &ImageId, image_id: &ImageId) {
+        let key = (place.keystone.to_owned(), master_id.clone());
+        let copy = VerifiedCopy {
+            region: place.region.clone(),
             image_id: image_id.clone(),
         };
         self.known().copies.entry(key).or_default().push(copy);
         self.changed.notify_waiters();
     }
 
-    /// All copies that a region may fetch from: of another region of its target.
-    fn candidates(&self, known: &Known, region: &RegionName, master_id: &ImageId) -> Vec<Copy> {
-        let key = (region.target.clone(), master_id.clone());
-        let masters = (self.master.target == region.target).then(|| Copy {
+    /// All copies that a region may fetch from: of another region of its Keystone.
+    fn candidates(
+        &self,
+        known: &Known,
+        place: CopyPlace<'_>,
+        master_id: &ImageId,
+    ) -> Vec<VerifiedCopy> {
+        let key = (place.keystone.to_owned(), master_id.clone());
+        let masters = (self.keystone == place.keystone).then(|| VerifiedCopy {
             region: self.master.clone(),
             image_id: master_id.clone(),
         });
         let others = known.copies.get(&key).into_iter().flatten().cloned();
         others
             .chain(masters)
-            .filter(|copy| copy.region != *region)
+            .filter(|copy| copy.region != *place.region)
             .collect()
     }
 
     /// The region that would be lent now; none where none has a copy.
-    pub(crate) fn nearest(&self, region: &RegionName, master_id: &ImageId) -> Option<RegionName> {
+    pub(crate) fn nearest(&self, place: CopyPlace<'_>, master_id: &ImageId) -> Option<RegionName> {
         let known = self.known();
-        let candidates = self.candidates(&known, region, master_id);
+        let candidates = self.candidates(&known, place, master_id);
         let least = candidates.into_iter().min_by_key(|copy| known.lent(copy));
         least.map(|copy| copy.region)
     }
@@ -86,7 +103,7 @@ impl VerifiedCopies {
     /// from each of them; none where no other region has one.
     pub(crate) async fn lend(
         self: &Arc<Self>,
-        region: &RegionName,
+        place: CopyPlace<'_>,
         master_id: &ImageId,
         fanout: usize,
     ) -> Option<LentCopy> {
@@ -95,7 +112,7 @@ impl VerifiedCopies {
             let changed = self.changed.notified();
             {
                 let mut known = self.known();
-                let candidates = self.candidates(&known, region, master_id);
+                let candidates = self.candidates(&known, place, master_id);
                 let least = candidates.into_iter().min_by_key(|copy| known.lent(copy))?;
                 if known.lent(&least) < fanout {
                     *known.lent.entry(least.region.clone()).or_default() += 1;
@@ -112,7 +129,7 @@ impl VerifiedCopies {
 }
 
 impl Known {
-    fn lent(&self, copy: &Copy) -> usize {
+    fn lent(&self, copy: &VerifiedCopy) -> usize {
         self.lent.get(&copy.region).copied().unwrap_or_default()
     }
 }
@@ -121,7 +138,7 @@ impl Known {
 #[derive(Debug)]
 pub(crate) struct LentCopy {
     /// Which.
-    pub copy: Copy,
+    pub copy: VerifiedCopy,
     copies: Arc<VerifiedCopies>,
 }
 
@@ -144,47 +161,42 @@ mod tests {
         name.parse().unwrap()
     }
 
+    fn at<'a>(region: &'a RegionName, keystone: &'a str) -> CopyPlace<'a> {
+        CopyPlace { region, keystone }
+    }
+
     fn copies() -> Arc<VerifiedCopies> {
-        Arc::new(VerifiedCopies::of(region("Spain")))
+        Arc::new(VerifiedCopies::of(region("Spain"), "one".to_owned()))
     }
 
     #[tokio::test]
-    async fn the_masters_images_are_within_reach_of_its_own_target_alone() {
+    async fn the_masters_images_are_within_reach_of_its_own_keystone_alone() {
         let copies = copies();
         let image = ImageId::new("one");
-        let lent = copies.lend(&region("Trento"), &image, 1).await.unwrap();
-        assert_eq!(lent.copy.region, region("Spain"));
-        assert_eq!(lent.copy.image_id, image);
-        assert!(
-            copies
-                .lend(&region("other:Berlin"), &image, 1)
-                .await
-                .is_none()
-        );
-        copies.add(&region("other:Paris"), &image, &ImageId::new("copy"));
-        let lent = copies
-            .lend(&region("other:Berlin"), &image, 1)
-            .await
-            .unwrap();
-        assert_eq!(lent.copy.region, region("other:Paris"));
-        assert!(
-            copies
-                .lend(&region("other:Paris"), &image, 1)
-                .await
-                .is_none()
-        );
+        let [trento, alias, berlin, paris] =
+            ["Trento", "alias:Milan", "other:Berlin", "other:Paris"].map(region);
+        for near in [&trento, &alias] {
+            let lent = copies.lend(at(near, "one"), &image, 1).await.unwrap();
+            assert_eq!(lent.copy.region, region("Spain"));
+            assert_eq!(lent.copy.image_id, image);
+        }
+        assert!(copies.lend(at(&berlin, "two"), &image, 1).await.is_none());
+        copies.add(at(&paris, "two"), &image, &ImageId::new("copy"));
+        let lent = copies.lend(at(&berlin, "two"), &image, 1).await.unwrap();
+        assert_eq!(lent.copy.region, paris);
+        assert!(copies.lend(at(&paris, "two"), &image, 1).await.is_none());
     }
 
     #[tokio::test]
     async fn the_least_busy_lends_and_who_finds_none_free_waits() {
         let copies = copies();
         let image = ImageId::new("one");
-        copies.add(&region("Trento"), &image, &ImageId::new("copy"));
-        let first = copies.lend(&region("A"), &image, 1).await.unwrap();
-        let second = copies.lend(&region("B"), &image, 1).await.unwrap();
+        let [trento, a, b, c] = ["Trento", "A", "B", "C"].map(region);
+        copies.add(at(&trento, "one"), &image, &ImageId::new("copy"));
+        let first = copies.lend(at(&a, "one"), &image, 1).await.unwrap();
+        let second = copies.lend(at(&b, "one"), &image, 1).await.unwrap();
         assert_ne!(first.copy.region, second.copy.region);
-        let waiting = region("C");
-        let third = copies.lend(&waiting, &image, 1);
+        let third = copies.lend(at(&c, "one"), &image, 1);
         tokio::pin!(third);
         let none_free = tokio::time::timeout(Duration::ZERO, &mut third).await;
         assert!(none_free.is_err());

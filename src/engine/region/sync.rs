@@ -18,6 +18,7 @@ use super::task::{RegionJob, RegionTask, failure_of, stopped, unknown_region};
 use super::totals::RegionTotals;
 use crate::content::RegionLease;
 use crate::delivery::{RateLimiter, UploadLimits};
+use crate::engine::coordinator::CopyPlace;
 use crate::engine::outcome::{RegionOutcome, RegionSync, RegionWorkResult};
 use crate::event::{EventKind, Failure, Mode, RegionResult};
 use crate::model::{
@@ -213,7 +214,12 @@ impl RegionRun<'_> {
             stores: info.stores().await?,
         };
         let copies = &self.context.copies;
-        let copy = |upload: &Upload| copies.nearest(self.region, &upload.master_id);
+        let keystone = job.target.keystone();
+        let place = CopyPlace {
+            region: self.region,
+            keystone: &keystone,
+        };
+        let copy = |upload: &Upload| copies.nearest(place, &upload.master_id);
         Ok(
             plan::choose_ways(plan, rules, &offers, copy).map_err(|what| {
                 let code = ErrorCode::DeliveryUnsupported;
@@ -248,9 +254,14 @@ impl RegionRun<'_> {
         if job.target.settings.delivery.pull_from != PullFrom::Any {
             return;
         }
+        let keystone = job.target.keystone();
+        let place = CopyPlace {
+            region: self.region,
+            keystone: &keystone,
+        };
         for state in plan.images.iter().filter(|it| it.status == Status::Ok) {
             if let Some(id) = &state.image_id {
-                self.context.copies.add(self.region, &state.master_id, id);
+                self.context.copies.add(place, &state.master_id, id);
             }
         }
     }
@@ -291,6 +302,7 @@ impl RegionRun<'_> {
             },
             lease: &self.lease,
             rules: &job.target.settings.delivery,
+            keystone: job.target.keystone(),
             interface: job.target.interface(&self.region.region),
             failed_pulls: std::cell::Cell::default(),
             born: std::cell::RefCell::default(),

@@ -42,7 +42,7 @@ pub(in crate::engine::region) async fn deliver(
         .map_or(filled.image.id, |it| it.image_id.clone());
     if delivery.rules.pull_from == PullFrom::Any {
         let copies = &delivery.context.copies;
-        copies.add(delivery.region, &wanted.master_id, &id);
+        copies.add(delivery.place(), &wanted.master_id, &id);
     }
     Ok(Delivered {
         id,

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::content::RegionLease;
 use crate::delivery::UploadLimits;
+use crate::engine::coordinator::CopyPlace;
 use crate::engine::region::context::RunContext;
 use crate::engine::region::failure::StepError;
 use crate::model::{DeliveryRules, ImageId, Interface, RegionName};
@@ -26,6 +27,8 @@ pub(in crate::engine::region) struct ImageDelivery<'a> {
     pub(in crate::engine::region) born: RefCell<HashMap<ImageId, Instant>>,
     /// How content gets into the region.
     pub(in crate::engine::region) rules: &'a DeliveryRules,
+    /// The URL of its Keystone.
+    pub(in crate::engine::region) keystone: String,
     /// Which endpoints of other regions it fetches from.
     pub(in crate::engine::region) interface: Interface,
     /// How many pulls have failed, where an upload is the way out.
@@ -37,6 +40,14 @@ pub(in crate::engine::region) struct ImageDelivery<'a> {
 }
 
 impl ImageDelivery<'_> {
+    /// The region as one that has verified copies, or wants one.
+    pub(in crate::engine::region) fn place(&self) -> CopyPlace<'_> {
+        CopyPlace {
+            region: self.region,
+            keystone: &self.keystone,
+        }
+    }
+
     /// Says what the region does right now.
     pub(in crate::engine::region) fn note(&self, message: String) {
         self.context.events.note(self.region, message);

@@ -22,7 +22,7 @@ pub(super) async fn pull(
     let fanout = delivery.rules.pull_fanout.get();
     let lent = context
         .copies
-        .lend(delivery.region, &wanted.master_id, fanout);
+        .lend(delivery.place(), &wanted.master_id, fanout);
     let Some(lent) = context.stop.unless_dropped(lent).await else {
         return Err(delivery.stopped());
     };
