@@ -15,7 +15,7 @@ use crate::engine::{self, RegionSurvey, Scope, TargetSurvey};
 use crate::exit_codes;
 use crate::model::RegionName;
 use crate::plan::passed_over_text;
-use crate::report::{ColorChoice, OneLine, Paint, format};
+use crate::report::{ColorChoice, OneLine, Paint, Style, format};
 
 /// Columns of the longest names of keys, and of a value that leaves room for its place.
 const KEY_WIDTH: usize = 29;
@@ -44,7 +44,7 @@ async fn check(args: &CheckConfigArgs, session: Session) -> Result<u8, CliError>
         None
     };
     let is_failed = report_failures(&session, surveys.as_deref().unwrap_or_default());
-    let paint = ColorChoice::from(args.messages.color).for_stdout();
+    let style = ColorChoice::from(args.messages.color).style_of_stdout();
     let document = Document {
         file: settings.file.clone(),
         values: settings.effective().to_vec(),
@@ -53,7 +53,7 @@ async fn check(args: &CheckConfigArgs, session: Session) -> Result<u8, CliError>
     session.finish().await?;
     output::print(|out| match args.format {
         DocumentFormat::Json => format::json(out, &document),
-        DocumentFormat::Text => document.write(out, paint),
+        DocumentFormat::Text => out.write_all(document.text(style)?.as_bytes()),
     })?;
     Ok(if is_failed {
         exit_codes::FAILED
@@ -91,7 +91,14 @@ struct Document {
 }
 
 impl Document {
-    fn write(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
+    fn text(&self, style: Style) -> io::Result<String> {
+        let mut text = Vec::new();
+        self.write(&mut text, style)?;
+        Ok(style.wrapped(&String::from_utf8_lossy(&text), 4))
+    }
+
+    fn write(&self, out: &mut impl Write, style: Style) -> io::Result<()> {
+        let paint = style.paint;
         let file = self.file.as_deref().map(Path::to_string_lossy);
         match &file {
             Some(file) => writeln!(out, "Configuration file: {}", OneLine(file))?,
@@ -103,7 +110,7 @@ impl Document {
                 section = &value.section;
                 writeln!(out, "\n{}", paint.bold(format!("[{}]", OneLine(section))))?;
             }
-            write_value(out, value, paint)?;
+            write_value(out, value, style)?;
         }
         for survey in self.online.iter().flatten() {
             write_survey(out, survey, paint)?;
@@ -112,13 +119,18 @@ impl Document {
     }
 }
 
-fn write_value(out: &mut impl Write, value: &EffectiveValue, paint: Paint) -> io::Result<()> {
+fn write_value(out: &mut impl Write, value: &EffectiveValue, style: Style) -> io::Result<()> {
     let origin = value.origin.to_string();
     let text = OneLine(&value.value).to_string();
-    let place = paint.dim(format!("({})", OneLine(&origin)));
+    let place = format!("({})", OneLine(&origin));
+    // Where there is no room for a column of places, they follow the values.
+    let columns = KEY_WIDTH + " = ".len() + VALUE_WIDTH + 1 + place.chars().count();
+    let has_room = style.width.is_none_or(|width| columns <= width);
+    let value_width = if has_room { VALUE_WIDTH } else { 0 };
+    let place = style.paint.dim(place);
     writeln!(
         out,
-        "{:KEY_WIDTH$} = {text:VALUE_WIDTH$} {place}",
+        "{:KEY_WIDTH$} = {text:value_width$} {place}",
         value.key
     )
 }
@@ -180,4 +192,76 @@ fn write_region(out: &mut impl Write, survey: &RegionSurvey, paint: Paint) -> io
         writeln!(out, "    of its images these do not count: {reasons}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::Origin;
+    use crate::event::Failure;
+    use crate::model::{ErrorCode, TargetName};
+    use crate::report::looks;
+
+    fn survey(target: &str) -> TargetSurvey {
+        TargetSurvey {
+            target: TargetName::new(target),
+            error: None,
+            user: "glancesync".to_owned(),
+            project: "images".to_owned(),
+            roles: vec!["member".to_owned(), "reader".to_owned()],
+            may_publish: false,
+            regions: Vec::new(),
+        }
+    }
+
+    fn region(name: &str, images: Option<usize>) -> RegionSurvey {
+        let list_failed = || Failure::new(ErrorCode::ListFailed, "no".to_owned(), "Ask.");
+        RegionSurvey {
+            region: name.parse().unwrap(),
+            is_master: name == "Spain",
+            images,
+            passed_over: BTreeMap::new(),
+            seconds: 0.25,
+            api_version: Some("v2.16".to_owned()),
+            error: images.is_none().then(list_failed),
+        }
+    }
+
+    #[test]
+    fn a_configuration_and_what_answers_as_they_look() {
+        let file: PathBuf = "/etc/glancesync.conf".into();
+        let value = |section: &str, key, value: &str, line| EffectiveValue {
+            section: section.to_owned(),
+            key,
+            value: value.to_owned(),
+            origin: Origin::File {
+                path: file.clone(),
+                line,
+            },
+        };
+        let mut master = survey("master");
+        master.may_publish = true;
+        master.regions = vec![region("Spain", Some(1))];
+        let mut partner = survey("partner");
+        partner.regions = vec![region("partner:Berlin", None)];
+        let mut closed = survey("closed");
+        closed.error = Some(Failure::new(ErrorCode::AuthFailed, String::new(), ""));
+        let document = Document {
+            values: vec![
+                value("main", "master_region", "Spain", 4),
+                value(
+                    "main",
+                    "preferable_order",
+                    "Trento, Lannion, partner:Berlin, partner:Paris",
+                    5,
+                ),
+                value("master", "password", "***", 9),
+            ],
+            online: Some(vec![master, partner, closed]),
+            file: Some(file),
+        };
+        insta::assert_snapshot!(looks(|style| document.text(style).unwrap()));
+    }
 }

@@ -241,7 +241,7 @@ fn print(
         }
         (Mode::Status, _) => format::status_json(out, &plans, summary),
         (Mode::Images, Format::Csv) => format::images_csv(out, &plans, reader),
-        (Mode::Images, Format::Table) => format::images_table(out, &plans),
+        (Mode::Images, Format::Table) => format::images_table(out, &plans, options.style),
         (Mode::Images, _) => format::images_json(out, &plans, summary),
         (Mode::DryRun, Format::Json) => format::plan_json(out, &plans, &times, summary),
         (Mode::DryRun, _) => {

@@ -9,7 +9,7 @@ const WIDTHS: [usize; 3] = [60, 80, 120];
 
 /// What `write` makes in each of the six looks, one below the other; `\x1b[31m` is shown as `⟨31⟩`. Fails where
 /// colours change more than colours, or where a line is too wide that could have been broken.
-pub(super) fn looks(write: impl Fn(Style) -> String) -> String {
+pub(crate) fn looks(write: impl Fn(Style) -> String) -> String {
     let mut all = String::new();
     for width in WIDTHS {
         let text = |enabled| {

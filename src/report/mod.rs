@@ -41,6 +41,8 @@ mod warnings;
 pub use actor::{Finish, Reporter, ReporterHandle, ReporterLost};
 pub use color_choice::ColorChoice;
 pub use logging::init_tracing;
+#[cfg(test)]
+pub(crate) use looks::looks;
 pub use options::{LoggedRuns, ReportOptions};
 pub use past_log::{
     LogLevel, LogLine, LogReader, LoggedRegion, log_files, logged_regions, open_log,

@@ -64,7 +64,7 @@ pub struct Style {
 impl Style {
     /// The lines of `text`, broken between words where they do not fit; what a line is continued with
     /// begins `indent` columns further right than the line itself. A word that does not fit stays whole.
-    pub(super) fn wrapped(self, text: &str, indent: usize) -> String {
+    pub fn wrapped(self, text: &str, indent: usize) -> String {
         let Some(width) = self.width else {
             return text.to_owned();
         };

@@ -11,6 +11,7 @@ use super::status::{Reader, csv_writer, io_error};
 use crate::event::Failure;
 use crate::model::{ImageId, RegionName, Status};
 use crate::plan::Plan;
+use crate::report::style::Style;
 use crate::report::summary::RunSummary;
 use crate::report::text::{OneLine, count, pad};
 
@@ -54,7 +55,11 @@ pub fn images_csv<P: Borrow<Plan>>(
 }
 
 /// Writes the same in columns, and how many there are.
-pub fn images_table<P: Borrow<Plan>>(out: &mut impl Write, plans: &[P]) -> io::Result<()> {
+pub fn images_table<P: Borrow<Plan>>(
+    out: &mut impl Write,
+    plans: &[P],
+    style: Style,
+) -> io::Result<()> {
     let shown = |text: &str| OneLine(text).to_string();
     let rows = entries(plans)
         .into_iter()
@@ -67,12 +72,9 @@ pub fn images_table<P: Borrow<Plan>>(out: &mut impl Write, plans: &[P]) -> io::R
     };
     let widths = [0, 1].map(|column| width(column).unwrap_or_default());
     for [image, region, id] in [&header].into_iter().chain(&rows) {
-        writeln!(
-            out,
-            "{}  {}  {id}",
-            pad(image, widths[0]),
-            pad(region, widths[1])
-        )?;
+        let (image, region) = (pad(image, widths[0]), pad(region, widths[1]));
+        let line = format!("{image}  {region}  {id}");
+        writeln!(out, "{}", style.wrapped(&line, 2))?;
     }
     writeln!(out, "\n{} in step", count(rows.len(), "image"))
 }

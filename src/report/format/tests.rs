@@ -8,7 +8,7 @@ use sha2::Digest as _;
 
 use super::*;
 use crate::event::{Mode, RegionResult};
-use crate::model::{ErrorCode, Status};
+use crate::model::{ErrorCode, ImageId, Status};
 use crate::plan::{Plan, Reason};
 use crate::report::fixtures::{full_plan, quiet_plan, region, summary};
 use crate::report::looks::looks;
@@ -114,6 +114,20 @@ fn a_table_of_many_regions_is_cut_into_pages_that_fit() {
         60,
         Paint::OFF
     )));
+}
+
+#[test]
+fn images_in_step_as_they_look() {
+    let mut plans = [full_plan(), quiet_plan()];
+    for (place, plan) in plans.iter_mut().enumerate() {
+        for state in &mut plan.images {
+            let id = format!("00000000-0000-4000-8000-00000000000{place}");
+            state.image_id = Some(ImageId::new(&id));
+        }
+    }
+    assert_snapshot!(looks(|style| written(|out| images_table(
+        out, &plans, style
+    ))));
 }
 
 fn made() -> chrono::DateTime<chrono::FixedOffset> {
