@@ -1,9 +1,11 @@
 //! The types of the command line. `Cli` is the whole of it; `run_args` has the options of a run, `verb`
-//! which of them go with which command, `commands` what the other commands take, `shared` what they
-//! have in common.
+//! what it does, `commands` what the other commands take, `shared` what they have in common, and
+//! `limited` the options that go with some commands alone, which `goes_with` sees to.
 
 mod commands;
 mod examples;
+mod goes_with;
+mod limited;
 mod mistake;
 mod run_args;
 mod shared;
@@ -33,9 +35,10 @@ pub(super) use verb::Verb;
     max_term_width = 80
 )]
 pub struct Cli {
-    /// Another command than a sync.
+    /// Another command than a run.
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+    /// The options of a run, whether a command or a flag chose it.
     #[command(flatten)]
     pub(super) run: RunArgs,
 }
@@ -43,6 +46,29 @@ pub struct Cli {
 /// What the program does; without a command a sync, or what a flag chooses.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    #[command(flatten)]
+    Run(RunCommand),
+    /// Compare a backup with its regions, and restore metadata with --apply
+    Restore(RestoreArgs),
+    /// List past runs, or print the log of a region
+    Logs(LogsArgs),
+    /// Write a first configuration
+    Init(InitArgs),
+    /// Print the effective configuration, secrets hidden, or its errors
+    CheckConfig(CheckConfigArgs),
+    /// Run against an embedded OpenStack on loopback: no cloud is needed
+    #[command(after_help = commands::demo_help())]
+    Demo(Box<DemoArgs>),
+    /// Keep such an embedded fleet running, to try things against
+    #[command(after_help = commands::sandbox_help())]
+    Sandbox(SandboxArgs),
+    /// Print what a shell needs to complete words on Tab
+    Completions(CompletionsArgs),
+}
+
+/// A run, by its command.
+#[derive(Debug, Subcommand)]
+pub(super) enum RunCommand {
     /// Bring the regions in step with the master region
     #[command(after_help = examples::SYNC)]
     Sync(Box<RunArgs>),
@@ -61,35 +87,17 @@ pub(super) enum Command {
     /// Write every image's metadata into files, of the regions and of the master
     #[command(after_help = examples::BACKUP)]
     Backup(Box<RunArgs>),
-    /// Compare a backup with its regions, and restore metadata with --apply
-    Restore(RestoreArgs),
-    /// List past runs, or print the log of a region
-    Logs(LogsArgs),
-    /// Write a first configuration
-    Init(InitArgs),
-    /// Print the effective configuration, secrets hidden, or its errors
-    CheckConfig(CheckConfigArgs),
-    /// Run against an embedded OpenStack on loopback: no cloud is needed
-    #[command(after_help = commands::demo_help(), mut_args = commands::hide(&DemoArgs::WITHOUT_EFFECT))]
-    Demo(Box<DemoArgs>),
-    /// Keep such an embedded fleet running, to try things against
-    #[command(after_help = commands::sandbox_help(), mut_args = commands::hide(&SandboxArgs::WITHOUT_EFFECT))]
-    Sandbox(SandboxArgs),
-    /// Print what a shell needs to complete words on Tab
-    Completions(CompletionsArgs),
 }
 
-impl Command {
-    fn run_args(&mut self) -> Option<&mut RunArgs> {
+impl RunCommand {
+    fn into_args(self) -> RunArgs {
         match self {
             Self::Sync(args)
             | Self::Plan(args)
             | Self::Status(args)
             | Self::Regions(args)
             | Self::Images(args)
-            | Self::Backup(args) => Some(args),
-            Self::Demo(args) => Some(&mut args.run),
-            _ => None,
+            | Self::Backup(args) => *args,
         }
     }
 }
@@ -97,17 +105,15 @@ impl Command {
 impl Cli {
     /// The definition of the command line. A command shows only the options that go with it.
     pub fn definition() -> clap::Command {
-        Verb::ALL
-            .into_iter()
-            .fold(Self::command(), |program, verb| {
-                program.mut_subcommand(verb.command(), |command| {
-                    command.mut_args(|argument| {
-                        let is_shown = verb.takes(argument.get_id().as_str());
-                        let is_hidden = argument.is_hide_set() || !is_shown;
-                        argument.hide(is_hidden)
-                    })
-                })
-            })
+        let mut program = Self::command();
+        let common = program
+            .get_arguments()
+            .filter(|argument| argument.is_global_set());
+        let common: Vec<_> = common.cloned().collect();
+        for command in program.get_subcommands_mut() {
+            *command = goes_with::hide(std::mem::take(command), &common);
+        }
+        program
     }
 
     /// Reads the command line, or says what is wrong with it and gives the exit code.
@@ -120,15 +126,7 @@ impl Cli {
     pub(super) fn wants_document(&self) -> bool {
         let of_run = |args: &RunArgs| args.output.format == Some(Format::Json);
         match &self.command {
-            None => of_run(&self.run),
-            Some(
-                Command::Sync(args)
-                | Command::Plan(args)
-                | Command::Status(args)
-                | Command::Regions(args)
-                | Command::Images(args)
-                | Command::Backup(args),
-            ) => of_run(args),
+            None | Some(Command::Run(_)) => of_run(&self.run),
             Some(Command::Demo(args)) => of_run(&args.run),
             Some(Command::Logs(args)) => args.format == DocumentFormat::Json,
             Some(Command::Restore(args)) => args.format == DocumentFormat::Json,
@@ -160,19 +158,25 @@ impl Cli {
             Some((name, words)) => (Some(name), words),
             None => (None, &matches),
         };
+        cli.command = match cli.command.take() {
+            Some(Command::Run(command)) => {
+                cli.run = command.into_args();
+                None
+            }
+            other => other,
+        };
         let args = match &mut cli.command {
             None => Some(&mut cli.run),
-            Some(command) => command.run_args(),
+            Some(Command::Demo(args)) => Some(&mut args.run),
+            Some(_) => None,
         };
-        if let Some(args) = args {
-            // The options of a demo are those of a run without a command.
-            let command = name.filter(|name| *name != "demo");
-            args.verb = Verb::of(command, words);
-            let of_command = name.and_then(|name| definition.find_subcommand(name));
-            let options = of_command.unwrap_or(&definition);
-            let checked = args.verb.check(command, words, options);
-            checked.map_err(|(kind, message)| definition.error(kind, message))?;
-        }
+        let verb = args.map(|args| {
+            args.verb = Verb::of(name.filter(|name| *name != "demo"), words);
+            args.verb
+        });
+        let of_command = name.and_then(|name| definition.find_subcommand(name));
+        let checked = goes_with::check(name, verb, words, of_command.unwrap_or(&definition));
+        checked.map_err(|(kind, message)| definition.error(kind, message))?;
         Ok(cli)
     }
 }
@@ -324,7 +328,8 @@ mod tests {
         let mut cli = parse(words).unwrap();
         let args = match &mut cli.command {
             None => &mut cli.run,
-            Some(command) => command.run_args().unwrap(),
+            Some(Command::Demo(args)) => &mut args.run,
+            Some(_) => panic!(),
         };
         let regions = args.scope.regions.iter().map(ToString::to_string);
         (args.verb, regions.collect())
@@ -354,15 +359,15 @@ mod tests {
         for (words, message) in [
             (
                 &["status", "--keep-going"][..],
-                "`--keep-going` does not go with `status`; it belongs to sync, plan",
+                "`--keep-going` does not go with `status`; it belongs to sync, plan, demo",
             ),
             (
                 &["--show-status", "--bwlimit", "5M"],
-                "`--bwlimit` does not go with `--show-status`; it belongs to sync, plan",
+                "`--bwlimit` does not go with `--show-status`; it belongs to sync, plan, demo",
             ),
             (
                 &["demo", "--show-regions", "--image", "a"],
-                "`--image` does not go with `--show-regions`; it belongs to sync, plan, status, images",
+                "`--image` does not go with `--show-regions`; it belongs to sync, plan, status, images, demo",
             ),
             (
                 &["plan", "--show-status"],
@@ -370,7 +375,7 @@ mod tests {
             ),
             (
                 &["images", "--fail-on", "error"],
-                "`--fail-on` does not go with `images`; it belongs to sync, plan, status",
+                "`--fail-on` does not go with `images`; it belongs to sync, plan, status, demo",
             ),
         ] {
             let error = parse(words).unwrap_err();
@@ -385,6 +390,77 @@ mod tests {
         ] {
             assert!(parse(words).is_ok(), "{words:?}");
         }
+    }
+
+    /// A command with what it cannot do without.
+    fn words_of(command: &str) -> Vec<&str> {
+        match command {
+            "restore" => vec![command, "folder", "--apply"],
+            "completions" => vec![command, "bash"],
+            _ => vec![command],
+        }
+    }
+
+    fn value_of(option: &str) -> &'static str {
+        match option {
+            "exclude" => "West",
+            "max-children" | "regions" | "images" => "2",
+            "bwlimit" => "5M",
+            "max-duration" | "wait-lock" | "stats" => "10m",
+            "fail-on" => "error",
+            "format" | "log-format" => "json",
+            "color" => "never",
+            "fault" => "down=West",
+            _ => "a=b",
+        }
+    }
+
+    #[test]
+    fn every_option_goes_with_a_command_or_is_refused_by_it() {
+        let mut program = Cli::definition();
+        program.build();
+        let commands: Vec<_> = program
+            .get_subcommands()
+            .filter(|command| command.get_name() != "help")
+            .collect();
+        let options: std::collections::BTreeMap<_, _> = commands
+            .iter()
+            .flat_map(|command| command.get_arguments())
+            .filter_map(|option| Some((option.get_long()?, option.get_action().takes_values())))
+            .filter(|(option, _)| !["help", "version"].contains(option))
+            .collect();
+        let mut table = Vec::new();
+        for (option, takes_value) in options {
+            let typed = format!("--{option}");
+            let mut accepted = Vec::new();
+            for command in &commands {
+                let name = command.get_name();
+                let mut words = words_of(name);
+                words.retain(|word| *word != typed);
+                words.push(&typed);
+                words.extend(takes_value.then(|| value_of(option)));
+                let is_shown = command
+                    .get_arguments()
+                    .any(|own| own.get_long() == Some(option) && !own.is_hide_set());
+                match parse(&words) {
+                    Ok(_) => accepted.push(name),
+                    Err(error) => {
+                        assert_eq!(error.exit_code(), 2);
+                        let said = error.to_string();
+                        assert!(said.contains(&typed) && said.contains(name), "{said}");
+                        assert!(!is_shown, "{said}");
+                    }
+                }
+                // Those that choose a run are shown where no command does.
+                let is_choice = typed == "--dry-run" || name == "demo";
+                assert!(
+                    is_shown || is_choice || !accepted.contains(&name),
+                    "{words:?}"
+                );
+            }
+            table.push(format!("{typed}: {}", accepted.join(" ")));
+        }
+        insta::assert_snapshot!(table.join("\n"));
     }
 
     #[test]

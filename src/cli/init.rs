@@ -44,14 +44,7 @@ pub(super) fn run(args: &InitArgs) -> u8 {
         &args.messages,
         session::STATS,
         &sources,
-        |_, findings| {
-            if args.config.names_configuration() {
-                findings.error(CliError::Usage(
-                    "`--config` and `--config-file` do not go with `init`; the file to write is named after it"
-                        .to_owned(),
-                ));
-            }
-        },
+        |_, _| (),
         async |session| write(args, cloud.as_deref(), session).await,
     )
 }

@@ -47,15 +47,7 @@ pub fn main() -> ExitCode {
         output::promise_document();
     }
     let code = match cli.command {
-        None => run::run(&cli.run, Traces::Kept),
-        Some(
-            Command::Sync(args)
-            | Command::Plan(args)
-            | Command::Status(args)
-            | Command::Regions(args)
-            | Command::Images(args)
-            | Command::Backup(args),
-        ) => run::run(&args, Traces::Kept),
+        None | Some(Command::Run(_)) => run::run(&cli.run, Traces::Kept),
         Some(Command::Init(args)) => init::run(&args),
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Sandbox(args)) => sandbox::run(&args),

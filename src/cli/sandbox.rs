@@ -39,7 +39,6 @@ pub(super) fn run(args: &SandboxArgs) -> u8 {
 }
 
 fn serve(args: &SandboxArgs, terminal: &Terminal) -> Result<(), Box<dyn std::error::Error>> {
-    args.check().map_err(DemoError::WithoutEffect)?;
     let signal = FirstSignal::listen(terminal.clone())?;
     let demo = Demo::start(&args.fleet)?;
     let variables = variables(&demo)?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{Arg, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use super::RunArgs;
 use super::shared::{ConfigArgs, DocumentFormat, MessageArgs};
@@ -154,7 +154,7 @@ pub(in crate::cli) struct RestoreArgs {
     /// With --apply: if another run is under way, wait for its end, at most
     /// DURATION, such as 90s or 10m; without DURATION, as long as it takes
     /// [default: exit with 3]
-    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = UNLIMITED)]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = UNLIMITED, requires = "apply")]
     pub(in crate::cli) wait_lock: Option<LockWait>,
 
     #[command(flatten)]
@@ -202,32 +202,13 @@ pub(in crate::cli) struct DemoArgs {
 }
 
 impl DemoArgs {
-    /// Options of all runs that have no effect on this one; its help leaves them out.
-    pub(super) const WITHOUT_EFFECT: [&str; 4] =
-        ["file", "wait_lock", "os_cloud", "os_region_name"];
-
-    /// An error where an option has no effect.
+    /// An error where a backup would be gone with the demo.
     pub(in crate::cli) fn check(&self) -> Result<(), String> {
-        let config_file = self.run.config.file.is_some();
-        let without_effect = [
-            (
-                config_file,
-                "`--config-file` has no effect on the demo, which has a configuration of its own: change its values with `--config KEY=VALUE`",
-            ),
-            (
-                self.run.config.names_cloud(),
-                "`--os-cloud` and `--os-region-name` have no effect on the demo, which has a cloud of its own",
-            ),
-            (
-                self.run.failure.wait_lock.is_some(),
-                "`--wait-lock` has no effect on the demo: no other run has its fleet",
-            ),
-            (
-                self.run.verb == Verb::Backup && !self.keep,
-                "`--make-backup` has no effect on the demo, whose files are removed at its end: add `--keep`",
-            ),
-        ];
-        first_of(&without_effect)
+        if self.run.verb == Verb::Backup && !self.keep {
+            let problem = "`--make-backup` has no effect on `demo`, whose files are removed at its end: add `--keep`";
+            return Err(problem.to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -243,55 +224,7 @@ pub(in crate::cli) struct SandboxArgs {
     pub(in crate::cli) env_file: Option<PathBuf>,
 
     #[command(flatten)]
-    config: ConfigArgs,
-
-    #[command(flatten)]
     pub(in crate::cli) messages: MessageArgs,
-}
-
-impl SandboxArgs {
-    /// Options of all commands that have no effect on this one; its help leaves them out.
-    pub(super) const WITHOUT_EFFECT: [&str; 7] = [
-        "overrides",
-        "file",
-        "os_cloud",
-        "os_region_name",
-        "log_format",
-        "no_progress",
-        "verbose",
-    ];
-
-    /// An error where an option has no effect.
-    pub(in crate::cli) fn check(&self) -> Result<(), String> {
-        let without_effect = [
-            (
-                self.config.names_configuration() || self.config.names_cloud(),
-                "`--config`, `--config-file`, `--os-cloud` and `--os-region-name` have no effect on the sandbox, which runs no sync: give them to the commands that you run against it",
-            ),
-            (
-                self.messages.is_about_a_run(),
-                "`--log-format`, `--no-progress` and `-v` have no effect on the sandbox, which runs no sync",
-            ),
-        ];
-        first_of(&without_effect)
-    }
-}
-
-/// The first of those that are the case.
-fn first_of(problems: &[(bool, &str)]) -> Result<(), String> {
-    let mut problems = problems.iter();
-    match problems.find(|(is_so, _)| *is_so) {
-        Some((_, problem)) => Err((*problem).to_owned()),
-        None => Ok(()),
-    }
-}
-
-/// Leaves these options out of a help.
-pub(super) fn hide(ids: &'static [&'static str]) -> impl FnMut(Arg) -> Arg {
-    |argument| {
-        let is_hidden = ids.contains(&argument.get_id().as_str());
-        argument.hide(is_hidden)
-    }
 }
 
 /// The help of `demo`, below its options.

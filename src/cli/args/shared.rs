@@ -39,16 +39,6 @@ pub(in crate::cli) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// True where a file or a value of the configuration was named.
-    pub(in crate::cli) fn names_configuration(&self) -> bool {
-        self.file.is_some() || !self.overrides.is_empty()
-    }
-
-    /// True where a cloud or a master region was named.
-    pub(in crate::cli) fn names_cloud(&self) -> bool {
-        self.os_cloud.is_some() || self.os_region_name.is_some()
-    }
-
     /// The overrides of the configuration: the words of `--config`, then the options with a key.
     pub(in crate::cli) fn overrides(&self) -> Vec<String> {
         let cloud = self
@@ -142,11 +132,6 @@ impl From<ColorArg> for ColorChoice {
 }
 
 impl MessageArgs {
-    /// True where something is asked for that only a run has.
-    pub(super) fn is_about_a_run(&self) -> bool {
-        matches!(self.log_format, LogFormatArg::Json) || self.no_progress || self.verbose > 0
-    }
-
     pub(in crate::cli) fn terminal_options(&self) -> TerminalOptions {
         TerminalOptions {
             log_format: match self.log_format {

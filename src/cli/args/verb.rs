@@ -1,9 +1,8 @@
-//! What a run does, as a command says it or a flag, and which options go with it.
+//! What a run does, as a command says it or a flag.
 
 use clap::ArgMatches;
-use clap::error::ErrorKind;
-use clap::parser::ValueSource;
 
+use super::limited;
 use crate::event::Mode;
 
 /// What a run does.
@@ -25,20 +24,6 @@ pub(in crate::cli) enum Verb {
 }
 
 use Verb::{Backup, Images, Plan, Regions, Status, Sync};
-
-/// The options that do not go with every verb, by their ids, and those that they go with.
-const LIMITED: [(&str, &[Verb]); 10] = [
-    ("image", &[Sync, Plan, Status, Images]),
-    ("exclude_image", &[Sync, Plan, Status, Images]),
-    ("bwlimit", &[Sync, Plan]),
-    ("max_duration", &[Sync, Plan]),
-    ("keep_going", &[Sync, Plan]),
-    ("wait_lock", &[Sync, Plan]),
-    ("fail_on", &[Sync, Plan, Status]),
-    ("metrics_file", &[Sync, Plan, Status, Backup]),
-    ("stats", &[Sync, Plan, Status, Backup, Images]),
-    ("dry_run", &[Sync]),
-];
 
 /// The flags that choose what is done where no command does, and what they choose.
 const FLAGS: [(&str, &str, Verb); 4] = [
@@ -77,8 +62,7 @@ impl Verb {
     /// True where a command of that verb has the option of that id.
     pub(super) fn takes(self, id: &str) -> bool {
         let is_other_flag = FLAGS.iter().any(|(flag, ..)| *flag == id) && id != "dry_run";
-        let limited = LIMITED.iter().find(|(limited, _)| *limited == id);
-        !is_other_flag && limited.is_none_or(|(_, verbs)| verbs.contains(&self))
+        !is_other_flag && limited::takes(self.command(), id)
     }
 
     /// What these words choose: the command of that name, or the flags without one.
@@ -96,34 +80,18 @@ impl Verb {
         }
     }
 
-    /// Refuses an option that would have no effect.
-    pub(super) fn check(
-        self,
-        command: Option<&str>,
-        words: &ArgMatches,
-        definition: &clap::Command,
-    ) -> Result<(), (ErrorKind, String)> {
-        let given = |id: &str| words.value_source(id) == Some(ValueSource::CommandLine);
+    /// True where the flag of that id chooses what is done: without a command any does, and `sync` has one.
+    pub(super) fn is_chosen_by(command: Option<&str>, id: &str) -> bool {
+        let is_choice = command.is_none() && FLAGS.iter().any(|(flag, ..)| *flag == id);
+        is_choice || (command == Some("sync") && id == "dry_run")
+    }
+
+    /// What the command line says for it: without a command its flag, where it has one.
+    pub(super) fn shown(self, command: Option<&str>) -> &'static str {
         let chosen_by_flag = FLAGS.iter().find(|(.., verb)| *verb == self);
-        let lost = definition.get_arguments().find(|argument| {
-            let id = argument.get_id().as_str();
-            let is_choice = command.is_none() && FLAGS.iter().any(|(flag, ..)| *flag == id);
-            let is_plan_of_sync = command == Some("sync") && id == "dry_run";
-            !is_choice && !is_plan_of_sync && !self.takes(id) && given(id)
-        });
-        let Some(lost) = lost else { return Ok(()) };
-        let with = match (command, chosen_by_flag) {
+        match (command, chosen_by_flag) {
             (None, Some((_, flag, _))) => flag,
             _ => self.command(),
-        };
-        let id = lost.get_id().as_str();
-        let others = LIMITED.iter().find(|(limited, _)| *limited == id);
-        let others = others.map_or_else(String::new, |(_, verbs)| {
-            let names: Vec<&str> = verbs.iter().map(|verb| verb.command()).collect();
-            format!("; it belongs to {}", names.join(", "))
-        });
-        let option = lost.get_long().unwrap_or(id);
-        let message = format!("`--{option}` does not go with `{with}`{others}\n");
-        Err((ErrorKind::ArgumentConflict, message))
+        }
     }
 }
