@@ -2,7 +2,7 @@
 
 use super::image_status::ImageStatuses;
 use super::reason::Reason;
-use crate::model::{RegionName, Warning, WarningCode};
+use crate::model::{RegionName, TargetName, Warning, WarningCode};
 
 /// What the states themselves give cause to say.
 pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: &mut Vec<Warning>) {
@@ -21,7 +21,7 @@ pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: 
             continue;
         }
         let name = &statuses.selection.images[index].master.name;
-        let Some((code, what)) = warning_text(reason) else {
+        let Some((code, what)) = warning_text(reason, &region.target) else {
             continue;
         };
         let mut warning =
@@ -46,18 +46,19 @@ fn other_format(
     let name = &found.name;
     let format = found.disk_format.as_deref().unwrap_or("none");
     let message = format!(
-        "the image `{name}` of {region} has the master's content in another format than wanted ({format}), and stays as it is; to have it delivered anew, list its checksum in `rename` or `replace`"
+        "the image `{name}` of {region} has the master's content in another format than wanted ({format}), and stays as it is; to have it delivered anew, list its checksum in `rename` or `replace` of [{}]",
+        region.target
     );
     let warning = Warning::new(WarningCode::OtherFormat, message).image(name);
     Some(warning.image_id(&found.id).checksum(found.content.listed()))
 }
 
-fn warning_text(reason: &Reason) -> Option<(WarningCode, String)> {
+fn warning_text(reason: &Reason, target: &TargetName) -> Option<(WarningCode, String)> {
     match reason {
         Reason::Unlisted { .. } => Some((
             WarningCode::ChecksumConflict,
             format!(
-                "has other content than the master's, and is not changed: {reason}; add it to one of them, or set `rename` or `replace` to `any`"
+                "has other content than the master's, and is not changed: {reason}; add it to one of them in [{target}], or set `rename` or `replace` there to `any`"
             ),
         )),
         Reason::Listed {
