@@ -95,6 +95,15 @@ impl<R: ReadAt> Expansion<R> {
         Ok(())
     }
 
+    /// What it keeps in memory, in bytes.
+    #[cfg(test)]
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.image.l1_bytes()
+            + self.slice.bytes()
+            + self.compressed.capacity()
+            + self.cluster.capacity()
+    }
+
     /// What the virtual disk has from `offset` on, no more than `most` bytes: as much as comes from one
     /// place, so that much is read at once where clusters are small.
     fn run(&mut self, offset: u64, most: u64) -> Result<Run, ExpandError> {

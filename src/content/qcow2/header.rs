@@ -24,6 +24,9 @@ const DATA_FILE: u64 = 1 << 2;
 const COMPRESSION_TYPE: u64 = 1 << 3;
 const EXTENDED_L2: u64 = 1 << 4;
 
+/// Of the features that a writer has to know: another file has the content as it is.
+const RAW_DATA_FILE: u64 = 1 << 1;
+
 /// Above this nothing is expanded.
 const LARGEST_BYTES: u64 = 16 << 40;
 
@@ -74,6 +77,7 @@ impl Header {
         }
         let version = u32_at(first, 4);
         let mut features = 0;
+        let mut has_raw_file = false;
         let mut refcount_order = 4;
         let mut length = VERSION_2_BYTES;
         match version {
@@ -81,6 +85,7 @@ impl Header {
             3 if first.len() < VERSION_3_BYTES => return Err(Unsupported::NotQcow2),
             3 => {
                 features = u64_at(first, 72);
+                has_raw_file = u64_at(first, 88) & RAW_DATA_FILE != 0;
                 refcount_order = u32_at(first, 96);
                 length = usize::try_from(u32_at(first, 100)).unwrap_or(usize::MAX);
             }
@@ -91,6 +96,9 @@ impl Header {
         }
         if u32_at(first, 32) != 0 {
             return Err(Unsupported::Encrypted);
+        }
+        if has_raw_file || features & DATA_FILE != 0 {
+            return Err(Unsupported::DataFile);
         }
         check_features(features)?;
         let cluster_bits = u32_at(first, 20);
@@ -151,9 +159,6 @@ impl Header {
 }
 
 fn check_features(features: u64) -> Result<(), Unsupported> {
-    if features & DATA_FILE != 0 {
-        return Err(Unsupported::DataFile);
-    }
     if features & CORRUPT != 0 {
         return Err(Unsupported::MarkedCorrupt);
     }

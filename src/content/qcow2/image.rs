@@ -99,6 +99,12 @@ impl<R: ReadAt> Qcow2<R> {
         (offset / coverage + 1) * coverage
     }
 
+    /// What the L1 table takes in memory, in bytes.
+    #[cfg(test)]
+    pub(super) fn l1_bytes(&self) -> usize {
+        self.l1.capacity() * 8
+    }
+
     fn check_cluster(&self, cluster: Cluster, offset: u64) -> Result<(), Unsupported> {
         let needed = self
             .header
@@ -133,15 +139,15 @@ impl<R: ReadAt> Qcow2<R> {
             let mut start = [0; 8];
             self.source.read_exact_at(&mut start, offset)?;
             offset += EXTENSION_BYTES;
+            let length = u64::from(u32_at(&start, 4));
+            if length > end - offset {
+                return Err(Unsupported::Header("length of an extension").into());
+            }
             match u32_at(&start, 0) {
                 0 => break,
                 DATA_FILE_NAME => return Err(Unsupported::DataFile.into()),
                 ENCRYPTION_HEADER => return Err(Unsupported::Encrypted.into()),
                 _ => {}
-            }
-            let length = u64::from(u32_at(&start, 4));
-            if length > end - offset {
-                return Err(Unsupported::Header("length of an extension").into());
             }
             offset += length.next_multiple_of(8);
         }
@@ -244,7 +250,9 @@ impl<R: ReadAt> Qcow2<R> {
             Flaw::TooLarge
         } else if !offset.is_multiple_of(self.header.cluster_bytes()) {
             Flaw::Unaligned
-        } else if bytes > 0 && offset > self.source.size().saturating_sub(bytes) {
+        } else if offset > i64::MAX.unsigned_abs()
+            || (bytes > 0 && offset > self.source.size().saturating_sub(bytes))
+        {
             Flaw::BeyondEnd
         } else {
             return Ok(());

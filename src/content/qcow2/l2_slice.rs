@@ -27,6 +27,12 @@ impl L2Slice {
         }
     }
 
+    /// What it takes in memory, in bytes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Where the cluster of that byte of the virtual disk is, by the table that begins at `table`.
     pub(super) fn cluster<R: ReadAt>(
         &mut self,

@@ -18,9 +18,13 @@ mod entry;
 mod expansion;
 #[cfg(test)]
 pub(in crate::content) mod fixture;
+#[cfg(test)]
+mod fuzz;
 mod header;
 mod image;
 mod l2_slice;
+#[cfg(test)]
+mod qemu;
 mod source;
 #[cfg(test)]
 mod tests;

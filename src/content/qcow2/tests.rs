@@ -1,10 +1,11 @@
 use super::fixture::{Fixture, bytes, put, put_u32, put_u64};
+use super::source::ReadAt;
 use super::*;
 
 const GIB: u64 = 1 << 30;
 
 /// Reads all of it, by so much at a time.
-fn expand(file: &[u8], at_once: usize) -> Result<Vec<u8>, ExpandError> {
+pub(super) fn expand(file: impl ReadAt, at_once: usize) -> Result<Vec<u8>, ExpandError> {
     let image = Qcow2::open(file)?;
     image.check(|| false)?;
     let mut expansion = Expansion::new(image);
@@ -49,7 +50,7 @@ fn every_kind_of_image_is_expanded_by_parts_of_any_size() {
         let header = Header::parse(&file, file.len() as u64).unwrap();
         assert_eq!(header.virtual_size(), fixture.virtual_size);
         for at_once in [128 << 10, 1 << 20, 7_777, 1 << fixture.cluster_bits] {
-            let disk = expand(&file, at_once).unwrap();
+            let disk = expand(file.as_slice(), at_once).unwrap();
             assert!(disk == wanted, "{at_once} {header:?}");
         }
     }
@@ -74,7 +75,7 @@ fn any_place_can_be_read_and_nothing_beyond_the_end() {
 #[test]
 fn an_empty_disk_and_one_of_holes_are_expanded() {
     for size in [0, 512, 3 << 20] {
-        let disk = expand(&Fixture::new(3, 16, size).build(), 1 << 20).unwrap();
+        let disk = expand(Fixture::new(3, 16, size).build().as_slice(), 1 << 20).unwrap();
         assert!(disk.len() as u64 == size && disk.iter().all(|byte| *byte == 0));
     }
 }
@@ -92,7 +93,7 @@ fn snapshots_refcounts_that_are_late_and_unknown_extensions_change_nothing() {
     put_u32(&mut file, 116, 5);
     put_u32(&mut file, 128, 0x2385_2875);
     put_u32(&mut file, 132, 24);
-    assert!(expand(&file, 1 << 20).unwrap() == fixture.expanded());
+    assert!(expand(file.as_slice(), 1 << 20).unwrap() == fixture.expanded());
 }
 
 /// A valid image with something changed.
@@ -128,8 +129,10 @@ fn what_names_other_files_is_refused_whatever_it_names() {
     assert_eq!(backing, Unsupported::BackingFile);
     let backing = changed_of(&Fixture::mixed(2, 9, 3), |file, _| put_u64(file, 8, 1));
     assert_eq!(backing, Unsupported::BackingFile);
-    let data = changed(|file, _| put_u64(file, 72, 4));
-    assert_eq!(data, Unsupported::DataFile);
+    for (place, bit) in [(72, 4), (88, 2)] {
+        let data = changed(|file, _| put_u64(file, place, bit));
+        assert_eq!(data, Unsupported::DataFile);
+    }
     let data = changed(|file, _| {
         put_u32(file, 112, 0x4441_5441);
         put_u32(file, 116, 11);
@@ -230,6 +233,7 @@ fn tables_that_cannot_be_are_refused() {
         (Table::Refcount, TooLarge, 56, (8 << 8) + 1),
         (Table::Refcount, BeyondEnd, 56, 8 << 8),
         (Table::Snapshot, Unaligned, 68, 0x1001),
+        (Table::Snapshot, BeyondEnd, 64, 1 << 31),
         (Table::Snapshot, TooLarge, 60, (1 << 16) + 1),
         (Table::Snapshot, BeyondEnd, 60, 1 << 16),
     ] {
