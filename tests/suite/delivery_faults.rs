@@ -1,8 +1,8 @@
 //! Imports and pulls that fail, hang or bring something else: nothing is published that was not proved, and
 //! nothing is left.
 
-use glancesync::sandbox::{Effect, Fault, ImportEnd, ImportStage, ProjectLimits};
-use serde_json::Value;
+use glancesync::sandbox::{Conversion, Effect, Fault, ImportEnd, ImportStage, ProjectLimits};
+use serde_json::{Value, json};
 
 use crate::common::{Fleet, NewImage, Outcome, Qcow2};
 use crate::delivery::ways;
@@ -223,4 +223,44 @@ fn what_cannot_be_expanded_fails_alone_before_anything_is_sent() {
     let images = fleet.region("RegionTwo").images();
     assert_eq!(fleet.region("RegionTwo").names(), ["disk"], "{images:#?}");
     assert_eq!(images[0]["disk_format"], "raw");
+}
+
+#[test]
+fn auto_brings_raw_also_where_a_pull_does_not() {
+    // One pull fails, and of the next the region makes nothing else than it got.
+    let fleet = Fleet::embedded(|spec| {
+        spec.keystones[0].regions[1].imports.conversion = Conversion::None;
+    });
+    let failing = Fault::new("POST", IMPORT, Effect::import(ImportEnd::Failed)).on(1, 1);
+    fleet
+        .sandbox()
+        .set_faults("RegionTwo", vec![failing])
+        .unwrap();
+    let raw = Qcow2::sample().raw();
+    for name in ["disk", "other"] {
+        let image = NewImage::new(name, Qcow2::sample().build());
+        fleet.master().create(image.with("disk_format", "qcow2"));
+    }
+    let config = fleet
+        .config()
+        .master("delivery", "auto")
+        .master("disk_format", "raw");
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+    assert_eq!(outcome.warnings(), ["pull_failed disk"]);
+    let uploaded = ["disk", "other"].map(|name| format!("{name} upload directory -"));
+    assert_eq!(ways(&outcome), uploaded);
+    for image in fleet.region("RegionTwo").images() {
+        assert_eq!(
+            (&image["disk_format"], &image["visibility"]),
+            (&json!("raw"), &json!("public"))
+        );
+        let content = fleet
+            .region("RegionTwo")
+            .content(image["id"].as_str().unwrap());
+        assert!(content == raw, "{} bytes", content.len());
+    }
+    fleet
+        .run(&config, &["RegionTwo"])
+        .expect(0)
+        .assert_changed_nothing();
 }

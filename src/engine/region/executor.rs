@@ -72,7 +72,7 @@ impl Executor<'_> {
     async fn upload(&mut self, upload: &Upload) {
         let started = Instant::now();
         let _busy = self.started(&ActionFacts::of(&Action::Upload(Box::new(upload.clone()))));
-        match deliver(&self.delivery, upload).await {
+        match Box::pin(deliver(&self.delivery, upload)).await {
             Ok(sent) => {
                 let mut done = upload.clone();
                 if sent.elsewhere.is_some() {

@@ -71,7 +71,17 @@ async fn fill_by_its_way(
             clean_up(delivery, &begun).await;
         }
         match pull(delivery, wanted).await {
-            Ok((image, from)) => return Ok(Filled::pulled(image, from)),
+            Ok((image, from)) if !has_way_out || image.disk_format == wanted.disk_format => {
+                return Ok(Filled::pulled(image, from));
+            }
+            Ok((image, from)) => {
+                let format = image.disk_format.unwrap_or_default();
+                delivery.note(format!(
+                    "uploads `{}`, which came from {from} as {format}",
+                    wanted.image
+                ));
+                clean_up(delivery, &image.id).await;
+            }
             Err(error) if has_way_out && error.is_failed_import() => {
                 delivery.failed_pulls.update(|failed| failed + 1);
                 warn_failed_pull(delivery, wanted, &error);
@@ -79,10 +89,16 @@ async fn fill_by_its_way(
             Err(error) => return Err(error),
         }
     }
-    if way == DeliveryWay::Pull {
+    let (image, source) = if way == DeliveryWay::Pull {
         way = DeliveryWay::Upload;
-    }
-    let (image, source) = upload_from_anywhere(delivery, wanted, begun).await?;
+        let uploaded = Upload {
+            delivery: way,
+            ..wanted.clone()
+        };
+        upload_from_anywhere(delivery, &uploaded, begun).await?
+    } else {
+        upload_from_anywhere(delivery, wanted, begun).await?
+    };
     Ok(Filled::sent(image, way, source))
 }
 

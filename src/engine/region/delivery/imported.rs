@@ -137,7 +137,7 @@ async fn watch(
             Some(ImageStatus::Queued) if is_staged && waited >= REPLICA_LAG => {
                 return Ok(ImportEnd::Failed("it is `queued` again".to_owned()));
             }
-            Some(ImageStatus::Queued)
+            Some(ImageStatus::Queued | ImageStatus::Uploading)
                 if !import.is_accepted && task.is_none() && waited >= REPLICA_LAG =>
             {
                 return Ok(ImportEnd::Failed("it was not begun".to_owned()));
