@@ -33,8 +33,8 @@ class Row:
 class Bench:
     """The program, and a folder for all that it needs."""
 
-    def __init__(self, program, fleet, folder, rounds):
-        self.program, self.fleet = str(program), str(fleet)
+    def __init__(self, program, fleet, expansion, folder, rounds):
+        self.program, self.fleet, self.expansion = str(program), str(fleet), str(expansion)
         self.folder, self.rounds = Path(folder), rounds
         self.images = self.folder / "images"
         self.images.mkdir()
@@ -225,6 +225,51 @@ def tee(bench, server, content, regions):
     return ["sh", "-c", "\n".join([*sends, f"{fetch} | tee {copy} > {pipes[-1]}", wait])]
 
 
+def expansions(bench):
+    """A qcow2 expanded to raw, against `qemu-img`: thrown away, and hashed."""
+    disk = bench.folder / "disk"
+    fill(disk)
+    image, raw = bench.images / str(uuid.uuid4()), bench.folder / "raw"
+    convert = ["qemu-img", "convert", "-O", "raw", str(image), str(raw)]
+    for kind, *options in (("zlib", "-c"), ("zstd", "-c", "-o", "compression_type=zstd"),
+                           ("not compressed",)):
+        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", *options, disk, image],
+                       check=True)
+        what = f"qcow2 of {size_of(image.stat().st_size)} to raw of 1 GiB, {kind}"
+        ours, peer = in_turn(bench.rounds, partial(run, [bench.expansion, "expand", str(image)]),
+                             partial(run, convert))
+        yield Row(f"{what}: user + system CPU", seconds(ours.cpu),
+                  f"`qemu-img convert` {seconds(peer.cpu)}", f"{ours.cpu / peer.cpu:.2f}", "0.7")
+        yield Row(f"{what}: peak memory", f"{ours.peak / MIB:.1f} MiB",
+                  f"`qemu-img convert` {peer.peak / MIB:.1f} MiB", "–", "–")
+        both = ["sh", "-c", 'qemu-img convert -O raw "$0" "$1" && sha512sum "$1"', str(image),
+                str(raw)]
+        ours, peer = in_turn(
+            bench.rounds, partial(run, [bench.expansion, "expand", str(image), "sha512"]),
+            partial(run, both))
+        name = "`qemu-img convert`, `sha512sum`"
+        yield Row(f"{what}, hashed: wall", seconds(ours.wall), f"{name} {seconds(peer.wall)}",
+                  f"{ours.wall / peer.wall:.2f}", "–")
+        yield Row(f"{what}, hashed: user + system CPU", seconds(ours.cpu),
+                  f"{name} {seconds(peer.cpu)}", f"{ours.cpu / peer.cpu:.2f}", "–")
+        image.unlink()
+    raw.unlink()
+    disk.unlink()
+
+
+def fill(disk):
+    """A disk of 1 GiB, three quarters full with programs and libraries of this machine."""
+    files = sorted(path for folder in ("/usr/bin", "/usr/lib") for path in Path(folder).rglob("*")
+                   if path.is_file() and not path.is_symlink())
+    with open(disk, "wb") as out:
+        for path in files:
+            content = path.read_bytes()
+            out.write(content + bytes(-len(content) % 4096))
+            if out.tell() >= 768 * MIB:
+                break
+        out.truncate(GIB)
+
+
 def statuses(bench):
     """The status of a large fleet, and a run of one that is in step."""
     regions, images = 200, 500
@@ -351,5 +396,5 @@ def growth(bench):
                   f"{each:.1f} µs CPU an image", "–", "–")
 
 
-ALL = {"uploads": uploads, "fetches": fetches, "statuses": statuses, "embedded": embedded,
-       "starts": starts, "limits": limits, "growth": growth}
+ALL = {"uploads": uploads, "fetches": fetches, "expansions": expansions, "statuses": statuses,
+       "embedded": embedded, "starts": starts, "limits": limits, "growth": growth}

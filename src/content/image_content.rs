@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -180,20 +180,51 @@ impl Content {
             .ok_or_else(|| self.unreadable("it was not read to its end"))
     }
 
+    /// Reads it on this thread and hashes it on another: an expansion costs as much as its hash.
     fn read_to_end(&self, is_unwanted: &dyn Fn() -> bool) -> Result<(), SourceError> {
-        let mut opened = self.open()?;
-        let mut buffer = vec![0; BUFFER_BYTES];
-        let mut offset = 0;
-        while offset < opened.size() && !is_unwanted() {
-            let Some(ready) = opened.ready(offset, LOOK_UP)? else {
-                continue;
-            };
-            let length = usize::try_from(ready.length).unwrap_or(BUFFER_BYTES);
-            let part = &mut buffer[..length.min(BUFFER_BYTES)];
-            opened.read(&ready, offset, part)?;
-            offset += part.len() as u64;
-        }
-        Ok(())
+        let plain = Self {
+            hashing: None,
+            ..self.clone()
+        };
+        let mut opened = plain.open()?;
+        let hashing = self.hashing.as_ref();
+        let mut hasher = hashing.map(|hashing| Hasher::new(hashing, self.size()));
+        let size = self.size();
+        let (filled, pieces) = mpsc::sync_channel::<Vec<u8>>(1);
+        let (home, returned) = mpsc::channel();
+        let hash = move || {
+            let mut offset = 0;
+            for piece in pieces {
+                if let Some(hasher) = &mut hasher {
+                    hasher.update(offset, &piece, size);
+                }
+                offset += piece.len() as u64;
+                // Nothing more may be read.
+                let _ = home.send(piece);
+            }
+        };
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("image-digest".to_owned());
+            thread
+                .spawn_scoped(scope, hash)
+                .map_err(|error| self.unreadable(&error.to_string()))?;
+            let mut offset = 0;
+            while offset < size && !is_unwanted() {
+                let Some(ready) = opened.ready(offset, LOOK_UP)? else {
+                    continue;
+                };
+                let length = usize::try_from(ready.length).unwrap_or(BUFFER_BYTES);
+                let mut piece: Vec<u8> = returned.try_recv().unwrap_or_default();
+                piece.resize(length.min(BUFFER_BYTES), 0);
+                opened.read(&ready, offset, &mut piece)?;
+                offset += piece.len() as u64;
+                if filled.send(piece).is_err() {
+                    break;
+                }
+            }
+            drop(filled);
+            Ok(())
+        })
     }
 
     /// Where it comes from.

@@ -17,6 +17,8 @@ mod ready;
 mod source_error;
 mod spool;
 mod stored;
+#[cfg(test)]
+mod tests;
 
 pub use content_resolver::ContentResolver;
 pub use image_content::Content;

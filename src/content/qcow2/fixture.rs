@@ -124,6 +124,14 @@ impl Fixture {
         self.l2_offset(order.unwrap() as u64) + place * self.entry_bytes()
     }
 
+    /// Where in the file the bytes of that compressed cluster begin.
+    pub(in crate::content) fn compressed_offset(&self, index: u64) -> usize {
+        let place = usize::try_from(self.l2_entry_offset(index)).unwrap();
+        let offset_bits = 62 - (self.cluster_bits - 8);
+        let entry = super::header::u64_at(&self.build(), place);
+        usize::try_from(entry & ((1 << offset_bits) - 1)).unwrap()
+    }
+
     fn l2_tables(&self) -> Vec<u64> {
         let tables = self.clusters.keys().map(|index| index / self.l2_entries());
         let mut tables: Vec<u64> = tables.collect();

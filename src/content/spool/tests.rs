@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Item, RegionLease, Spool, SpoolOptions};
+use crate::content::qcow2::fixture::Fixture;
 use crate::content::{Content, SourceError};
 use crate::model::{
     Auth, ByteSize, Credential, DomainRef, ErrorCode, ImageId, Interface, ProjectRef, Secret,
@@ -70,7 +71,12 @@ impl Master {
     }
 
     async fn image(&self, size: u64) -> Item {
-        let seed = ImageSeed::new("image", Seed::Generated { size, seed: size });
+        self.image_of(size, Seed::Generated { size, seed: size })
+            .await
+    }
+
+    async fn image_of(&self, size: u64, content: Seed) -> Item {
+        let seed = ImageSeed::new("image", content);
         let id = ImageId::new(&self.sandbox.add_image("Master", &seed).unwrap());
         let image = self.reader.show(&id).await.unwrap();
         Item {
@@ -143,14 +149,21 @@ fn drain_once(
     item: &Item,
     first: impl FnOnce(),
 ) -> (Vec<u8>, Option<SourceError>) {
-    let content = Content::of_glance(item.clone(), lease);
+    drain_content_once(&Content::of_glance(item.clone(), lease), first)
+}
+
+fn drain_content(content: &Content) -> (Vec<u8>, Option<SourceError>) {
+    drain_content_once(content, || ())
+}
+
+fn drain_content_once(content: &Content, first: impl FnOnce()) -> (Vec<u8>, Option<SourceError>) {
     let mut all = Vec::new();
     let mut opened = match content.open() {
         Ok(opened) => opened,
         Err(error) => return (all, Some(error)),
     };
     let mut first = Some(first);
-    while (all.len() as u64) < item.size {
+    while (all.len() as u64) < opened.size() {
         let offset = all.len() as u64;
         match opened.ready(offset, Duration::from_secs(1)) {
             Ok(Some(ready)) => {
@@ -417,4 +430,68 @@ async fn a_reading_that_nobody_wants_ends() {
         spool.registry().entry(&item.id).is_none() && Arc::strong_count(&entry) == 1
     })
     .await;
+}
+
+/// An image whose content is a qcow2, and what it expands to.
+async fn qcow2(master: &Master) -> (Item, Vec<u8>) {
+    let fixture = Fixture::mixed(3, 16, 40);
+    let bytes = fixture.build();
+    let item = master.image_of(bytes.len() as u64, Seed::Bytes { bytes });
+    (item.await, fixture.expanded())
+}
+
+#[tokio::test]
+async fn a_qcow2_is_expanded_by_every_region_out_of_one_download() {
+    let master = Master::start([]).await;
+    let (item, disk) = qcow2(&master).await;
+    let spool = master.spool(20 * MIB, &[(&item, 2)]);
+    for region in [lease(&spool, &item), lease(&spool, &item)] {
+        let content = Content::of_glance(item.clone(), &region);
+        let expanded = content.expanded().await.unwrap();
+        assert_eq!(expanded.size(), disk.len() as u64);
+        expanded.begin().await.unwrap();
+        assert!(drain_content(&expanded).0 == disk);
+        assert_eq!(expanded.is_right(&item.content), Ok(Some(true)));
+        region.done(&item.id);
+    }
+    assert_eq!(master.downloads().len(), 1);
+}
+
+#[tokio::test]
+async fn a_qcow2_that_the_spool_does_not_keep_is_not_expanded() {
+    let master = Master::start([]).await;
+    let (item, _) = qcow2(&master).await;
+    let spool = master.spool(MIB, &[(&item, 1)]);
+    let region = lease(&spool, &item);
+    let content = Content::of_glance(item.clone(), &region);
+    let error = content.expanded().await.unwrap_err();
+    assert_eq!(error, SourceError::NotKept { size: item.size });
+    assert_eq!(error.code(), ErrorCode::SourceUnsupported);
+    assert!(error.hint().contains("spool_limit"), "{}", error.hint());
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_meanwhile_ends_the_expansion() {
+    let master = Master::start([]).await;
+    let (item, _) = qcow2(&master).await;
+    let spool = master.spool(20 * MIB, &[(&item, 1)]);
+    spool.disk.room().unwrap().fill_up();
+    let region = lease(&spool, &item);
+    let content = Content::of_glance(item.clone(), &region);
+    let error = content.expanded().await.unwrap_err();
+    assert_eq!(error, SourceError::NotKept { size: item.size });
+}
+
+#[tokio::test]
+async fn the_first_bytes_are_fetched_and_no_more() {
+    let slow = Fault::new("GET", FILE, Effect::Slow { bytes_per_sec: MIB });
+    let master = Master::start([slow]).await;
+    let item = master.image(50 * MIB).await;
+    let spool = master.spool(0, &[]);
+    let first = spool.first_bytes(&item, 112).await.unwrap();
+    assert_eq!(first.len(), 112);
+    let short = master.image(20).await;
+    assert_eq!(spool.first_bytes(&short, 112).await.unwrap().len(), 20);
+    let empty = master.image(0).await;
+    assert!(spool.first_bytes(&empty, 112).await.unwrap().is_empty());
 }
