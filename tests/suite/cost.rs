@@ -147,7 +147,7 @@ fn a_limit_that_is_none_is_refused_where_it_stands() {
         .run()
         .expect(2);
     assert!(
-        outcome.stderr.contains("--bwlimit <RATE>") && outcome.stderr.contains("`fast`"),
+        outcome.stderr.contains("--bwlimit <RATE>") && outcome.stderr.contains("'fast'"),
         "{outcome}"
     );
 }
