@@ -71,36 +71,22 @@ impl CliError {
                 what.clone(),
                 "See `glancesync --help`.",
             )],
-            Self::State(_) => {
-                let code = ErrorCode::StateUnwritable;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Locked(_) => {
-                let code = ErrorCode::RunLocked;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Backup(_) => {
-                let code = ErrorCode::BackupFailed;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Output(_) => {
-                let code = ErrorCode::OutputUnwritable;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::TooFewFiles(_) => {
-                let code = ErrorCode::LimitTooLow;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
-            Self::Reporter(_) => {
-                let code = ErrorCode::Internal;
-                vec![failure(code, self.to_string(), code.hint())]
-            }
             Self::Machine(what) => vec![failure(
                 ErrorCode::Internal,
                 what.clone(),
                 "Nothing was changed.",
             )],
+            Self::State(_) => self.alone(ErrorCode::StateUnwritable),
+            Self::Locked(_) => self.alone(ErrorCode::RunLocked),
+            Self::Backup(_) => self.alone(ErrorCode::BackupFailed),
+            Self::Output(_) => self.alone(ErrorCode::OutputUnwritable),
+            Self::TooFewFiles(_) => self.alone(ErrorCode::LimitTooLow),
+            Self::Reporter(_) => self.alone(ErrorCode::Internal),
         }
+    }
+
+    fn alone(&self, code: ErrorCode) -> Vec<Failure> {
+        vec![Failure::new(code, self.to_string(), code.hint())]
     }
 
     pub(super) fn exit_code(&self) -> u8 {

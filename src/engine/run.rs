@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::contents;
-use super::coordinator::VerifiedCopies;
+use super::coordinator::{ProofTurns, VerifiedCopies};
 use super::outcome::{FailOn, RunOutcome};
 use super::prepare::{Names, Prepared, Scope, log_in, whole_targets};
 use super::region::{Pipeline, RegionTask, RunContext, failure_of};
@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::delivery::RateLimiter;
 use crate::event::Events;
 use crate::event::{Failure, Mode};
-use crate::model::{ImageId, RegionName, TargetName, Warning, WarningCode, did_you_mean};
+use crate::model::{ImageId, PullFrom, RegionName, TargetName, Warning, WarningCode, did_you_mean};
 use crate::plan::{
     ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, unmatched,
 };
@@ -93,9 +93,11 @@ pub async fn run(
         installation: options.installation,
         own_incomplete: options.own_incomplete,
         hashes: Arc::new(options.hashes),
+        proofs: ProofTurns::default(),
         copies: Arc::new(VerifiedCopies::of(
             run.fleet.master.clone(),
             run.fleet.master_target.keystone(),
+            are_copies_asked_for(settings),
         )),
         bandwidth: RateLimiter::new(&settings.bwlimit_total),
         events: events.clone(),
@@ -109,6 +111,12 @@ pub async fn run(
         fail_on: options.fail_on,
     };
     Ok(run.finish(regions, planned, &verdict))
+}
+
+/// Some target pulls from any region.
+fn are_copies_asked_for(settings: &Settings) -> bool {
+    let mut targets = settings.targets.iter();
+    targets.any(|target| target.delivery.pull_from == PullFrom::Any)
 }
 
 /// What `--show-regions` shows.

@@ -121,9 +121,9 @@ impl Target {
     }
 
     /// The Keystone that it is logged in to: regions of the same one can fetch from each other.
-    pub(super) fn keystone(&self) -> String {
+    pub(super) fn keystone(&self) -> &str {
         let credential = self.settings.credential.as_ref();
-        credential.map_or_else(|_| String::new(), |it| it.keystone_url.to_string())
+        credential.map_or("", |it| it.keystone_url.as_str())
     }
 
     /// The interface by which one of its regions is reached.

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::model::{
     ActionKind, ContentOrigin, DeliveryWay, ErrorCode, ImageId, RegionName, Status, Warning,
 };
-use crate::plan::{Action, PassedOver};
+use crate::plan::{Action, PassedOver, SelectedBy, Upload};
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -119,21 +119,30 @@ pub struct ActionFacts {
     /// The region that they are fetched from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<RegionName>,
+    /// The disk format of a new image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_format: Option<String>,
 }
 
 impl ActionFacts {
     /// What an action of a plan is about.
     pub fn of(action: &Action) -> Self {
-        let from = match action {
-            Action::Upload(upload) => upload.from.clone(),
-            _ => None,
-        };
+        match action {
+            Action::Upload(upload) => Self::of_upload(upload),
+            _ => Self::of_metadata(action.kind(), action.image(), action.image_id().cloned()),
+        }
+    }
+
+    /// What a new image is about.
+    pub fn of_upload(upload: &Upload) -> Self {
+        let id = upload.leftover.as_ref().map(|it| it.image_id.clone());
         Self {
-            bytes: action.bytes(),
-            delivery: action.delivery(),
-            source: action.source(),
-            from,
-            ..Self::of_metadata(action.kind(), action.image(), action.image_id().cloned())
+            bytes: upload.bytes,
+            delivery: upload.way(),
+            source: upload.source,
+            from: upload.from.clone(),
+            disk_format: upload.disk_format.clone(),
+            ..Self::of_metadata(upload.kind(), &upload.image, id)
         }
     }
 
@@ -147,6 +156,7 @@ impl ActionFacts {
             delivery: None,
             source: None,
             from: None,
+            disk_format: None,
         }
     }
 }
@@ -245,7 +255,14 @@ pub enum EventKind {
         seconds: f64,
     },
     /// What would be done.
-    ActionPlanned(ActionFacts),
+    ActionPlanned {
+        /// What.
+        #[serde(flatten)]
+        facts: ActionFacts,
+        /// The rule by which the image is wanted; none where no rule wants it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        wanted_by: Option<SelectedBy>,
+    },
     /// How far an upload is: at most one a second and image.
     Progress {
         /// The image.

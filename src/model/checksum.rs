@@ -184,6 +184,11 @@ pub struct Expansion {
 }
 
 impl Expansion {
+    /// True where its hash by that algorithm is known.
+    pub fn is_hashed_by(&self, algorithm: &str) -> bool {
+        self.hashes.iter().any(|hash| hash.algorithm == algorithm)
+    }
+
     /// Whether an image of that size and content is it; none where no hash of its kinds is known.
     pub fn compare(&self, size: Option<u64>, content: &ContentHash) -> Option<bool> {
         if size != Some(self.size) {

@@ -91,6 +91,11 @@ pub enum KeystoneUrlError {
 }
 
 impl KeystoneUrl {
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// The URL of a resource of the v3 API: `v3("auth/tokens")` gives `…/v3/auth/tokens`.
     pub fn v3(&self, path: &str) -> Url {
         let mut url = self.0.clone();
@@ -145,7 +150,7 @@ impl FromStr for KeystoneUrl {
 
 impl fmt::Display for KeystoneUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0.as_str())
+        f.pad(self.as_str())
     }
 }
 

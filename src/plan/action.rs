@@ -279,15 +279,6 @@ impl Action {
         }
     }
 
-    /// Where the content comes from that it sends; none where it sends none, or that was not looked
-    /// for.
-    pub fn source(&self) -> Option<ContentOrigin> {
-        match self {
-            Self::Upload(upload) => upload.source,
-            _ => None,
-        }
-    }
-
     /// The bytes of content that it brings into the region.
     pub fn bytes(&self) -> u64 {
         match self {
@@ -299,7 +290,7 @@ impl Action {
     /// Which way the content takes; none where it brings none.
     pub fn delivery(&self) -> Option<DeliveryWay> {
         match self {
-            Self::Upload(upload) if !upload.is_there() => Some(upload.delivery),
+            Self::Upload(upload) => upload.way(),
             _ => None,
         }
     }
@@ -375,6 +366,11 @@ impl Upload {
     /// How far an earlier run got with it.
     pub fn stage(&self) -> Option<Stage> {
         self.leftover.as_ref().map(|leftover| leftover.stage)
+    }
+
+    /// Which way the content takes; none where an earlier run has brought all of it.
+    pub fn way(&self) -> Option<DeliveryWay> {
+        (!self.is_there()).then_some(self.delivery)
     }
 
     /// True where the region is to have another form of the content than the master.

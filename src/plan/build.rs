@@ -1,7 +1,6 @@
 //! One region's plan: every selected image gets its status, and every status its action.
 
 use super::actions::ActionBuilder;
-use super::failure::drop_dependents;
 use super::image_status::ImageStatuses;
 use super::matching::{Matches, match_images};
 use super::region_images::RegionImages;
@@ -45,14 +44,10 @@ pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>
         images,
         actions,
         untags,
-        failures,
+        failures: Vec::new(),
         warnings,
     };
-    for failed in 0..plan.failures.len() {
-        let name = plan.failures[failed].image.clone();
-        let dropped = drop_dependents(&mut plan.actions, &name);
-        plan.failures.extend(dropped);
-    }
+    plan.fail(failures);
     in_progress::mark(&mut plan, region);
     plan
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::action::{Action, Upload};
-use super::failure::{PlannedFailure, drop_dependents};
+use super::failure::PlannedFailure;
 use super::region_plan::Plan;
 use crate::model::{Delivery, DeliveryRules, DeliveryWay, ErrorCode, RegionName};
 
@@ -26,14 +26,9 @@ pub struct RegionOffers {
 #[error("{0}")]
 pub struct DeliveryUnsupported(String);
 
-/// True where a region has to be asked what it offers before anything is done.
-pub fn needs_offers(plan: &Plan, rules: &DeliveryRules) -> bool {
-    let is_plain = rules.delivery == Delivery::Upload && rules.stores.is_empty();
-    !is_plain && plan.actions.iter().any(is_delivered)
-}
-
-fn is_delivered(action: &Action) -> bool {
-    matches!(action, Action::Upload(upload) if !upload.is_there())
+/// True where a plan brings content into its region.
+pub fn brings_content(plan: &Plan) -> bool {
+    plan.actions.iter().any(|it| it.delivery().is_some())
 }
 
 /// Chooses the way of every content that is to be delivered. `copy` gives the region that a content may be
@@ -73,11 +68,7 @@ pub fn choose_ways(
             },
         };
     }
-    for failure in unreachable {
-        let dependents = drop_dependents(&mut plan.actions, &failure.image);
-        plan.failures.push(failure);
-        plan.failures.extend(dependents);
-    }
+    plan.fail(unreachable);
     Ok(())
 }
 
@@ -225,17 +216,5 @@ mod tests {
             ),
             "there is no store `fast` here (the region has `a`, `b`)"
         );
-    }
-
-    #[test]
-    fn a_plain_region_is_not_asked() {
-        assert!(!needs_offers(&uploads(), &DeliveryRules::default()));
-        assert!(needs_offers(&uploads(), &rules(Delivery::Auto, &[])));
-        assert!(needs_offers(
-            &uploads(),
-            &rules(Delivery::Upload, &["fast"])
-        ));
-        let nothing = plan(&[], &[], &crate::model::SyncRules::default());
-        assert!(!needs_offers(&nothing, &rules(Delivery::Pull, &[])));
     }
 }

@@ -22,7 +22,7 @@ pub struct PlannedFailure {
 
 /// Takes the actions of an image that failed out of a plan, and those that wait for it as a part:
 /// an image whose part failed has failed too. Gives the failures of the latter.
-pub fn drop_dependents(actions: &mut Vec<Action>, failed: &str) -> Vec<PlannedFailure> {
+pub(super) fn drop_dependents(actions: &mut Vec<Action>, failed: &str) -> Vec<PlannedFailure> {
     let mut failures = Vec::new();
     let mut open = vec![failed.to_owned()];
     while let Some(part) = open.pop() {

@@ -367,6 +367,7 @@ impl<'a> ImageStatuses<'a> {
                     size: selected.master.bytes(),
                     master_id: selected.master.id.clone(),
                     image_id: found.map(|image| image.id.clone()),
+                    disk_format: found.and_then(|image| image.disk_format.clone()),
                 })
             })
             .collect()

@@ -93,17 +93,14 @@ pub struct UnknownExpansion {
     pub algorithm: String,
 }
 
-/// The selected images that the region has in raw where raw is wanted, and of which it is not known whether
-/// they are what the master's expand to.
+/// The selected images that the region has in raw where raw is wanted, or that an earlier run left there as raw, and
+/// of which it is not known whether they are what the master's expand to.
 pub fn unknown_expansions(
     selection: &Selection,
     rules: &SyncRules,
     region: &RegionImages<'_>,
     complete: impl Fn(&ContentHash) -> ContentHash,
 ) -> Vec<UnknownExpansion> {
-    if rules.disk_format != WantedFormat::Raw {
-        return Vec::new();
-    }
     let mut unknown: Vec<UnknownExpansion> = Vec::new();
     for image in region.listed.iter().chain(region.hidden) {
         let Some(index) = selection.index_of(&image.name) else {
@@ -111,7 +108,8 @@ pub fn unknown_expansions(
         };
         let master = &selection.images[index].master;
         let (format, masters) = (image.disk_format.as_deref(), master.disk_format.as_deref());
-        let is_candidate = image.status.is_present()
+        let is_candidate = (rules.disk_format == WantedFormat::Raw || tags::is_incomplete(image))
+            && image.status.is_present()
             && image.is_own(region.project_id)
             && may_be_expansion(masters, format)
             && region.provenance(image) != ProvenanceState::Intact;
@@ -311,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn provenance_for_other_content_counts_for_nothing_and_is_told() {
+    fn provenance_for_other_content_is_ignored_and_told() {
         let master = image("a").build();
         let mut broken = image("a").copy_of(&master.content).build();
         broken.content = content("else");

@@ -44,9 +44,9 @@ pub use action::{
     Untag, Upload,
 };
 pub use build::build;
-pub use delivery_choice::{DeliveryUnsupported, RegionOffers, choose_ways, needs_offers};
+pub use delivery_choice::{DeliveryUnsupported, RegionOffers, brings_content, choose_ways};
 pub(crate) use execution::{PlanExecution, Retirement, Step, is_upload};
-pub use failure::{PlannedFailure, drop_dependents};
+pub use failure::PlannedFailure;
 pub use filter::ImageFilter;
 pub use image_glob::ImageFilterError;
 pub use inventory::{MasterInventory, PassedOver, passed_over_text};
@@ -58,7 +58,7 @@ pub use region_plan::{ImageState, Plan};
 pub use restore::{
     Attributes, ImageRestore, RestorePlan, Skipped, Unrestorable, UnrestorableReason, is_attribute,
 };
-pub use room::{Room, leave_out_what_does_not_fit, needs_room};
+pub use room::{Room, leave_out_what_does_not_fit};
 pub use selection::{SelectedBy, SelectedImage, Selection};
 pub use unmatched::{TargetChoice, unmatched};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::action::{Action, Untag};
-use super::failure::PlannedFailure;
+use super::failure::{PlannedFailure, drop_dependents};
 use super::reason::Reason;
 use super::selection::SelectedBy;
 use crate::model::{DeliveryWay, ImageId, RegionName, Status, Warning};
@@ -27,6 +27,9 @@ pub struct ImageState {
     pub master_id: ImageId,
     /// The region's image of that name that counts, if there is one.
     pub image_id: Option<ImageId>,
+    /// The disk format of that one.
+    #[serde(skip)]
+    pub disk_format: Option<String>,
 }
 
 /// The whole decision for one region.
@@ -48,6 +51,26 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Takes out the actions of images that fail alone, and those of images that need them as a part.
+    pub fn fail(&mut self, failures: impl IntoIterator<Item = PlannedFailure>) {
+        for failure in failures {
+            let dependents = drop_dependents(&mut self.actions, &failure.image);
+            self.failures.push(failure);
+            self.failures.extend(dependents);
+        }
+    }
+
+    /// The rule by which the image of an action is wanted; none where no rule wants it.
+    pub fn wanted_by(&self, action: &Action) -> Option<SelectedBy> {
+        match action {
+            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. } => None,
+            _ => {
+                let state = self.images.iter().find(|it| it.image == action.image());
+                state.map(|state| state.selected_by)
+            }
+        }
+    }
+
     /// How many images have each status; a status that no image has is left out.
     pub fn counts(&self) -> BTreeMap<Status, usize> {
         let mut counts = BTreeMap::new();

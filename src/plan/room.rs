@@ -1,7 +1,7 @@
 //! What does not fit into a region's quotas fails before anything is sent.
 
 use super::action::{Action, Upload};
-use super::failure::{PlannedFailure, drop_dependents};
+use super::failure::PlannedFailure;
 use super::region_plan::Plan;
 use crate::model::{ByteSize, ErrorCode};
 
@@ -12,13 +12,6 @@ pub struct Room {
     pub bytes: Option<ByteSize>,
     /// Images.
     pub images: Option<u64>,
-}
-
-/// True where a plan brings content into its region, so that its quotas matter.
-pub fn needs_room(plan: &Plan) -> bool {
-    plan.actions
-        .iter()
-        .any(|action| matches!(action, Action::Upload(upload) if !upload.is_there()))
 }
 
 /// Takes out what does not fit, in the order of the uploads: such an image fails alone, with those that need
@@ -39,11 +32,7 @@ pub fn leave_out_what_does_not_fit(plan: &mut Plan, room: Room) {
             None => failures.push(too_large(upload, left)),
         }
     }
-    for failure in failures {
-        let dependents = drop_dependents(&mut plan.actions, &failure.image);
-        plan.failures.push(failure);
-        plan.failures.extend(dependents);
-    }
+    plan.fail(failures);
 }
 
 impl Room {
@@ -101,7 +90,6 @@ mod tests {
             image("z").size(60).build(),
         ];
         let mut plan = plan(&master, &[], &SyncRules::default());
-        assert!(needs_room(&plan));
         leave_out_what_does_not_fit(&mut plan, room);
         plan
     }

@@ -35,6 +35,7 @@ fn state(image: &str, status: Status, reason: Reason, size: u64) -> ImageState {
         size,
         master_id: id(0xaa),
         image_id: None,
+        disk_format: None,
     }
 }
 

@@ -102,7 +102,7 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
             let text = format!("{} in {how}", action(facts, Tense::Past));
             vec![Line::info(step, text)]
         }
-        EventKind::ActionPlanned(facts) => {
+        EventKind::ActionPlanned { facts, .. } => {
             vec![Line::info(
                 Weight::Detail,
                 action(facts, Tense::Conditional),

@@ -127,7 +127,10 @@ impl ReporterState {
         }
         if self.mode == Mode::DryRun {
             for action in &plan.actions {
-                let kind = EventKind::ActionPlanned(ActionFacts::of(action));
+                let kind = EventKind::ActionPlanned {
+                    facts: ActionFacts::of(action),
+                    wanted_by: plan.wanted_by(action),
+                };
                 self.event(&Event::now(Some(region.clone()), kind), now);
             }
         }
@@ -163,7 +166,7 @@ impl ReporterState {
         }
         // The plan's own lines say more about each action than the events made of it.
         if let Some(region) = &event.region
-            && !matches!(event.kind, EventKind::ActionPlanned(_))
+            && !matches!(event.kind, EventKind::ActionPlanned { .. })
         {
             let lines = messages::lines(&event.kind, Some(region), self.mode);
             self.log(region, event.ts, &lines, now);

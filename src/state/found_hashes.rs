@@ -52,6 +52,11 @@ impl FoundHashes {
         (hashes, is_damaged)
     }
 
+    /// True where nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<Pair>> {
         host::locked(&self.pairs)
     }

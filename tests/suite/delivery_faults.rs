@@ -4,7 +4,7 @@
 use glancesync::sandbox::{Conversion, Effect, Fault, ImportEnd, ImportStage, ProjectLimits};
 use serde_json::{Value, json};
 
-use crate::common::{Fleet, NewImage, Outcome, Qcow2};
+use crate::common::{Config, Fleet, NewImage, Outcome, Qcow2};
 use crate::delivery::ways;
 
 const IMPORT: &str = "/v2/images/*/import";
@@ -263,4 +263,101 @@ fn auto_brings_raw_also_where_a_pull_does_not() {
         .run(&config, &["RegionTwo"])
         .expect(0)
         .assert_changed_nothing();
+}
+
+/// A fleet whose master has a qcow2, and the configuration that wants it as raw.
+fn raw_wanted() -> (Fleet, Config) {
+    let fleet = Fleet::embedded(|_| ());
+    let image = NewImage::new("disk", Qcow2::sample().build());
+    fleet.master().create(image.with("disk_format", "qcow2"));
+    let config = fleet.config().master("disk_format", "raw");
+    (fleet, config)
+}
+
+#[test]
+fn nothing_is_sent_to_a_leftover_that_says_it_is_of_another_format() {
+    let (fleet, config) = raw_wanted();
+    let region = fleet.region("RegionTwo");
+    let tags = ["glancesync-incomplete", "glancesync-by:this-host"];
+    let left = NewImage::queued("disk").private();
+    let left = region.create(left.with("disk_format", "qcow2").with("tags", json!(tags)));
+    let config = config.set("main", "installation", "this-host");
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+    assert!(region.get(&left).is_none(), "{outcome}");
+    assert_eq!(outcome.uploads("master:RegionTwo"), 1, "{outcome}");
+    assert_eq!(region.the("disk")["disk_format"], "raw");
+}
+
+#[test]
+fn what_could_not_be_known_again_is_not_published_without_its_properties() {
+    let fleet = Fleet::embedded(|_| ());
+    let image = NewImage::new("disk", Qcow2::sample().build()).with("disk_format", "qcow2");
+    let full = (0..126).fold(image, |image, number| {
+        image.with(&format!("p{number}"), "1")
+    });
+    fleet.master().create(full);
+    let config = fleet.config().master("disk_format", "raw");
+    for _ in 0..2 {
+        let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+        outcome.assert_fails("publish_refused disk");
+        let kept = fleet.region("RegionTwo").the("disk");
+        assert_eq!(
+            (&kept["status"], &kept["visibility"]),
+            (&json!("active"), &json!("private"))
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_today_is_left_to_the_next_run() {
+    let (fleet, config) = raw_wanted();
+    let config = config
+        .set("main", "source", "glance")
+        .master("delivery", "pull")
+        .master("retries", "0");
+    let fault = Fault::new("GET", "/v2/images/*/file", Effect::status(500));
+    // Its size is asked for first, then the region fetches it, and then it would be compared.
+    fleet
+        .sandbox()
+        .set_faults("master:RegionOne", vec![fault.on(3, 1)])
+        .unwrap();
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+    let left = fleet.region("RegionTwo").the("disk");
+    assert_eq!(
+        (&left["status"], &left["visibility"]),
+        (&json!("active"), &json!("private")),
+        "{outcome}"
+    );
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+    let published = fleet.region("RegionTwo").the("disk");
+    assert_eq!(published["id"], left["id"], "{outcome}");
+    assert_eq!(
+        (&published["disk_format"], &published["visibility"]),
+        (&json!("raw"), &json!("public"))
+    );
+}
+
+#[test]
+fn a_copy_in_another_format_is_not_pulled() {
+    // What `ceph` converts is no copy for who wants the master's format.
+    let (fleet, _) = raw_wanted();
+    let own = crate::common::config::credential(&fleet.cloud, "master");
+    let mut config = fleet.config().set("DEFAULT", "pull_from", "any");
+    for (target, key, value) in [
+        ("ceph", "disk_format", "raw"),
+        ("ceph", "delivery", "import"),
+        ("plain", "delivery", "pull"),
+    ] {
+        config = config
+            .set(target, "credential", &own)
+            .set(target, key, value);
+    }
+    let outcome = fleet
+        .run(&config, &["ceph:RegionTwo", "plain:RegionThree"])
+        .expect(0);
+    assert_eq!(ways(&outcome)[1], "disk pull - RegionOne", "{outcome}");
+    assert_eq!(
+        fleet.region("RegionThree").the("disk")["disk_format"],
+        "qcow2"
+    );
 }

@@ -2,8 +2,10 @@
 //! is over.
 
 mod actor;
+mod proof_turns;
 mod state;
 mod verified_copies;
 
 pub(super) use actor::{Coordinator, RunRegions};
-pub(super) use verified_copies::{CopyPlace, VerifiedCopies};
+pub(super) use proof_turns::ProofTurns;
+pub(super) use verified_copies::{CopyPlace, CopyRequest, VerifiedCopies};

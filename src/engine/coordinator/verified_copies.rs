@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::host;
-use crate::model::{ImageId, RegionName};
+use crate::model::{ImageId, PullFrom, RegionName};
 
 /// A region's copy of a content of the master.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct VerifiedCopy {
     pub region: RegionName,
     /// The image there.
     pub image_id: ImageId,
+    /// Its disk format; none of the master's own, which has the format that is asked for.
+    disk_format: Option<String>,
 }
 
 /// A region that has copies, or wants one.
@@ -27,12 +29,27 @@ pub(crate) struct CopyPlace<'a> {
     pub keystone: &'a str,
 }
 
+/// What a region asks for that pulls.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CopyRequest<'a> {
+    /// The region.
+    pub place: CopyPlace<'a>,
+    /// The master's image.
+    pub master_id: &'a ImageId,
+    /// From which regions.
+    pub from: PullFrom,
+    /// In which disk formats: the wanted one, and the master's, which the region may convert.
+    pub formats: [Option<&'a String>; 2],
+}
+
 /// The verified copies of a run.
 #[derive(Debug)]
 pub(crate) struct VerifiedCopies {
     master: RegionName,
     /// The URL of the master's Keystone.
     keystone: String,
+    /// Some target pulls from any region.
+    are_asked_for: bool,
     known: Mutex<Known>,
     /// A copy was returned, or a new one is known.
     changed: Notify,
@@ -48,10 +65,12 @@ struct Known {
 
 impl VerifiedCopies {
     /// Those of a run before its first region: the master's own images, for the regions of its Keystone.
-    pub(crate) fn of(master: RegionName, keystone: String) -> Self {
+    /// Others are kept where some target pulls from any region.
+    pub(crate) fn of(master: RegionName, keystone: &str, are_asked_for: bool) -> Self {
         Self {
             master,
-            keystone,
+            keystone: keystone.to_owned(),
+            are_asked_for,
             known: Mutex::default(),
             changed: Notify::new(),
         }
@@ -62,39 +81,48 @@ impl VerifiedCopies {
     }
 
     /// Tells that a region has a verified copy of a content of the master.
-    pub(crate) fn add(&self, place: CopyPlace<'_>, master_id: &ImageId, image_id: &ImageId) {
+    pub(crate) fn add(
+        &self,
+        place: CopyPlace<'_>,
+        master_id: &ImageId,
+        image_id: &ImageId,
+        disk_format: Option<&String>,
+    ) {
+        if !self.are_asked_for {
+            return;
+        }
         let key = (place.keystone.to_owned(), master_id.clone());
         let copy = VerifiedCopy {
             region: place.region.clone(),
             image_id: image_id.clone(),
+            disk_format: disk_format.cloned(),
         };
         self.known().copies.entry(key).or_default().push(copy);
         self.changed.notify_waiters();
     }
 
     /// All copies that a region may fetch from: of another region of its Keystone.
-    fn candidates(
-        &self,
-        known: &Known,
-        place: CopyPlace<'_>,
-        master_id: &ImageId,
-    ) -> Vec<VerifiedCopy> {
-        let key = (place.keystone.to_owned(), master_id.clone());
+    fn candidates(&self, known: &Known, request: &CopyRequest<'_>) -> Vec<VerifiedCopy> {
+        let place = request.place;
+        let key = (place.keystone.to_owned(), request.master_id.clone());
         let masters = (self.keystone == place.keystone).then(|| VerifiedCopy {
             region: self.master.clone(),
-            image_id: master_id.clone(),
+            image_id: request.master_id.clone(),
+            disk_format: None,
         });
-        let others = known.copies.get(&key).into_iter().flatten().cloned();
-        others
-            .chain(masters)
-            .filter(|copy| copy.region != *place.region)
-            .collect()
+        let others = known.copies.get(&key).into_iter().flatten();
+        let others = others.filter(|copy| {
+            request.from == PullFrom::Any
+                && copy.region != *place.region
+                && request.formats.contains(&copy.disk_format.as_ref())
+        });
+        others.cloned().chain(masters).collect()
     }
 
     /// The region that would be lent now; none where none has a copy.
-    pub(crate) fn nearest(&self, place: CopyPlace<'_>, master_id: &ImageId) -> Option<RegionName> {
+    pub(crate) fn nearest(&self, request: &CopyRequest<'_>) -> Option<RegionName> {
         let known = self.known();
-        let candidates = self.candidates(&known, place, master_id);
+        let candidates = self.candidates(&known, request);
         let least = candidates.into_iter().min_by_key(|copy| known.lent(copy));
         least.map(|copy| copy.region)
     }
@@ -103,8 +131,7 @@ impl VerifiedCopies {
     /// from each of them; none where no other region has one.
     pub(crate) async fn lend(
         self: &Arc<Self>,
-        place: CopyPlace<'_>,
-        master_id: &ImageId,
+        request: &CopyRequest<'_>,
         fanout: usize,
     ) -> Option<LentCopy> {
         loop {
@@ -112,7 +139,7 @@ impl VerifiedCopies {
             let changed = self.changed.notified();
             {
                 let mut known = self.known();
-                let candidates = self.candidates(&known, place, master_id);
+                let candidates = self.candidates(&known, request);
                 let least = candidates.into_iter().min_by_key(|copy| known.lent(copy))?;
                 if known.lent(&least) < fanout {
                     *known.lent.entry(least.region.clone()).or_default() += 1;
@@ -157,46 +184,92 @@ mod tests {
 
     use super::*;
 
-    fn region(name: &str) -> RegionName {
-        name.parse().unwrap()
+    /// A region that pulls a qcow2 of the master from any region.
+    struct Puller {
+        region: RegionName,
+        keystone: &'static str,
+        image: ImageId,
+        qcow2: String,
     }
 
-    fn at<'a>(region: &'a RegionName, keystone: &'a str) -> CopyPlace<'a> {
-        CopyPlace { region, keystone }
+    impl Puller {
+        fn request(&self) -> CopyRequest<'_> {
+            CopyRequest {
+                place: CopyPlace {
+                    region: &self.region,
+                    keystone: self.keystone,
+                },
+                master_id: &self.image,
+                from: PullFrom::Any,
+                formats: [Some(&self.qcow2); 2],
+            }
+        }
+
+        /// Tells of its copy in that format.
+        fn has(&self, copies: &VerifiedCopies, format: &str) {
+            let (place, id) = (self.request().place, ImageId::new("copy"));
+            copies.add(place, &self.image, &id, Some(&format.to_owned()));
+        }
+    }
+
+    fn at(region: &str, keystone: &'static str) -> Puller {
+        Puller {
+            region: region.parse().unwrap(),
+            keystone,
+            image: ImageId::new("one"),
+            qcow2: "qcow2".to_owned(),
+        }
     }
 
     fn copies() -> Arc<VerifiedCopies> {
-        Arc::new(VerifiedCopies::of(region("Spain"), "one".to_owned()))
+        Arc::new(VerifiedCopies::of("Spain".parse().unwrap(), "one", true))
     }
 
     #[tokio::test]
     async fn the_masters_images_are_within_reach_of_its_own_keystone_alone() {
         let copies = copies();
-        let image = ImageId::new("one");
-        let [trento, alias, berlin, paris] =
-            ["Trento", "alias:Milan", "other:Berlin", "other:Paris"].map(region);
-        for near in [&trento, &alias] {
-            let lent = copies.lend(at(near, "one"), &image, 1).await.unwrap();
-            assert_eq!(lent.copy.region, region("Spain"));
-            assert_eq!(lent.copy.image_id, image);
+        for near in [at("Trento", "one"), at("alias:Milan", "one")] {
+            let lent = copies.lend(&near.request(), 1).await.unwrap();
+            assert_eq!(lent.copy.region.to_string(), "Spain");
+            assert_eq!(lent.copy.image_id, near.image);
         }
-        assert!(copies.lend(at(&berlin, "two"), &image, 1).await.is_none());
-        copies.add(at(&paris, "two"), &image, &ImageId::new("copy"));
-        let lent = copies.lend(at(&berlin, "two"), &image, 1).await.unwrap();
-        assert_eq!(lent.copy.region, paris);
-        assert!(copies.lend(at(&paris, "two"), &image, 1).await.is_none());
+        let (berlin, paris) = (at("other:Berlin", "two"), at("other:Paris", "two"));
+        assert!(copies.lend(&berlin.request(), 1).await.is_none());
+        paris.has(&copies, "qcow2");
+        let lent = copies.lend(&berlin.request(), 1).await.unwrap();
+        assert_eq!(lent.copy.region, paris.region);
+        assert!(copies.lend(&paris.request(), 1).await.is_none());
+    }
+
+    #[test]
+    fn a_copy_is_lent_in_the_wanted_format_to_who_asks_any_region() {
+        let copies = copies();
+        let (berlin, paris) = (at("other:Berlin", "two"), at("other:Paris", "two"));
+        let raw = "raw".to_owned();
+        paris.has(&copies, "raw");
+        assert_eq!(copies.nearest(&berlin.request()), None);
+        let wants_raw = CopyRequest {
+            formats: [Some(&raw), Some(&berlin.qcow2)],
+            ..berlin.request()
+        };
+        assert_eq!(copies.nearest(&wants_raw), Some(paris.region.clone()));
+        let of_master = CopyRequest {
+            from: PullFrom::Master,
+            ..wants_raw
+        };
+        assert_eq!(copies.nearest(&of_master), None);
     }
 
     #[tokio::test]
     async fn the_least_busy_lends_and_who_finds_none_free_waits() {
         let copies = copies();
-        let image = ImageId::new("one");
-        let [trento, a, b, c] = ["Trento", "A", "B", "C"].map(region);
-        copies.add(at(&trento, "one"), &image, &ImageId::new("copy"));
-        let first = copies.lend(at(&a, "one"), &image, 1).await.unwrap();
-        let second = copies.lend(at(&b, "one"), &image, 1).await.unwrap();
+        at("Trento", "one").has(&copies, "qcow2");
+        let [a, b, c] = ["A", "B", "C"].map(|name| at(name, "one"));
+        let first = copies.lend(&a.request(), 1).await.unwrap();
+        let second = copies.lend(&b.request(), 1).await.unwrap();
         assert_ne!(first.copy.region, second.copy.region);
-        let third = copies.lend(at(&c, "one"), &image, 1);
+        let waiting = c.request();
+        let third = copies.lend(&waiting, 1);
         tokio::pin!(third);
         let none_free = tokio::time::timeout(Duration::ZERO, &mut third).await;
         assert!(none_free.is_err());

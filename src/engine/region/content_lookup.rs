@@ -58,11 +58,7 @@ impl ContentLookup<'_> {
                 }
             }
         }
-        for failure in failures {
-            let dependents = plan::drop_dependents(&mut plan.actions, &failure.image);
-            plan.failures.push(failure);
-            plan.failures.extend(dependents);
-        }
+        plan.fail(failures);
         self.lease.decide(from_glance);
     }
 
@@ -87,11 +83,7 @@ impl ContentLookup<'_> {
                 Err(error) => failures.push(failure_of(upload, &error)),
             }
         }
-        for failure in failures {
-            let dependents = plan::drop_dependents(&mut plan.actions, &failure.image);
-            plan.failures.push(failure);
-            plan.failures.extend(dependents);
-        }
+        plan.fail(failures);
     }
 
     /// Finds out what the master's contents expand to, where the region has a raw image that nothing else can be
@@ -137,7 +129,13 @@ impl ContentLookup<'_> {
         if contents.virtual_size(&item).await? != unknown.size {
             return Ok(());
         }
+        // Several regions may wait for the same: only the first computes it.
+        let _turn = self.context.proofs.turn(&master.id).await;
+        let known = self.context.hashes.complete(&master.content).expansion;
         let (name, algorithm) = (&master.name, &unknown.algorithm);
+        if known.is_some_and(|it| it.is_hashed_by(algorithm)) {
+            return Ok(());
+        }
         let what = format!("expands the content of `{name}` once, for its {algorithm} as raw");
         self.context.events.note(self.region, what);
         let content = contents.find(&item, self.lease).await?;
@@ -195,6 +193,11 @@ impl ContentLookup<'_> {
         if self.context.mode == Mode::DryRun
             && contents.find_origin(&item).await? == ContentOrigin::Glance
         {
+            return Ok(());
+        }
+        let _turn = self.context.proofs.turn(&master.id).await;
+        let known = self.context.hashes.of(&master.content);
+        if known.iter().any(|hash| hash.algorithm == algorithm) {
             return Ok(());
         }
         let name = &master.name;

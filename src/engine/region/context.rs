@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::content::ContentResolver;
 use crate::delivery::RateLimiter;
-use crate::engine::coordinator::VerifiedCopies;
+use crate::engine::coordinator::{ProofTurns, VerifiedCopies};
 use crate::engine::shutdown::StopSignal;
 use crate::event::Events;
 use crate::event::Mode;
@@ -37,6 +37,8 @@ pub(crate) struct RunContext {
     pub own_incomplete: OwnIncomplete,
     /// The hashes of other kinds that contents of the master were found to have.
     pub hashes: Arc<FoundHashes>,
+    /// Which region computes what is to be known of a content.
+    pub proofs: ProofTurns,
     /// Which regions have a verified copy of which content.
     pub copies: Arc<VerifiedCopies>,
     /// The limit on what is sent to all regions together, if there is one.

@@ -71,7 +71,7 @@ impl Executor<'_> {
 
     async fn upload(&mut self, upload: &Upload) {
         let started = Instant::now();
-        let _busy = self.started(&ActionFacts::of(&Action::Upload(Box::new(upload.clone()))));
+        let _busy = self.started(&ActionFacts::of_upload(upload));
         match Box::pin(deliver(&self.delivery, upload)).await {
             Ok(sent) => {
                 let mut done = upload.clone();
@@ -188,6 +188,7 @@ impl Executor<'_> {
             delivery: sent.way,
             source: sent.source,
             from: sent.from,
+            disk_format: sent.disk_format,
             ..ActionFacts::of_metadata(upload.kind(), &upload.image, None)
         };
         self.finished(&facts, sent.id, started);

@@ -151,6 +151,15 @@ impl StepError {
         )
     }
 
+    /// True where it says that a content is not the master's, or can never be compared with it.
+    pub(super) fn is_verdict(&self) -> bool {
+        match self {
+            Self::Mismatch { .. } | Self::NotVerifiable { .. } => true,
+            Self::Source(error) => error.code() == ErrorCode::SourceUnsupported,
+            _ => false,
+        }
+    }
+
     /// True where it may help to send the content again, once it is known what became of the image.
     pub(super) fn is_transient(&self) -> bool {
         match self {

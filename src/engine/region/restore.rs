@@ -179,7 +179,10 @@ impl Restore {
         let region = done.plan.region.clone();
         if !self.apply {
             for image in done.plan.wanted() {
-                let facts = EventKind::ActionPlanned(facts(image));
+                let facts = EventKind::ActionPlanned {
+                    facts: facts(image),
+                    wanted_by: None,
+                };
                 self.events.emit(Some(&region), facts);
             }
             return true;

@@ -18,11 +18,10 @@ use super::task::{RegionJob, RegionTask, failure_of, stopped, unknown_region};
 use super::totals::RegionTotals;
 use crate::content::RegionLease;
 use crate::delivery::{RateLimiter, UploadLimits};
-use crate::engine::coordinator::CopyPlace;
 use crate::engine::outcome::{RegionOutcome, RegionSync, RegionWorkResult};
 use crate::event::{EventKind, Failure, Mode, RegionResult};
 use crate::model::{
-    ContentHash, ErrorCode, Image, ImageStatus, PullFrom, RegionName, Status, Warning,
+    ContentHash, Delivery, ErrorCode, Image, ImageStatus, RegionName, Status, Warning,
 };
 use crate::openstack::{
     GlanceInfo, GlanceReader, GlanceWriter, Listing, OpenStackError, RetryObserver,
@@ -186,10 +185,13 @@ impl RegionRun<'_> {
         let lookup = self.lookup();
         lookup.find_hashes(selection, &images).await;
         lookup.find_expansions(selection, rules, &images).await;
-        let complete = |master: &_| self.context.hashes.complete(master);
-        let selection = selection
-            .with_hashes(complete)
-            .map_or(Cow::Borrowed(selection), Cow::Owned);
+        let hashes = &self.context.hashes;
+        let completed = if hashes.is_empty() {
+            None
+        } else {
+            selection.with_hashes(|master| hashes.complete(master))
+        };
+        let selection = completed.map_or(Cow::Borrowed(selection), Cow::Owned);
         let mut plan = plan::build(&selection, rules, &images);
         self.context.filter.apply(&mut plan, &selection);
         let published_before = PublishedBefore::new(&plan, &images);
@@ -205,21 +207,19 @@ impl RegionRun<'_> {
         plan: &mut Plan,
     ) -> Result<Result<(), Failure>, OpenStackError> {
         let rules = &job.target.settings.delivery;
-        if !plan::needs_offers(plan, rules) {
+        if !plan::brings_content(plan) {
             return Ok(Ok(()));
         }
         let info = GlanceInfo::of(reader);
-        let offers = RegionOffers {
-            import_methods: info.import_methods().await?,
-            stores: info.stores().await?,
-        };
+        let mut offers = RegionOffers::default();
+        if rules.delivery != Delivery::Upload {
+            offers.import_methods = info.import_methods().await?;
+        }
+        if !rules.stores.is_empty() {
+            offers.stores = info.stores().await?;
+        }
         let copies = &self.context.copies;
-        let keystone = job.target.keystone();
-        let place = CopyPlace {
-            region: self.region,
-            keystone: &keystone,
-        };
-        let copy = |upload: &Upload| copies.nearest(place, &upload.master_id);
+        let copy = |upload: &Upload| copies.nearest(&job.copy_request(self.region, upload));
         Ok(
             plan::choose_ways(plan, rules, &offers, copy).map_err(|what| {
                 let code = ErrorCode::DeliveryUnsupported;
@@ -231,7 +231,7 @@ impl RegionRun<'_> {
 
     /// Leaves out what does not fit into the region's quotas, where it tells them.
     async fn make_room(&self, reader: &GlanceReader, plan: &mut Plan) {
-        if !plan::needs_room(plan) {
+        if !plan::brings_content(plan) {
             return;
         }
         match GlanceInfo::of(reader).usage().await {
@@ -249,19 +249,12 @@ impl RegionRun<'_> {
         }
     }
 
-    /// Tells which of the region's images are verified copies, where others may fetch from it.
+    /// Tells which of the region's images are verified copies.
     fn offer_copies(&self, job: &RegionJob, plan: &Plan) {
-        if job.target.settings.delivery.pull_from != PullFrom::Any {
-            return;
-        }
-        let keystone = job.target.keystone();
-        let place = CopyPlace {
-            region: self.region,
-            keystone: &keystone,
-        };
+        let (copies, place) = (&self.context.copies, job.place(self.region));
         for state in plan.images.iter().filter(|it| it.status == Status::Ok) {
             if let Some(id) = &state.image_id {
-                self.context.copies.add(place, &state.master_id, id);
+                copies.add(place, &state.master_id, id, state.disk_format.as_ref());
             }
         }
     }
@@ -302,8 +295,7 @@ impl RegionRun<'_> {
             },
             lease: &self.lease,
             rules: &job.target.settings.delivery,
-            keystone: job.target.keystone(),
-            interface: job.target.interface(&self.region.region),
+            job,
             failed_pulls: std::cell::Cell::default(),
             born: std::cell::RefCell::default(),
             provenance: job.target.settings.provenance,

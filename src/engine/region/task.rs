@@ -1,11 +1,13 @@
 //! What a region actor is handed: which region, and how it is reached. The coordinator queues tasks;
 //! the works of `sync` and `backup` carry them out.
 
+use crate::engine::coordinator::{CopyPlace, CopyRequest};
 use crate::engine::shutdown::StopCause;
 use crate::engine::targets::Target;
 use crate::event::Failure;
 use crate::model::{ErrorCode, RegionName};
 use crate::openstack::{EndpointUrl, OpenStackError};
+use crate::plan::Upload;
 
 /// A region whose turn comes.
 #[derive(Debug, Clone)]
@@ -23,6 +25,30 @@ pub(crate) struct RegionJob {
     pub target: Target,
     /// Where its Glance is.
     pub endpoint: EndpointUrl,
+}
+
+impl RegionJob {
+    /// The region of that name as one that has verified copies, or wants one.
+    pub(super) fn place<'a>(&'a self, region: &'a RegionName) -> CopyPlace<'a> {
+        CopyPlace {
+            region,
+            keystone: self.target.keystone(),
+        }
+    }
+
+    /// What the region of that name asks for of the copies of a content.
+    pub(super) fn copy_request<'a>(
+        &'a self,
+        region: &'a RegionName,
+        wanted: &'a Upload,
+    ) -> CopyRequest<'a> {
+        CopyRequest {
+            place: self.place(region),
+            master_id: &wanted.master_id,
+            from: self.target.settings.delivery.pull_from,
+            formats: [wanted.disk_format.as_ref(), wanted.master_format.as_ref()],
+        }
+    }
 }
 
 impl RegionTask {

@@ -221,9 +221,27 @@ pub(super) async fn examine(
     content: &Content,
 ) -> Result<Image, StepError> {
     let verified = verify(delivery, wanted, &image, content).await;
-    if let Err(wrong) = verified {
-        clean_up(delivery, &image.id).await;
-        return Err(wrong);
+    judge(delivery, image, verified).await
+}
+
+/// Gives an image whose content is the master's. One that has other content, or can never be compared, is
+/// deleted; one that could not be compared this time is left to the next run.
+pub(super) async fn judge(
+    delivery: &ImageDelivery<'_>,
+    image: Image,
+    verified: Result<(), StepError>,
+) -> Result<Image, StepError> {
+    match verified {
+        Err(wrong) if wrong.is_verdict() => {
+            clean_up(delivery, &image.id).await;
+            return Err(wrong);
+        }
+        Err(unknown) => {
+            let why = format!("its content could not be compared with the master's: {unknown}");
+            leave(delivery, &image.id, &why);
+            return Err(unknown);
+        }
+        Ok(()) => {}
     }
     if delivery.context.stop.get() == Stop::Now {
         leave(

@@ -3,7 +3,6 @@
 use super::attempt::upload_with_retry;
 use super::image_delivery::ImageDelivery;
 use super::import::import_with_retry;
-use super::settle::clean_up;
 use crate::content::Content;
 use crate::engine::region::content_lookup::item_of;
 use crate::engine::region::failure::StepError;
@@ -48,13 +47,7 @@ pub(super) async fn upload_from(
         None => return Err(delivery.stopped()),
     }
     match wanted.delivery {
-        DeliveryWay::Import => {
-            // No image is imported twice, and nobody knows whether that was begun.
-            if let Some(begun) = begun {
-                clean_up(delivery, &begun).await;
-            }
-            import_with_retry(delivery, wanted, content).await
-        }
+        DeliveryWay::Import => import_with_retry(delivery, wanted, content).await,
         DeliveryWay::Upload | DeliveryWay::Pull => {
             upload_with_retry(delivery, wanted, begun, content).await
         }
@@ -79,10 +72,8 @@ async fn as_it_is_sent(
     let known = delivery.context.hashes.complete(&wanted.content).expansion;
     let masters = wanted.content.hashes().next().map(|hash| hash.algorithm);
     let algorithm = wanted.region_algorithm.clone().or(masters);
-    Ok(match (known, algorithm) {
-        (None, Some(algorithm)) => expanded.hashed_by([algorithm]),
-        _ => expanded,
-    })
+    let unknown = algorithm.filter(|it| !known.is_some_and(|expansion| expansion.is_hashed_by(it)));
+    Ok(unknown.map_or_else(|| expanded.clone(), |it| expanded.hashed_by([it])))
 }
 
 /// Where the region's hashes are of another kind than the master's, what is sent is hashed on the

@@ -8,7 +8,7 @@ use super::pull::pull;
 use super::resume::{check_published, resume};
 use super::settle::clean_up;
 use crate::engine::region::failure::StepError;
-use crate::model::{Delivery, DeliveryWay, Image, ImageStatus, PullFrom, Warning, WarningCode};
+use crate::model::{Delivery, DeliveryWay, Image, ImageStatus, Warning, WarningCode};
 use crate::plan::{Stage, Upload};
 
 /// After so many failed pulls a region fetches nothing more, where an upload is the way out.
@@ -39,11 +39,11 @@ pub(in crate::engine::region) async fn deliver(
     let elsewhere = publish(delivery, wanted, &filled.image).await?;
     let id = elsewhere
         .as_ref()
-        .map_or(filled.image.id, |it| it.image_id.clone());
-    if delivery.rules.pull_from == PullFrom::Any {
-        let copies = &delivery.context.copies;
-        copies.add(delivery.place(), &wanted.master_id, &id);
-    }
+        .map_or(&filled.image.id, |it| &it.image_id)
+        .clone();
+    let copies = &delivery.context.copies;
+    let format = filled.image.disk_format.as_ref();
+    copies.add(delivery.place(), &wanted.master_id, &id, format);
     Ok(Delivered {
         id,
         elsewhere,
@@ -51,6 +51,7 @@ pub(in crate::engine::region) async fn deliver(
         way: filled.way,
         source: filled.source,
         from: filled.from,
+        disk_format: filled.image.disk_format,
     })
 }
 
@@ -61,45 +62,60 @@ async fn fill_by_its_way(
     wanted: &Upload,
     begun: Option<Image>,
 ) -> Result<Filled, StepError> {
-    let has_way_out = delivery.rules.delivery == Delivery::Auto;
-    let gives_up = has_way_out && delivery.failed_pulls.get() >= FAILED_PULLS;
     let mut begun = begun.map(|image| image.id);
-    let mut way = wanted.delivery;
-    if way == DeliveryWay::Pull && !gives_up {
+    if wanted.delivery != DeliveryWay::Upload
+        && let Some(begun) = begun.take()
+    {
         // No image is imported twice, and nobody knows whether that was begun.
-        if let Some(begun) = begun.take() {
-            clean_up(delivery, &begun).await;
-        }
-        match pull(delivery, wanted).await {
-            Ok((image, from)) if !has_way_out || image.disk_format == wanted.disk_format => {
-                return Ok(Filled::pulled(image, from));
-            }
-            Ok((image, from)) => {
-                let format = image.disk_format.unwrap_or_default();
-                delivery.note(format!(
-                    "uploads `{}`, which came from {from} as {format}",
-                    wanted.image
-                ));
-                clean_up(delivery, &image.id).await;
-            }
-            Err(error) if has_way_out && error.is_failed_import() => {
-                delivery.failed_pulls.update(|failed| failed + 1);
-                warn_failed_pull(delivery, wanted, &error);
-            }
-            Err(error) => return Err(error),
-        }
+        clean_up(delivery, &begun).await;
     }
-    let (image, source) = if way == DeliveryWay::Pull {
-        way = DeliveryWay::Upload;
-        let uploaded = Upload {
-            delivery: way,
-            ..wanted.clone()
-        };
-        upload_from_anywhere(delivery, &uploaded, begun).await?
-    } else {
-        upload_from_anywhere(delivery, wanted, begun).await?
+    if wanted.delivery != DeliveryWay::Pull {
+        let (image, source) = upload_from_anywhere(delivery, wanted, begun).await?;
+        return Ok(Filled::sent(image, wanted.delivery, source));
+    }
+    if let Some(pulled) = try_pull(delivery, wanted).await? {
+        return Ok(pulled);
+    }
+    let uploaded = Upload {
+        delivery: DeliveryWay::Upload,
+        ..wanted.clone()
     };
-    Ok(Filled::sent(image, way, source))
+    let (image, source) = upload_from_anywhere(delivery, &uploaded, None).await?;
+    Ok(Filled::sent(image, DeliveryWay::Upload, source))
+}
+
+/// Has the content pulled; nothing where an upload is to take the place of that.
+async fn try_pull(
+    delivery: &ImageDelivery<'_>,
+    wanted: &Upload,
+) -> Result<Option<Filled>, StepError> {
+    if delivery.rules.delivery != Delivery::Auto {
+        let (image, from) = pull(delivery, wanted).await?;
+        return Ok(Some(Filled::pulled(image, from)));
+    }
+    if delivery.failed_pulls.get() >= FAILED_PULLS {
+        return Ok(None);
+    }
+    match pull(delivery, wanted).await {
+        Ok((image, from)) if image.disk_format == wanted.disk_format => {
+            Ok(Some(Filled::pulled(image, from)))
+        }
+        Ok((image, from)) => {
+            let format = image.disk_format.unwrap_or_default();
+            delivery.note(format!(
+                "uploads `{}`, which came from {from} as {format}",
+                wanted.image
+            ));
+            clean_up(delivery, &image.id).await;
+            Ok(None)
+        }
+        Err(error) if error.is_failed_import() => {
+            delivery.failed_pulls.update(|failed| failed + 1);
+            warn_failed_pull(delivery, wanted, &error);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn warn_failed_pull(delivery: &ImageDelivery<'_>, wanted: &Upload, error: &StepError) {

@@ -60,4 +60,6 @@ pub(in crate::engine::region) struct Delivered {
     pub(in crate::engine::region) source: Option<ContentOrigin>,
     /// The region that they were fetched from.
     pub(in crate::engine::region) from: Option<RegionName>,
+    /// The disk format that the region stores.
+    pub(in crate::engine::region) disk_format: Option<String>,
 }

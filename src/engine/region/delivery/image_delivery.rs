@@ -8,12 +8,13 @@ use tokio::time::Instant;
 
 use crate::content::RegionLease;
 use crate::delivery::UploadLimits;
-use crate::engine::coordinator::CopyPlace;
+use crate::engine::coordinator::{CopyPlace, CopyRequest};
 use crate::engine::region::context::RunContext;
 use crate::engine::region::failure::StepError;
+use crate::engine::region::task::RegionJob;
 use crate::model::{DeliveryRules, ImageId, Interface, RegionName};
 use crate::openstack::GlanceWriter;
-use crate::plan::PublishedBefore;
+use crate::plan::{PublishedBefore, Upload};
 
 /// The deliveries into one region: where to, under which limits, and what is known meanwhile.
 pub(in crate::engine::region) struct ImageDelivery<'a> {
@@ -27,10 +28,8 @@ pub(in crate::engine::region) struct ImageDelivery<'a> {
     pub(in crate::engine::region) born: RefCell<HashMap<ImageId, Instant>>,
     /// How content gets into the region.
     pub(in crate::engine::region) rules: &'a DeliveryRules,
-    /// The URL of its Keystone.
-    pub(in crate::engine::region) keystone: String,
-    /// Which endpoints of other regions it fetches from.
-    pub(in crate::engine::region) interface: Interface,
+    /// How it is reached.
+    pub(in crate::engine::region) job: &'a RegionJob,
     /// How many pulls have failed, where an upload is the way out.
     pub(in crate::engine::region) failed_pulls: Cell<u32>,
     /// Published images say what they are a copy of.
@@ -42,10 +41,20 @@ pub(in crate::engine::region) struct ImageDelivery<'a> {
 impl ImageDelivery<'_> {
     /// The region as one that has verified copies, or wants one.
     pub(in crate::engine::region) fn place(&self) -> CopyPlace<'_> {
-        CopyPlace {
-            region: self.region,
-            keystone: &self.keystone,
-        }
+        self.job.place(self.region)
+    }
+
+    /// What is asked for of the copies of a content.
+    pub(in crate::engine::region) fn copy_request<'b>(
+        &'b self,
+        wanted: &'b Upload,
+    ) -> CopyRequest<'b> {
+        self.job.copy_request(self.region, wanted)
+    }
+
+    /// By which endpoint another region of the same Keystone is fetched from.
+    pub(in crate::engine::region) fn interface_of(&self, other: &RegionName) -> Interface {
+        self.job.target.interface(&other.region)
     }
 
     /// Says what the region does right now.

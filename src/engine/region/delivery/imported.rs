@@ -61,12 +61,13 @@ pub(super) async fn until_imported(
     import: &StartedImport<'_>,
 ) -> Result<Image, StepError> {
     let ended = watch(delivery, import).await;
-    if delivery.context.stop.get() == Stop::Now && !matches!(ended, Ok(ImportEnd::Active(_))) {
-        clean_up(delivery, import.id).await;
-        return Err(delivery.stopped());
-    }
     match ended {
         Ok(ImportEnd::Active(image)) => Ok(*image),
+        // The region goes on by itself, and may be done before a request to delete it arrives.
+        Ok(ImportEnd::Stopped) => {
+            leave(delivery, import.id, "the region is still importing it");
+            Err(delivery.stopped())
+        }
         Ok(ImportEnd::Failed(why)) => {
             clean_up(delivery, import.id).await;
             Err(StepError::Import {
@@ -87,6 +88,8 @@ pub(super) async fn until_imported(
 enum ImportEnd {
     Active(Box<Image>),
     Failed(String),
+    /// The run was told to drop its connections before that was known.
+    Stopped,
 }
 
 async fn watch(
@@ -117,13 +120,13 @@ async fn watch(
             }
             Err(error) => {
                 failed_looks += 1;
-                if failed_looks == FAILED_LOOKS || delivery.context.stop.get() == Stop::Now {
+                if failed_looks == FAILED_LOOKS {
                     return Err(error);
                 }
             }
         }
         if delivery.context.stop.get() == Stop::Now {
-            return Ok(ImportEnd::Failed(String::new()));
+            return Ok(ImportEnd::Stopped);
         }
         let task = newest_task(delivery, import.id).await;
         if let Some(why) = why_failed(task.as_ref()) {

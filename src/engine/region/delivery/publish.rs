@@ -5,7 +5,7 @@ use super::create::{properties, replaces_tag};
 use super::image_delivery::ImageDelivery;
 use super::settle::{clean_up, once_known};
 use crate::engine::region::failure::StepError;
-use crate::model::{Image, Provenance, Status, Warning, WarningCode};
+use crate::model::{ErrorCode, Image, Provenance, Status, Warning, WarningCode};
 use crate::openstack::{Listing, OpenStackError, PatchOp};
 use crate::plan::{Leftover, Stage, Upload, tags};
 
@@ -26,6 +26,14 @@ pub(super) async fn publish(
         let plain = ops.len();
         ops.extend(provenance_ops(delivery, wanted, image));
         match patch(delivery, image, &ops).await {
+            // Without them a later run could not know the image as a copy.
+            Err(source)
+                if may_refuse_properties(&source)
+                    && !has_masters_bytes(delivery, wanted, image) =>
+            {
+                let code = Some(ErrorCode::PublishRefused);
+                return Err(StepError::OpenStack { source, code });
+            }
             Err(error) if ops.len() > plain && may_refuse_properties(&error) => {
                 patch(delivery, image, &ops[..plain]).await?;
                 warn_refused(delivery, wanted, image, &error);
@@ -58,6 +66,12 @@ fn provenance_ops(delivery: &ImageDelivery<'_>, wanted: &Upload, image: &Image) 
     properties
         .map(|(name, value)| PatchOp::add(name, value))
         .collect()
+}
+
+/// False for content in another form than the master's.
+fn has_masters_bytes(delivery: &ImageDelivery<'_>, wanted: &Upload, image: &Image) -> bool {
+    let master = delivery.context.hashes.complete(&wanted.content);
+    master.is_same_content(&image.content)
 }
 
 /// True where a region may have refused a change for the sake of its properties: they are protected, not

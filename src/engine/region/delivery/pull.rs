@@ -1,13 +1,12 @@
 //! A content that the region fetches from another region of the same Keystone: nothing of it flows through
 //! this host.
 
+use super::attempt::judge;
 use super::create::create;
 use super::image_delivery::ImageDelivery;
 use super::imported::{start_import, until_imported};
-use super::settle::{clean_up, leave};
 use super::verify::verify_pulled;
 use crate::engine::region::failure::StepError;
-use crate::engine::shutdown::Stop;
 use crate::model::{DeliveryWay, Image, RegionName};
 use crate::openstack::ImportMethod;
 use crate::plan::Upload;
@@ -19,10 +18,9 @@ pub(super) async fn pull(
     wanted: &Upload,
 ) -> Result<(Image, RegionName), StepError> {
     let context = delivery.context;
-    let fanout = delivery.rules.pull_fanout.get();
-    let lent = context
-        .copies
-        .lend(delivery.place(), &wanted.master_id, fanout);
+    let copies = &context.copies;
+    let request = delivery.copy_request(wanted);
+    let lent = copies.lend(&request, delivery.rules.pull_fanout.get());
     let Some(lent) = context.stop.unless_dropped(lent).await else {
         return Err(delivery.stopped());
     };
@@ -33,19 +31,11 @@ pub(super) async fn pull(
     let method = ImportMethod::Download {
         region: from.region.clone(),
         image: lent.copy.image_id.clone(),
-        interface: delivery.interface,
+        interface: delivery.interface_of(&from),
     };
     let import = start_import(delivery, &created.id, DeliveryWay::Pull, &method).await?;
     let image = until_imported(delivery, &import).await?;
     drop(lent);
-    if let Err(wrong) = verify_pulled(delivery, wanted, &image, &from).await {
-        clean_up(delivery, &image.id).await;
-        return Err(wrong);
-    }
-    if context.stop.get() == Stop::Now {
-        let why = "it is complete, and only has to be published";
-        leave(delivery, &image.id, why);
-        return Err(delivery.stopped());
-    }
-    Ok((image, from))
+    let verified = verify_pulled(delivery, wanted, &image, &from).await;
+    Ok((judge(delivery, image, verified).await?, from))
 }

@@ -30,6 +30,7 @@ pub(super) async fn check_published(
             way: None,
             source: None,
             from: None,
+            disk_format: image.disk_format,
         })
     } else {
         Err(StepError::Changed(image.id))
@@ -69,7 +70,8 @@ pub(super) async fn resume(
         image
     };
     let is_usable = match image.status {
-        ImageStatus::Queued => true,
+        // What is sent must be what the image says that it is.
+        ImageStatus::Queued => image.disk_format.as_ref() == wanted.created_format(),
         ImageStatus::Active => has_content_of(&image, wanted),
         _ => false,
     };

@@ -80,8 +80,7 @@ pub(super) async fn verify_pulled(
     let contents = &delivery.context.contents;
     let expected = delivery.context.hashes.complete(&wanted.content);
     if is_expanded(wanted, arrived) {
-        let known = expected.expansion.as_ref();
-        if known.and_then(|it| it.compare(arrived.size, &arrived.content)) == Some(true) {
+        if is_known_expansion(delivery, wanted, arrived) {
             return Ok(());
         }
         let content = contents.find(&item_of(wanted), delivery.lease).await?;
@@ -122,6 +121,12 @@ fn is_expanded(wanted: &Upload, arrived: &Image) -> bool {
     )
 }
 
+/// True where what arrived is what the master's content was found to expand to.
+fn is_known_expansion(delivery: &ImageDelivery<'_>, wanted: &Upload, arrived: &Image) -> bool {
+    let known = delivery.context.hashes.complete(&wanted.content).expansion;
+    known.is_some_and(|it| it.compare(arrived.size, &arrived.content) == Some(true))
+}
+
 /// Compares what arrived as raw with what the master's qcow2 expands to. Where that is not known yet, the content
 /// is expanded and hashed here, once, unless it was while it was sent; and it must be the master's.
 async fn verify_expansion(
@@ -130,9 +135,12 @@ async fn verify_expansion(
     arrived: &Image,
     content: &Content,
 ) -> Result<(), StepError> {
-    let known = delivery.context.hashes.complete(&wanted.content).expansion;
-    let known = known.and_then(|it| it.compare(arrived.size, &arrived.content));
-    if known == Some(true) {
+    if is_known_expansion(delivery, wanted, arrived) {
+        return Ok(());
+    }
+    // Several regions may wait for the same: only the first computes it.
+    let _turn = delivery.context.proofs.turn(&wanted.master_id).await;
+    if is_known_expansion(delivery, wanted, arrived) {
         return Ok(());
     }
     let computable = |content: &ContentHash| content.hashes().find(MultiHash::is_computable);
