@@ -404,7 +404,7 @@ mod tests {
     fn value_of(option: &str) -> &'static str {
         match option {
             "exclude" => "West",
-            "max-children" | "regions" | "images" => "2",
+            "max-children" | "transfers" | "regions" | "images" => "2",
             "bwlimit" => "5M",
             "max-duration" | "wait-lock" | "stats" => "10m",
             "fail-on" => "error",

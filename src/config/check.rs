@@ -141,12 +141,17 @@ impl<'a> Checker<'a> {
         })
     }
 
-    pub(super) fn at_least_one(&mut self, layers: &Layers, section: &str, key: &str) -> usize {
-        self.read(layers, section, key, |text| match text.parse() {
-            Ok(0) | Err(_) => Err("must be a whole number from 1 up".to_owned()),
-            Ok(number) => Ok(number),
+    pub(super) fn at_least_one(
+        &mut self,
+        layers: &Layers,
+        section: &str,
+        key: &str,
+    ) -> NonZeroUsize {
+        self.read(layers, section, key, |text| {
+            text.parse()
+                .map_err(|_| "must be a whole number from 1 up".to_owned())
         })
-        .unwrap_or(1)
+        .unwrap_or(NonZeroUsize::MIN)
     }
 
     /// A length of time, more than none.
@@ -231,15 +236,15 @@ impl<'a> Checker<'a> {
             PullFrom::from_word(text)
                 .ok_or_else(|| "is not a source of pulls; set `master` or `any`".to_owned())
         });
-        let fanout = self.at_least_one(layers, section, "pull_fanout");
         let stores = layers.get(section, "stores");
         let rules = DeliveryRules {
             delivery: delivery.unwrap_or_default(),
             stores: stores.map_or_else(Vec::new, |value| {
                 value::list(&value.text).map(ToOwned::to_owned).collect()
             }),
+            transfers: self.at_least_one(layers, section, "transfers"),
             pull_from: pull_from.unwrap_or_default(),
-            pull_fanout: NonZeroUsize::new(fanout).unwrap_or(NonZeroUsize::MIN),
+            pull_fanout: self.at_least_one(layers, section, "pull_fanout"),
             import_timeout: self.duration(layers, section, "import_timeout"),
         };
         if let Some(value) = stores

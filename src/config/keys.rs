@@ -144,6 +144,7 @@ pub const KEYS: &[Key] = &[
     target("delivery", "upload"),
     target("disk_format", "keep"),
     target("stores", ""),
+    target("transfers", "1"),
     target("pull_from", "master"),
     target("pull_fanout", "2"),
     target("import_timeout", "6h"),

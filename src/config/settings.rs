@@ -181,7 +181,7 @@ impl Draft {
         let mut settings = Settings {
             master_region: bare_master_region(&master_region),
             preferable_order: checker.regions(&layers, MAIN, "preferable_order"),
-            max_children: checker.at_least_one(&layers, MAIN, "max_children"),
+            max_children: checker.at_least_one(&layers, MAIN, "max_children").get(),
             keep_going: checker.flag(&layers, MAIN, "keep_going"),
             bwlimit_total: checker.bandwidth(&layers, MAIN, "bwlimit_total"),
             max_duration: checker.optional_duration(&layers, MAIN, "max_duration"),

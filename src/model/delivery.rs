@@ -123,6 +123,8 @@ pub struct DeliveryRules {
     pub delivery: Delivery,
     /// The ids of the stores that get it, all or none; without any, the region's default store.
     pub stores: Vec<String>,
+    /// How many contents are under way in one region at once, at most.
+    pub transfers: NonZeroUsize,
     /// Where a pull may fetch from.
     pub pull_from: PullFrom,
     /// How many contents are fetched from one region at once, at most.
@@ -136,6 +138,7 @@ impl Default for DeliveryRules {
         Self {
             delivery: Delivery::Upload,
             stores: Vec::new(),
+            transfers: NonZeroUsize::MIN,
             pull_from: PullFrom::Master,
             pull_fanout: NonZeroUsize::MIN.saturating_add(1),
             import_timeout: Duration::from_hours(6),

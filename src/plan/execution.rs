@@ -1,7 +1,14 @@
 //! What is left to do in a region, step by step. Knows nothing of actix, time or servers: the
 //! executor asks for the next step, takes it, and tells how it ended.
+//!
+//! Several contents may be under way at once (`under_way`), of everything else one thing at a time.
+
+mod under_way;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::num::NonZeroUsize;
+
+use self::under_way::UnderWay;
 
 use super::action::{
     Action, Leftover, PartChange, PartReference, Referrer, Replaced, Stage, Upload,
@@ -10,7 +17,19 @@ use super::failure::{PlannedFailure, drop_dependents};
 use super::region_plan::{ImageState, Plan};
 use crate::model::{ActionKind, ErrorCode, ImageId, KERNEL_ID, RAMDISK_ID, Status};
 
-/// What is done next.
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This is to be begun now.
+    Step(Step),
+    /// Nothing may begin before something that is under way has ended, or before an upload that could not
+    /// begin can.
+    Wait,
+    /// Everything is done that can be.
+    End,
+}
+
+/// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// An action of the plan. Every reference to a part has its id.
@@ -50,6 +69,7 @@ pub(crate) struct PlanExecution {
     parts: HashMap<String, BTreeSet<String>>,
     /// What images are in the end whose upload brings them no further than that.
     then: HashMap<String, Status>,
+    under_way: UnderWay,
     keep_going: bool,
     stopped: bool,
 }
@@ -58,8 +78,9 @@ pub(crate) struct PlanExecution {
 type ReferenceKey = (ImageId, String);
 
 impl PlanExecution {
-    /// Takes the actions of a plan. With `keep_going` a failed image does not stop the region.
-    pub(crate) fn new(plan: &Plan, keep_going: bool) -> Self {
+    /// Takes the actions of a plan, of which no more than `transfers` contents are under way at once. With
+    /// `keep_going` a failed image does not stop the region.
+    pub(crate) fn new(plan: &Plan, transfers: NonZeroUsize, keep_going: bool) -> Self {
         let mut state = Self {
             actions: plan.actions.iter().cloned().collect(),
             failed: plan
@@ -67,6 +88,7 @@ impl PlanExecution {
                 .iter()
                 .map(|failure| failure.image.clone())
                 .collect(),
+            under_way: UnderWay::new(transfers),
             keep_going,
             ..Self::default()
         };
@@ -94,52 +116,97 @@ impl PlanExecution {
         state
     }
 
-    /// The next step; none where everything is done that can be.
+    /// What comes next. An upload for which `can_begin` says no is passed over for now: the first for
+    /// which it says yes is begun.
     ///
     /// After a stop, only images whose part was published are re-pointed, and old images nobody
     /// refers to any more are dealt with: that belongs to actions that were begun.
-    pub(crate) fn next(&mut self) -> Option<Step> {
+    pub(crate) fn next(&mut self, can_begin: impl FnMut(&Upload) -> bool) -> Next {
+        if self.under_way.is_changing() {
+            return Next::Wait;
+        }
         if let Some(due) = self
             .retirements
             .iter()
             .position(|retirement| retirement.waiting_for.is_empty())
         {
-            return Some(Step::RetireOld(Box::new(self.retirements.remove(due))));
+            let due = self.retirements.remove(due);
+            return self.change(Step::RetireOld(Box::new(due)));
+        }
+        if self.stopped {
+            self.actions
+                .retain(|action| matches!(action, Action::UpdateAmi { .. }));
+        }
+        if let Some(Action::Upload(_)) = self.actions.front() {
+            return self.begin_upload(can_begin);
+        }
+        // Everything else has its place before or after all uploads.
+        if self.under_way.has_contents() {
+            return Next::Wait;
         }
         while let Some(mut action) = self.actions.pop_front() {
-            match &mut action {
-                Action::UpdateAmi {
-                    image,
-                    image_id,
-                    parts,
-                } => {
-                    let published = parts
-                        .iter()
-                        .any(|part| self.uploaded.contains_key(&part.to.part));
-                    if self.stopped && !published {
-                        continue;
-                    }
-                    let wanted = parts.len();
-                    parts.retain_mut(|part| self.resolve(&mut part.to));
-                    if parts.len() < wanted {
-                        self.failed.insert(image.clone());
-                    }
-                    if parts.is_empty() {
-                        continue;
-                    }
-                    self.tried.extend(reference_keys(image_id, parts));
+            if let Action::UpdateAmi {
+                image,
+                image_id,
+                parts,
+            } = &mut action
+            {
+                let published = parts
+                    .iter()
+                    .any(|part| self.uploaded.contains_key(&part.to.part));
+                if self.stopped && !published {
+                    continue;
                 }
-                _ if self.stopped => continue,
-                Action::Upload(upload) => {
-                    let mut parts = std::mem::take(&mut upload.parts);
-                    parts.retain_mut(|part| self.resolve(part));
-                    upload.parts = parts;
+                let wanted = parts.len();
+                parts.retain_mut(|part| self.resolve(&mut part.to));
+                if parts.len() < wanted {
+                    self.failed.insert(image.clone());
                 }
-                _ => {}
+                if parts.is_empty() {
+                    continue;
+                }
+                self.tried.extend(reference_keys(image_id, parts));
             }
-            return Some(Step::Apply(action));
+            return self.change(Step::Apply(action));
         }
-        self.repoint_references().map(Step::Apply)
+        match self.repoint_references() {
+            Some(action) => self.change(Step::Apply(action)),
+            None => Next::End,
+        }
+    }
+
+    fn change(&mut self, step: Step) -> Next {
+        self.under_way.begin_change();
+        Next::Step(step)
+    }
+
+    /// The first upload that can begin: there is room beside those under way, its parts are there, and
+    /// nothing else is missing.
+    fn begin_upload(&mut self, mut can_begin: impl FnMut(&Upload) -> bool) -> Next {
+        if !self.under_way.has_room() {
+            return Next::Wait;
+        }
+        let uploads = self.actions.iter().map_while(|action| match action {
+            Action::Upload(upload) => Some(upload),
+            _ => None,
+        });
+        let found = uploads.clone().position(|upload| {
+            let is_awaited = |part: &PartReference| {
+                part.image_id.is_none()
+                    && (self.under_way.holds(&part.part)
+                        || uploads.clone().any(|other| other.image == part.part))
+            };
+            !upload.parts.iter().any(is_awaited) && can_begin(upload)
+        });
+        let Some(Action::Upload(mut upload)) = found.and_then(|place| self.actions.remove(place))
+        else {
+            return Next::Wait;
+        };
+        let mut parts = std::mem::take(&mut upload.parts);
+        parts.retain_mut(|part| self.resolve(part));
+        upload.parts = parts;
+        self.under_way.begin_content(&upload.image);
+        Next::Step(Step::Apply(Action::Upload(upload)))
     }
 
     fn resolve(&self, part: &mut PartReference) -> bool {
@@ -183,6 +250,7 @@ impl PlanExecution {
     /// An upload was published under that id. Gives true where the action is over: where an old
     /// image is left, it is over with its retirement.
     pub(crate) fn published(&mut self, upload: &Upload, new_id: &ImageId) -> bool {
+        self.under_way.published(upload);
         self.uploaded.insert(upload.image.clone(), new_id.clone());
         if let Some(old) = &upload.replaces {
             self.retirements.push(Retirement {
@@ -219,6 +287,7 @@ impl PlanExecution {
 
     /// An action that changes an image of the region succeeded.
     pub(crate) fn updated(&mut self, action: &Action) {
+        self.under_way.change_ended();
         match action {
             Action::UpdateMetadata {
                 image_id, change, ..
@@ -237,8 +306,14 @@ impl PlanExecution {
         self.finished(action.image());
     }
 
+    /// The old image of a published one was dealt with.
+    pub(crate) fn retired(&mut self, image: &str) {
+        self.under_way.change_ended();
+        self.finished(image);
+    }
+
     /// An action of that image succeeded, its retirement included.
-    pub(crate) fn finished(&mut self, image: &str) {
+    fn finished(&mut self, image: &str) {
         if let Some(open) = self.open.get_mut(image) {
             *open -= 1;
         }
@@ -280,23 +355,26 @@ impl PlanExecution {
 
     /// A leftover could not be deleted: no other image fails with it.
     pub(crate) fn leftover_failed(&mut self) {
+        self.under_way.change_ended();
         self.stopped |= !self.keep_going;
     }
 
     /// An action failed. Gives the images that fail with it.
     pub(crate) fn action_failed(&mut self, image: &str) -> Vec<PlannedFailure> {
-        self.failed.insert(image.to_owned());
-        if !self.keep_going {
-            self.stopped = true;
-            return Vec::new();
+        if self.keep_going {
+            return self.image_failed(image);
         }
-        self.image_failed(image)
+        self.under_way.failed(image);
+        self.failed.insert(image.to_owned());
+        self.stopped = true;
+        Vec::new()
     }
 
     /// An image fails alone, whatever else goes on: its actions go, and those of images that need
     /// it as a part. Gives the failures of the latter. One that was published is there, whatever
     /// became of its old image: nobody fails with it.
     pub(crate) fn image_failed(&mut self, image: &str) -> Vec<PlannedFailure> {
+        self.under_way.failed(image);
         self.failed.insert(image.to_owned());
         if self.uploaded.contains_key(image) {
             return Vec::new();
@@ -313,7 +391,10 @@ impl PlanExecution {
     pub(crate) fn interrupt(&mut self) -> bool {
         let goes_on = |action: &Action| match action {
             Action::UpdateAmi { parts, .. } => parts.iter().all(|part| {
-                part.to.image_id.is_some() || self.uploaded.contains_key(&part.to.part)
+                let name = &part.to.part;
+                part.to.image_id.is_some()
+                    || self.uploaded.contains_key(name)
+                    || self.under_way.holds(name)
             }),
             _ => false,
         };

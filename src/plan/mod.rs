@@ -45,7 +45,7 @@ pub use action::{
 };
 pub use build::build;
 pub use delivery_choice::{DeliveryUnsupported, RegionOffers, brings_content, choose_ways};
-pub(crate) use execution::{PlanExecution, Retirement, Step, is_upload};
+pub(crate) use execution::{Next, PlanExecution, Retirement, Step, is_upload};
 pub use failure::PlannedFailure;
 pub use filter::ImageFilter;
 pub use image_glob::ImageFilterError;

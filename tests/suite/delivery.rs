@@ -156,6 +156,7 @@ fn what_a_region_does_not_offer_is_found_before_anything_is_done() {
         (&[("delivery", "push")], "not a way of delivery"),
         (&[("pull_from", "nobody")], "`master` or `any`"),
         (&[("pull_fanout", "0")], "pull_fanout"),
+        (&[("transfers", "0")], "transfers"),
     ] {
         let config = keys.iter().fold(fleet.config(), |config, (key, value)| {
             config.master(key, value)
@@ -214,6 +215,27 @@ fn any_region_with_a_verified_copy_may_be_pulled_from() {
         ["small pull - RegionFive", "large pull - RegionFive"]
     );
     assert_in_step(&fleet, &config, "RegionThree");
+}
+
+#[test]
+fn who_finds_no_free_copy_waits_and_all_are_pulled() {
+    let fleet = fleet();
+    let config = fleet
+        .config()
+        .master("delivery", "pull")
+        .master("pull_fanout", "1")
+        .master("transfers", "2");
+    let regions = ["--parallel", "RegionFive", "RegionThree"];
+    let outcome = fleet.run(&config, &regions).expect(0);
+    let ways = ways(&outcome);
+    assert_eq!(ways.len(), 4, "{outcome}");
+    assert!(
+        ways.iter().all(|way| way.ends_with("pull - RegionOne")),
+        "{ways:?}"
+    );
+    for region in ["RegionFive", "RegionThree"] {
+        assert_in_step(&fleet, &config, region);
+    }
 }
 
 /// A fleet whose master has a qcow2.

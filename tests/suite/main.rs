@@ -63,6 +63,7 @@ mod selection;
 mod settling;
 mod source;
 mod status;
+mod transfers;
 mod truth;
 mod tutorial;
 mod upload;

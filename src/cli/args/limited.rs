@@ -70,11 +70,12 @@ const SAYS: &[&str] = &[
 
 /// The options that do not go with every command that could have them, by their ids, and the commands
 /// that they go with. A plan takes what a sync takes, to be its rehearsal word for word.
-const LIMITED: [(&str, &[&str]); 21] = [
+const LIMITED: [(&str, &[&str]); 22] = [
     ("image", CHOOSES),
     ("exclude_image", CHOOSES),
     ("parallel", RUNS),
     ("max_children", RUNS),
+    ("transfers", CHANGES),
     ("bwlimit", CHANGES),
     ("max_duration", CHANGES),
     ("keep_going", CHANGES),

@@ -98,6 +98,10 @@ pub(in crate::cli) struct PaceArgs {
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) max_children: Option<u16>,
 
+    /// Contents under way in one region at once, at most [default: 1] [key: `transfers`]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) transfers: Option<u16>,
+
     /// Bytes a second to each region at most, such as 20M (MiB), or a timetable such
     /// as '08:00,5M 19:00,off'; 0 for no limit [default: no limit] [key: `bwlimit`]
     #[arg(long, value_name = "RATE")]
@@ -193,6 +197,8 @@ impl RunArgs {
             .pace
             .max_children
             .map(|number| format!("main.max_children={number}"));
+        let transfers = self.pace.transfers.iter();
+        let transfers = transfers.map(|number| format!("transfers={number}"));
         let bwlimit = self
             .pace
             .bwlimit
@@ -203,6 +209,7 @@ impl RunArgs {
         let overrides = self.config.overrides().into_iter();
         overrides
             .chain(max_children)
+            .chain(transfers)
             .chain(bwlimit)
             .chain(max_duration)
             .collect()

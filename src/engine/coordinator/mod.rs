@@ -8,4 +8,4 @@ mod verified_copies;
 
 pub(super) use actor::{Coordinator, RunRegions};
 pub(super) use proof_turns::ProofTurns;
-pub(super) use verified_copies::{CopyPlace, CopyRequest, VerifiedCopies};
+pub(super) use verified_copies::{CopyPlace, CopyRequest, Lending, LentCopy, VerifiedCopies};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::host;
 use crate::model::{ImageId, PullFrom, RegionName};
@@ -127,32 +128,40 @@ impl VerifiedCopies {
         least.map(|copy| copy.region)
     }
 
-    /// Lends a copy to a region: of those that fewest fetch from, and waits where as many as `fanout` fetch
-    /// from each of them; none where no other region has one.
-    pub(crate) async fn lend(
-        self: &Arc<Self>,
-        request: &CopyRequest<'_>,
-        fanout: usize,
-    ) -> Option<LentCopy> {
-        loop {
-            // Whatever changes from now on is not missed.
-            let changed = self.changed.notified();
-            {
-                let mut known = self.known();
-                let candidates = self.candidates(&known, request);
-                let least = candidates.into_iter().min_by_key(|copy| known.lent(copy))?;
-                if known.lent(&least) < fanout {
-                    *known.lent.entry(least.region.clone()).or_default() += 1;
-                    let copies = Arc::clone(self);
-                    return Some(LentCopy {
-                        copy: least,
-                        copies,
-                    });
-                }
-            }
-            changed.await;
+    /// Lends a copy to a region: of those that fewest fetch from, unless as many as `fanout` fetch from
+    /// each of them.
+    pub(crate) fn lend(self: &Arc<Self>, request: &CopyRequest<'_>, fanout: usize) -> Lending {
+        let mut known = self.known();
+        let candidates = self.candidates(&known, request);
+        let Some(least) = candidates.into_iter().min_by_key(|copy| known.lent(copy)) else {
+            return Lending::Nobody;
+        };
+        if known.lent(&least) >= fanout {
+            return Lending::AllBusy;
         }
+        *known.lent.entry(least.region.clone()).or_default() += 1;
+        let copies = Arc::clone(self);
+        Lending::Copy(LentCopy {
+            copy: least,
+            copies,
+        })
     }
+
+    /// Ends when a copy is returned, or another one is known, after this was called.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+}
+
+/// What comes of asking for a copy.
+#[derive(Debug)]
+pub(crate) enum Lending {
+    /// One to fetch.
+    Copy(LentCopy),
+    /// There are some, and as many fetch from each as may at once.
+    AllBusy,
+    /// No other region has one.
+    Nobody,
 }
 
 impl Known {
@@ -180,8 +189,6 @@ impl Drop for LentCopy {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// A region that pulls a qcow2 of the master from any region.
@@ -212,6 +219,14 @@ mod tests {
         }
     }
 
+    fn lend(copies: &Arc<VerifiedCopies>, request: &CopyRequest<'_>) -> Option<LentCopy> {
+        match copies.lend(request, 1) {
+            Lending::Copy(lent) => Some(lent),
+            Lending::AllBusy => panic!("all are busy"),
+            Lending::Nobody => None,
+        }
+    }
+
     fn at(region: &str, keystone: &'static str) -> Puller {
         Puller {
             region: region.parse().unwrap(),
@@ -225,20 +240,20 @@ mod tests {
         Arc::new(VerifiedCopies::of("Spain".parse().unwrap(), "one", true))
     }
 
-    #[tokio::test]
-    async fn the_masters_images_are_within_reach_of_its_own_keystone_alone() {
+    #[test]
+    fn the_masters_images_are_within_reach_of_its_own_keystone_alone() {
         let copies = copies();
         for near in [at("Trento", "one"), at("alias:Milan", "one")] {
-            let lent = copies.lend(&near.request(), 1).await.unwrap();
+            let lent = lend(&copies, &near.request()).unwrap();
             assert_eq!(lent.copy.region.to_string(), "Spain");
             assert_eq!(lent.copy.image_id, near.image);
         }
         let (berlin, paris) = (at("other:Berlin", "two"), at("other:Paris", "two"));
-        assert!(copies.lend(&berlin.request(), 1).await.is_none());
+        assert!(lend(&copies, &berlin.request()).is_none());
         paris.has(&copies, "qcow2");
-        let lent = copies.lend(&berlin.request(), 1).await.unwrap();
+        let lent = lend(&copies, &berlin.request()).unwrap();
         assert_eq!(lent.copy.region, paris.region);
-        assert!(copies.lend(&paris.request(), 1).await.is_none());
+        assert!(lend(&copies, &paris.request()).is_none());
     }
 
     #[test]
@@ -265,16 +280,14 @@ mod tests {
         let copies = copies();
         at("Trento", "one").has(&copies, "qcow2");
         let [a, b, c] = ["A", "B", "C"].map(|name| at(name, "one"));
-        let first = copies.lend(&a.request(), 1).await.unwrap();
-        let second = copies.lend(&b.request(), 1).await.unwrap();
+        let first = lend(&copies, &a.request()).unwrap();
+        let second = lend(&copies, &b.request()).unwrap();
         assert_ne!(first.copy.region, second.copy.region);
-        let waiting = c.request();
-        let third = copies.lend(&waiting, 1);
-        tokio::pin!(third);
-        let none_free = tokio::time::timeout(Duration::ZERO, &mut third).await;
-        assert!(none_free.is_err());
+        let changed = copies.changed();
+        assert!(matches!(copies.lend(&c.request(), 1), Lending::AllBusy));
         let freed = second.copy.region.clone();
         drop(second);
-        assert_eq!(third.await.unwrap().copy.region, freed);
+        changed.await;
+        assert_eq!(lend(&copies, &c.request()).unwrap().copy.region, freed);
     }
 }

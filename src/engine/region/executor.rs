@@ -2,21 +2,24 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::delivery::{
-    Delivered, ImageDelivery, RetireOutcome, deliver, has_content_of, retire_old_image,
-};
+use super::context::RunContext;
+use super::delivery::{Delivered, ImageDelivery, RetireOutcome};
 use super::failure::{StepError, failure_of_image};
 use super::task::stopped;
 use super::totals::RegionTotals;
+use super::work::{ChangeOutcome, Ended, Work, carry_out};
+use crate::engine::coordinator::Lending;
 use crate::engine::shutdown::ActivityGuard;
 use crate::event::{ActionFacts, EventKind, Failure};
-use crate::model::{ActionKind, DeliveryWay, Image, ImageId, ImageStatus};
+use crate::model::{ActionKind, DeliveryWay};
 use crate::openstack::PatchOp;
 use crate::plan::{
-    Action, MetadataChange, PartChange, PlanExecution, PlannedFailure, Retirement, Step, Untag,
-    Upload, is_upload,
+    Action, Next, PlanExecution, PlannedFailure, Retirement, Step, Untag, Upload, is_upload,
 };
 
 /// A region that gave no answer at all for so many images in a row is not asked for others.
@@ -24,7 +27,7 @@ const SILENT_IMAGES: usize = 3;
 
 /// One region's work.
 pub(super) struct Executor<'a> {
-    pub(super) delivery: ImageDelivery<'a>,
+    pub(super) delivery: &'a ImageDelivery<'a>,
     pub(super) state: PlanExecution,
     pub(super) totals: &'a mut RegionTotals,
     /// The images in a row for which the region gave no answer at all.
@@ -33,19 +36,42 @@ pub(super) struct Executor<'a> {
     pub(super) begun: HashMap<String, (Instant, Delivered)>,
 }
 
-impl Executor<'_> {
+/// What is under way, and when it began.
+type WorkUnderWay<'a> = LocalBoxFuture<'a, (Instant, Ended)>;
+
+/// What came of asking for the next step.
+enum Begun<'a> {
+    Work(WorkUnderWay<'a>),
+    /// Something has to end before, or a copy to be returned.
+    Nothing,
+    /// Nothing is left to do.
+    All,
+}
+
+impl<'a> Executor<'a> {
+    /// Carries the plan out, until everything is done that can be.
     pub(super) async fn run(&mut self) {
+        let RunContext { stop, copies, .. } = &**self.delivery.context;
+        let mut under_way = FuturesUnordered::new();
         loop {
-            let stop = &self.delivery.context.stop;
             if stop.is_stopping() && self.state.interrupt() {
                 let (cause, region) = (stop.cause(), self.delivery.region);
                 self.error(stopped(cause, region, "before everything was done"));
             }
-            match self.state.next() {
-                Some(Step::Apply(Action::Upload(upload))) => self.upload(&upload).await,
-                Some(Step::Apply(action)) => self.update(&action).await,
-                Some(Step::RetireOld(retirement)) => self.retire_old(&retirement).await,
-                None => break,
+            let copies_changed = copies.changed();
+            match self.begin() {
+                Begun::Work(work) => {
+                    under_way.push(work);
+                    continue;
+                }
+                Begun::Nothing => {}
+                Begun::All => break,
+            }
+            tokio::select! {
+                biased;
+                Some((started, ended)) = under_way.next() => self.ended(started, ended),
+                () = copies_changed => {}
+                () = stop.stopping(), if !stop.is_stopping() => {}
             }
         }
         for failure in self.state.withheld_actions() {
@@ -69,10 +95,67 @@ impl Executor<'_> {
         }
     }
 
-    async fn upload(&mut self, upload: &Upload) {
+    /// What comes next, begun where it can be.
+    fn begin(&mut self) -> Begun<'a> {
+        let delivery = self.delivery;
+        let mut lent = None;
+        let next = self.state.next(|upload| match delivery.lend_copy(upload) {
+            Lending::Copy(copy) => {
+                lent = Some(copy);
+                true
+            }
+            Lending::AllBusy => false,
+            Lending::Nobody => true,
+        });
+        let step = match next {
+            Next::Step(step) => step,
+            Next::Wait => return Begun::Nothing,
+            Next::End => return Begun::All,
+        };
+        let (work, busy) = match step {
+            Step::Apply(Action::Upload(upload)) => {
+                let busy = self.started(&ActionFacts::of_upload(&upload));
+                (Work::Deliver(upload, lent), busy)
+            }
+            Step::Apply(action) => {
+                let busy = self.started(&ActionFacts::of(&action));
+                let wanted = match &action {
+                    Action::DeleteLeftover { image, .. } => {
+                        self.state.upload_without_leftover(image).cloned()
+                    }
+                    _ => None,
+                };
+                (Work::Change(action, wanted.map(Box::new)), busy)
+            }
+            Step::RetireOld(retirement) => {
+                let upload = &retirement.upload;
+                let busy = self.busy(upload.kind(), &upload.image);
+                (Work::Retire(retirement), busy)
+            }
+        };
         let started = Instant::now();
-        let _busy = self.started(&ActionFacts::of_upload(upload));
-        match Box::pin(deliver(&self.delivery, upload)).await {
+        Begun::Work(Box::pin(async move {
+            let ended = carry_out(delivery, work).await;
+            drop(busy);
+            (started, ended)
+        }))
+    }
+
+    fn ended(&mut self, started: Instant, ended: Ended) {
+        match ended {
+            Ended::Delivered(upload, result) => self.delivered(&upload, started, result),
+            Ended::Changed(action, result) => self.changed(&action, started, result),
+            Ended::Retired(retirement, result) => self.retired(&retirement, result),
+        }
+    }
+
+    fn delivered(
+        &mut self,
+        upload: &Upload,
+        started: Instant,
+        result: Result<Delivered, StepError>,
+    ) {
+        match result {
             Ok(sent) => {
                 let mut done = upload.clone();
                 if sent.elsewhere.is_some() {
@@ -89,18 +172,14 @@ impl Executor<'_> {
         self.delivery.lease.done(&upload.master_id);
     }
 
-    async fn retire_old(&mut self, retirement: &Retirement) {
+    fn retired(&mut self, retirement: &Retirement, result: Result<RetireOutcome, StepError>) {
         let upload = &retirement.upload;
-        let _busy = self.busy(upload.kind(), &upload.image);
-        let dealt_with = retire_old_image(&self.delivery, retirement);
-        let result = self.delivery.context.stop.unless_overdue(dealt_with).await;
-        let result = result.unwrap_or_else(|| Err(self.delivery.stopped()));
         if let Ok(RetireOutcome::Deleted) = result {
             self.state.deleted(&retirement.old.image_id);
         }
         match result {
             Ok(_) => {
-                self.state.finished(&upload.image);
+                self.state.retired(&upload.image);
                 if let Some((started, sent)) = self.begun.remove(&upload.image) {
                     self.upload_finished(upload, sent, started);
                 }
@@ -109,62 +188,22 @@ impl Executor<'_> {
         }
     }
 
-    async fn update(&mut self, action: &Action) {
-        let started = Instant::now();
-        let Some(id) = action.image_id().cloned() else {
-            return;
-        };
+    fn changed(
+        &mut self,
+        action: &Action,
+        started: Instant,
+        result: Result<ChangeOutcome, StepError>,
+    ) {
         let facts = ActionFacts::of(action);
-        let _busy = self.started(&facts);
-        let stop = self.delivery.context.stop.clone();
-        let changed = stop.unless_overdue(self.change(action, &id)).await;
-        match changed {
-            Some(Ok(())) => {
-                self.state.updated(action);
-                self.finished(&facts, id, started);
-            }
-            Some(Err(error)) => self.failed(&facts.image, facts.action, error),
-            None => {
-                let error = self.delivery.stopped();
-                self.failed(&facts.image, facts.action, error);
-            }
-        }
-    }
-
-    async fn change(&mut self, action: &Action, id: &ImageId) -> Result<(), StepError> {
-        let ops = match action {
-            Action::DeleteLeftover { image, .. } => return self.delete_leftover(image, id).await,
-            Action::MarkObsolete { change, .. } | Action::UpdateMetadata { change, .. } => {
-                change_ops(change)
-            }
-            Action::UpdateAmi { parts, .. } => part_ops(parts),
-            Action::Upload(_) => Vec::new(),
-        };
-        // An earlier run got as far as this.
-        if ops.is_empty() {
-            return Ok(());
-        }
-        self.delivery.writer.patch(id, &ops).await?;
-        Ok(())
-    }
-
-    /// Deletes a leftover, unless it has become complete since it was listed and an upload can do with
-    /// it.
-    async fn delete_leftover(&mut self, image: &str, id: &ImageId) -> Result<(), StepError> {
-        if let Some(wanted) = self.state.upload_without_leftover(image) {
-            match self.delivery.writer.show(id).await {
-                Err(error) if error.is_gone() => return Ok(()),
-                Ok(found) if is_complete(&found, wanted) => {
-                    self.state.resume(image, id);
-                    return Ok(());
+        match result {
+            Ok(outcome) => {
+                if let ChangeOutcome::Resumable(id) = outcome {
+                    self.state.resume(action.image(), &id);
                 }
-                Ok(_) => {}
-                Err(error) => return Err(error.into()),
+                self.state.updated(action);
+                self.finished(facts, started);
             }
-        }
-        match self.delivery.writer.delete(id).await {
-            Err(error) if !error.is_gone() => Err(error.into()),
-            _ => Ok(()),
+            Err(error) => self.failed(&facts.image, facts.action, error),
         }
     }
 
@@ -184,6 +223,7 @@ impl Executor<'_> {
 
     fn upload_finished(&mut self, upload: &Upload, sent: Delivered, started: Instant) {
         let facts = ActionFacts {
+            image_id: Some(sent.id),
             bytes: sent.bytes,
             delivery: sent.way,
             source: sent.source,
@@ -191,10 +231,10 @@ impl Executor<'_> {
             disk_format: sent.disk_format,
             ..ActionFacts::of_metadata(upload.kind(), &upload.image, None)
         };
-        self.finished(&facts, sent.id, started);
+        self.finished(facts, started);
     }
 
-    fn finished(&mut self, facts: &ActionFacts, id: ImageId, started: Instant) {
+    fn finished(&mut self, facts: ActionFacts, started: Instant) {
         self.silent.clear();
         self.totals.actions += 1;
         if is_upload(facts.action) && facts.delivery == Some(DeliveryWay::Pull) {
@@ -206,10 +246,6 @@ impl Executor<'_> {
         } else if facts.action != ActionKind::DeleteLeftover {
             self.totals.updated_images += 1;
         }
-        let facts = ActionFacts {
-            image_id: Some(id),
-            ..facts.clone()
-        };
         self.delivery.context.events.emit(
             Some(self.delivery.region),
             EventKind::ActionFinished {
@@ -256,44 +292,4 @@ impl Executor<'_> {
             .events
             .error(Some(self.delivery.region), failure);
     }
-}
-
-fn change_ops(change: &MetadataChange) -> Vec<PatchOp> {
-    let mut ops = Vec::new();
-    if let Some(name) = &change.name {
-        ops.push(PatchOp::replace("name", name.to.as_str()));
-    }
-    if let Some(visibility) = &change.visibility {
-        ops.push(PatchOp::replace("visibility", visibility.to.as_str()));
-    }
-    for (name, value) in &change.properties {
-        ops.push(match &value.to {
-            Some(value) => PatchOp::add(name, value.as_str()),
-            None => PatchOp::remove(name),
-        });
-    }
-    ops
-}
-
-fn part_ops(parts: &[PartChange]) -> Vec<PatchOp> {
-    parts
-        .iter()
-        .filter_map(|part| {
-            let id = part.to.image_id.as_ref()?;
-            let is_right = part
-                .from
-                .as_ref()
-                .is_some_and(|from| ImageId::new(from) == *id);
-            (!is_right).then(|| PatchOp::add(part.to.property, id.as_str()))
-        })
-        .collect()
-}
-
-/// True for an image that only has to be published to be the wanted one.
-fn is_complete(image: &Image, wanted: &Upload) -> bool {
-    let formats = [&wanted.disk_format, &wanted.master_format];
-    image.status == ImageStatus::Active
-        && has_content_of(image, wanted)
-        && formats.contains(&&image.disk_format)
-        && image.container_format == wanted.container_format
 }

@@ -1,7 +1,7 @@
 //! One region of a run, from its list to its last action.
 //!
 //! `actor` is told by the coordinator to start on a `task` and answers with the outcome. Its work is
-//! one of three: `sync` lists and decides, `PlanExecution` says what comes next, `executor` does it, and
+//! one of three: `sync` lists and decides, `PlanExecution` says what comes next, `executor` begins it and tells how it ended, `work` does it, and
 //! `delivery` brings one image into the region; `backup` lists and writes a file; `restore` lists, compares with a file, and puts metadata back.
 
 mod actor;
@@ -16,6 +16,7 @@ mod restore;
 mod sync;
 mod task;
 mod totals;
+mod work;
 
 pub(super) use actor::{RegionActor, RegionWork, RunRegion};
 pub(super) use backup::Backup;

@@ -301,9 +301,10 @@ impl RegionRun<'_> {
             provenance: job.target.settings.provenance,
             published_before,
         };
+        let transfers = delivery.rules.transfers;
         let mut executor = Executor {
-            delivery,
-            state: PlanExecution::new(plan, self.context.keep_going),
+            delivery: &delivery,
+            state: PlanExecution::new(plan, transfers, self.context.keep_going),
             totals: &mut self.totals,
             silent: std::collections::BTreeSet::new(),
             begun: std::collections::HashMap::new(),

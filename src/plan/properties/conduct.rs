@@ -1,9 +1,14 @@
 //! Carries a plan out as the executor does: step by step through the region's state, request by
 //! request at the region's Glance.
 
+use std::num::NonZeroUsize;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use crate::model::{Image, ImageId, Status, Visibility};
 use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, Plan, Stage, Upload, tags};
-use crate::plan::{PlanExecution, Retirement, Step};
+use crate::plan::{Next, PlanExecution, Retirement, Step};
 
 use super::glance::{Glance, Refusal, Trouble};
 use crate::plan::fixture::INSTALLATION;
@@ -19,9 +24,41 @@ pub(super) struct Run {
     pub(super) disposed: Vec<ImageId>,
 }
 
-pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_going: bool) -> Run {
+/// How a region is run.
+#[derive(Debug, Clone)]
+pub(super) struct Conduct {
+    keep_going: bool,
+    transfers: NonZeroUsize,
+    /// Which of those under way ends next, and which upload may begin: one number after another, from the
+    /// first again after the last.
+    choices: Vec<usize>,
+}
+
+impl Conduct {
+    /// One step after another.
+    pub(super) fn one_by_one(keep_going: bool) -> Self {
+        Self {
+            keep_going,
+            transfers: NonZeroUsize::MIN,
+            choices: vec![0],
+        }
+    }
+}
+
+prop_compose! {
+    pub(super) fn conduct()(
+        keep_going in any::<bool>(),
+        transfers in 1..5_usize,
+        choices in vec(0..5_usize, 1..8),
+    ) -> Conduct {
+        let transfers = NonZeroUsize::new(transfers).expect("1 or more");
+        Conduct { keep_going, transfers, choices }
+    }
+}
+
+pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, conduct: &Conduct) -> Run {
     let mut conductor = Conductor {
-        state: PlanExecution::new(plan, keep_going),
+        state: PlanExecution::new(plan, conduct.transfers, conduct.keep_going),
         glance: Glance::new(region, trouble),
         failed: !plan.failures.is_empty(),
         disposed: Vec::new(),
@@ -32,6 +69,9 @@ pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_go
             image.tags.clone_from(&untag.tags);
         });
     }
+    let mut choices = conduct.choices.iter().copied().cycle();
+    let mut choose = || choices.next().unwrap_or_default();
+    let mut under_way: Vec<Step> = Vec::new();
     let mut steps = 0;
     let end = loop {
         if let Trouble::Interrupted(from) = trouble
@@ -39,16 +79,27 @@ pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_go
         {
             conductor.failed |= conductor.state.interrupt();
         }
-        steps += 1;
-        assert!(steps < 1000, "a region's run ends");
-        let done = match conductor.state.next() {
-            Some(Step::Apply(Action::Upload(upload))) => conductor.upload(&upload),
-            Some(Step::Apply(action)) => conductor.update(&action),
-            Some(Step::RetireOld(retirement)) => conductor.dispose(&retirement),
-            None => break Ok(()),
-        };
-        if done.is_err() {
-            break done;
+        let is_idle = under_way.is_empty();
+        match conductor.state.next(|_| is_idle || choose() % 2 == 0) {
+            Next::Step(step) => {
+                steps += 1;
+                assert!(steps < 1000, "a region's run ends");
+                under_way.push(step);
+                let contents = under_way.iter().filter(|step| is_content(step)).count();
+                assert!(contents <= conduct.transfers.get());
+                assert!(under_way.len() <= contents + 1);
+            }
+            Next::Wait => {
+                assert!(!is_idle, "somebody is waited for who is not there");
+                let done = conductor.take(under_way.remove(choose() % under_way.len()));
+                if done.is_err() {
+                    break done;
+                }
+            }
+            Next::End => {
+                assert!(is_idle, "the end comes after everything else");
+                break Ok(());
+            }
         }
     };
     conductor.failed |= end.is_err() || !conductor.state.withheld_actions().is_empty();
@@ -58,6 +109,10 @@ pub(super) fn carry_out(plan: &Plan, region: &[Image], trouble: Trouble, keep_go
         failed: conductor.failed,
         disposed: conductor.disposed,
     }
+}
+
+fn is_content(step: &Step) -> bool {
+    matches!(step, Step::Apply(Action::Upload(_)))
 }
 
 /// The process is gone.
@@ -71,6 +126,14 @@ struct Conductor {
 }
 
 impl Conductor {
+    fn take(&mut self, step: Step) -> Result<(), Dead> {
+        match step {
+            Step::Apply(Action::Upload(upload)) => self.upload(&upload),
+            Step::Apply(action) => self.update(&action),
+            Step::RetireOld(retirement) => self.dispose(&retirement),
+        }
+    }
+
     fn upload(&mut self, upload: &Upload) -> Result<(), Dead> {
         match self.send(upload) {
             Ok(Some(new_id)) => {
@@ -148,7 +211,7 @@ impl Conductor {
         self.disposed.push(retirement.old.image_id.clone());
         match self.retire_old_image(retirement) {
             Ok(()) => {
-                self.state.finished(&retirement.upload.image);
+                self.state.retired(&retirement.upload.image);
                 Ok(())
             }
             Err(refusal) => self.refused(&retirement.upload.image, refusal),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::conduct::carry_out;
+use super::conduct::{Conduct, carry_out, conduct};
 use super::fleet::{Fleet, fleet};
 use super::glance::Trouble;
 use super::oracle::{Oracle, PARTS, is_deactivated};
@@ -128,7 +128,7 @@ proptest! {
     #[test]
     fn what_is_chosen_is_brought_in_step(fleet in fleet(), globs in globs()) {
         let plan = filtered(&fleet, &globs);
-        let run = carry_out(&plan, &fleet.region, Trouble::None, false);
+        let run = carry_out(&plan, &fleet.region, Trouble::None, &Conduct::one_by_one(false));
         let after = fleet.plan_for(run.glance.images());
         let oracle = Oracle::new(&fleet, run.glance.images());
         for (name, now) in &run.now {
@@ -149,9 +149,9 @@ proptest! {
         fleet in fleet(),
         globs in globs(),
         trouble in trouble(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
-        let run = carry_out(&filtered(&fleet, &globs), &fleet.region, trouble, keep_going);
+        let run = carry_out(&filtered(&fleet, &globs), &fleet.region, trouble, &conduct);
         check_references(&run)?;
         check_names(&fleet, &run)?;
     }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::conduct::carry_out;
+use super::conduct::{Conduct, carry_out, conduct};
 use super::fleet::fleet;
 use super::glance::Trouble;
 use super::oracle::{Oracle, is_deactivated};
@@ -32,13 +32,13 @@ proptest! {
     #[test]
     fn a_plan_that_is_carried_out_leaves_nothing_to_do(fleet in fleet()) {
         let plan = fleet.plan();
-        let run = carry_out(&plan, &fleet.region, Trouble::None, false);
+        let run = carry_out(&plan, &fleet.region, Trouble::None, &Conduct::one_by_one(false));
         prop_assert_eq!(run.failed, !plan.failures.is_empty());
         let mut images = run.glance.images().to_vec();
         // Of a published image whose old one was left, only the rest was done.
         if has_unfinished(&plan) {
             let rest = fleet.plan_for(&images);
-            images = carry_out(&rest, &images, Trouble::None, true).glance.images().to_vec();
+            images = carry_out(&rest, &images, Trouble::None, &Conduct::one_by_one(true)).glance.images().to_vec();
         }
         let after = fleet.plan_for(&images);
         let is_failing = |name: &str| plan.failures.iter().any(|failure| failure.image == name);
@@ -63,9 +63,9 @@ proptest! {
     #[test]
     fn what_the_state_says_in_the_end_is_what_the_next_plan_finds(
         fleet in fleet(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
-        let run = carry_out(&fleet.plan(), &fleet.region, Trouble::None, keep_going);
+        let run = carry_out(&fleet.plan(), &fleet.region, Trouble::None, &conduct);
         let found: Vec<(String, Status)> = fleet
             .plan_for(run.glance.images())
             .images

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::conduct::carry_out;
+use super::conduct::{carry_out, conduct};
 use super::fleet::fleet;
 use super::oracle::Oracle;
 use super::stopped::trouble;
@@ -50,7 +50,7 @@ proptest! {
     fn nothing_is_uploaded_changed_or_disposed_of_twice(
         fleet in fleet(),
         trouble in trouble(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
         let plan = fleet.plan();
         let mut objects = BTreeSet::new();
@@ -65,7 +65,7 @@ proptest! {
         for action in &plan.actions {
             prop_assert!(action.image_id().is_none_or(|id| !replaced.contains(&id)));
         }
-        let run = carry_out(&plan, &fleet.region, trouble, keep_going);
+        let run = carry_out(&plan, &fleet.region, trouble, &conduct);
         let disposed: BTreeSet<_> = run.disposed.iter().collect();
         prop_assert_eq!(disposed.len(), run.disposed.len());
     }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::conduct::{Run, carry_out};
+use super::conduct::{Conduct, Run, carry_out, conduct};
 use super::fleet::{Fleet, fleet};
 use super::glance::Trouble;
 use super::oracle::{Oracle, is_deactivated, refers};
@@ -79,18 +79,18 @@ proptest! {
     fn no_image_ever_refers_to_what_was_deleted(
         fleet in fleet(),
         trouble in trouble(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
-        check_references(&carry_out(&fleet.plan(), &fleet.region, trouble, keep_going))?;
+        check_references(&carry_out(&fleet.plan(), &fleet.region, trouble, &conduct))?;
     }
 
     #[test]
     fn a_name_that_was_there_is_always_there(
         fleet in fleet(),
         trouble in trouble(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
-        let run = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, &conduct);
         check_names(&fleet, &run)?;
     }
 
@@ -100,18 +100,18 @@ proptest! {
     fn the_next_run_does_the_rest(
         fleet in fleet(),
         trouble in trouble(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
-        let first = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+        let first = carry_out(&fleet.plan(), &fleet.region, trouble, &conduct);
         let mut images = first.glance.images().to_vec();
         if has_unfinished(&fleet.plan()) {
-            images = carry_out(&fleet.plan_for(&images), &images, Trouble::None, true)
+            images = carry_out(&fleet.plan_for(&images), &images, Trouble::None, &Conduct::one_by_one(true))
                 .glance
                 .images()
                 .to_vec();
         }
         let plan = fleet.plan_for(&images);
-        let second = carry_out(&plan, &images, Trouble::None, keep_going);
+        let second = carry_out(&plan, &images, Trouble::None, &conduct);
         let oracle = Oracle::new(&fleet, second.glance.images());
         let after = fleet.plan_for(second.glance.images());
         let is_failing = |name: &str| plan.failures.iter().any(|failure| failure.image == name);
@@ -136,10 +136,10 @@ proptest! {
     fn what_was_published_is_finished(
         fleet in fleet(),
         trouble in trouble(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
         if !matches!(trouble, Trouble::Refused(_) | Trouble::Killed(_)) {
-            let run = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+            let run = carry_out(&fleet.plan(), &fleet.region, trouble, &conduct);
             for image in run.glance.images() {
                 let is_new = fleet.region.iter().all(|before| before.id != image.id);
                 prop_assert!(
@@ -155,9 +155,9 @@ proptest! {
     fn who_is_said_to_be_in_step_is_in_step(
         fleet in fleet(),
         trouble in trouble(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
-        let run = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, &conduct);
         let after = fleet.plan_for(run.glance.images());
         for ((name, now), found) in run.now.iter().zip(&after.images) {
             prop_assert!(
@@ -171,12 +171,12 @@ proptest! {
     fn whatever_is_not_done_is_said(
         fleet in fleet(),
         trouble in trouble(),
-        keep_going in any::<bool>(),
+        conduct in conduct(),
     ) {
         let plan = fleet.plan();
         // Of a published image whose old one is left, all else is the next run's.
         prop_assume!(!has_unfinished(&plan));
-        let run = carry_out(&fleet.plan(), &fleet.region, trouble, keep_going);
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, &conduct);
         if !run.failed && trouble != Trouble::InUse {
             let after = fleet.plan_for(run.glance.images());
             prop_assert!(after.actions.is_empty(), "{:?}", after.actions);
@@ -205,12 +205,22 @@ fn a_protected_leftover_that_cannot_be_completed_stays_and_the_next_run_needs_it
             region: vec![leftover],
             rules: SyncRules::default(),
         };
-        let run = carry_out(&fleet.plan(), &fleet.region, trouble, false);
+        let run = carry_out(
+            &fleet.plan(),
+            &fleet.region,
+            trouble,
+            &Conduct::one_by_one(false),
+        );
         assert!(run.failed, "{trouble:?}");
         assert_eq!(run.glance.image(&id).status, status);
         assert!(tags::is_incomplete(run.glance.image(&id)));
         let region = run.glance.images();
-        let next = carry_out(&fleet.plan_for(region), region, Trouble::None, false);
+        let next = carry_out(
+            &fleet.plan_for(region),
+            region,
+            Trouble::None,
+            &Conduct::one_by_one(false),
+        );
         assert!(!next.failed, "{trouble:?}");
         assert_eq!(next.now, [("a".to_owned(), Status::Ok)]);
         assert_eq!(next.glance.deleted, []);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::conduct::carry_out;
+use super::conduct::{Conduct, carry_out};
 use super::fleet::{Fleet, fleet};
 use super::oracle::{Oracle, PARTS, is_abandoned};
 use super::stopped::trouble;
@@ -41,7 +41,7 @@ proptest! {
         trouble in trouble(),
     ) {
         fleet.rules.only_tenant_images = true;
-        let run = carry_out(&fleet.plan(), &fleet.region, trouble, true);
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, &Conduct::one_by_one(true));
         for (before, after) in fates(&fleet, run.glance.images()) {
             if !before.is_own(PROJECT) {
                 prop_assert_eq!(Some(before), after);
@@ -54,7 +54,7 @@ proptest! {
         fleet in fleet(),
         trouble in trouble(),
     ) {
-        let run = carry_out(&fleet.plan(), &fleet.region, trouble, true);
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, &Conduct::one_by_one(true));
         let oracle = Oracle::new(&fleet, &fleet.region);
         let selected = oracle.selected();
         for (before, after) in fates(&fleet, run.glance.images()) {
@@ -81,7 +81,7 @@ proptest! {
         fleet in fleet(),
         trouble in trouble(),
     ) {
-        let run = carry_out(&fleet.plan(), &fleet.region, trouble, true);
+        let run = carry_out(&fleet.plan(), &fleet.region, trouble, &Conduct::one_by_one(true));
         let oracle = Oracle::new(&fleet, &fleet.region);
         for (before, after) in fates(&fleet, run.glance.images()) {
             let Some(after) = after else { continue };
@@ -134,7 +134,7 @@ proptest! {
 
     #[test]
     fn a_new_image_is_what_the_master_has(fleet in fleet()) {
-        let run = carry_out(&fleet.plan(), &fleet.region, super::glance::Trouble::None, true);
+        let run = carry_out(&fleet.plan(), &fleet.region, super::glance::Trouble::None, &Conduct::one_by_one(true));
         let oracle = Oracle::new(&fleet, run.glance.images());
         let rules = &fleet.rules;
         for master in oracle.selected() {

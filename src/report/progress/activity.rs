@@ -5,6 +5,7 @@
 //! `layout` makes lines; elsewhere now and then for one line, which `stats` makes. Ended regions are lines
 //! of their own, written by `lines`.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::layout::{self, FleetRow, Row, Sent, Size};
@@ -42,8 +43,10 @@ struct Working {
     /// Known once its plan is.
     bytes_planned: Option<u64>,
     bytes_done: u64,
-    /// Sent, and not yet known to have been accepted.
-    bytes_settling: u64,
+    /// Sent, and not yet known to have been accepted, by image.
+    bytes_settling: BTreeMap<String, u64>,
+    /// Sent by what ended, whatever came of it: the speed goes by what flows.
+    bytes_flowed: u64,
     speed: Speed,
 }
 
@@ -97,7 +100,8 @@ impl Activity {
                     image: String::new(),
                     bytes_planned: None,
                     bytes_done: 0,
-                    bytes_settling: 0,
+                    bytes_settling: BTreeMap::new(),
+                    bytes_flowed: 0,
                     speed: Speed::default(),
                 };
                 self.working.push(idle);
@@ -170,7 +174,9 @@ impl Activity {
     pub(in crate::report) fn transfer_finished(&mut self, transfer: &Transfer) {
         if let Some(place) = self.place(&transfer.region) {
             let working = &mut self.working[place];
-            working.bytes_settling = transfer.bytes_sent();
+            let sent = transfer.bytes_sent();
+            working.bytes_flowed += sent;
+            working.bytes_settling.insert(transfer.image.clone(), sent);
             working.doing(FINISHING, &transfer.image);
         }
     }
@@ -207,11 +213,13 @@ impl Activity {
             .working
             .iter_mut()
             .map(|working| {
-                let transfer = transfers
+                let transfers: Vec<&Transfer> = transfers
                     .iter()
-                    .find(|transfer| transfer.region == working.region);
-                sent_now += transfer.map_or(0, Transfer::bytes_sent);
-                working.row(transfer, now)
+                    .filter(|transfer| transfer.region == working.region)
+                    .collect();
+                let sent: u64 = transfers.iter().map(|it| it.bytes_sent()).sum();
+                sent_now += sent;
+                working.row(&transfers, sent, now)
             })
             .collect();
         let fleet = self.fleet(sent_now, now);
@@ -222,7 +230,7 @@ impl Activity {
         let done: u64 = self
             .working
             .iter()
-            .map(|working| working.bytes_done + working.bytes_settling)
+            .map(|working| working.bytes_done + working.bytes_settling.values().sum::<u64>())
             .sum();
         let planned: u64 = self
             .working
@@ -275,14 +283,19 @@ impl Working {
                 self.doing("planned", "");
             }
             EventKind::ActionStarted(facts) => {
-                self.bytes_settling = 0;
+                self.bytes_settling.remove(&facts.image);
                 self.doing(action_words::doing(facts.action), &facts.image);
             }
             EventKind::ActionFinished { facts, .. } => {
-                self.bytes_settling = 0;
+                self.bytes_settling.remove(&facts.image);
                 self.bytes_done += facts.bytes;
             }
-            EventKind::Error(_) => self.bytes_settling = 0,
+            EventKind::Error(failure) => match &failure.image {
+                Some(image) => {
+                    self.bytes_settling.remove(image);
+                }
+                None => self.bytes_settling.clear(),
+            },
             _ => {}
         }
     }
@@ -292,34 +305,93 @@ impl Working {
         self.image = OneLine(image).to_string();
     }
 
-    fn row(&mut self, transfer: Option<&Transfer>, now: Instant) -> Row {
+    /// The line of the region, with its contents that flow and how much of them was sent.
+    fn row(&mut self, transfers: &[&Transfer], bytes: u64, now: Instant) -> Row {
         let name = self.region.to_string();
-        let sent = transfer.map(|transfer| {
-            let bytes = transfer.bytes_sent();
-            self.speed.sample(now, bytes);
-            let rate = self.speed.rate().filter(|_| bytes < transfer.bytes_total);
-            Sent {
-                bytes,
-                total: transfer.bytes_total,
-                rate,
-                left: time_left(transfer.bytes_total - bytes, rate),
-            }
-        });
-        if sent.is_none() {
+        let is_sent = |transfer: &&&Transfer| transfer.bytes_sent() == transfer.bytes_total;
+        let sent = if transfers.is_empty() {
             self.speed = Speed::default();
-        }
-        let arrived = sent.as_ref().is_some_and(|sent| sent.bytes == sent.total);
-        let (doing, image) = match transfer {
-            Some(transfer) if arrived => (FINISHING, &transfer.image),
-            Some(transfer) => (action_words::doing(transfer.action), &transfer.image),
-            None => (self.doing.as_str(), &self.image),
+            None
+        } else {
+            let total = transfers.iter().map(|it| it.bytes_total).sum();
+            self.speed.sample(now, self.bytes_flowed + bytes);
+            let rate = self.speed.rate().filter(|_| bytes < total);
+            Some(Sent {
+                bytes,
+                total,
+                rate,
+                left: time_left(total - bytes, rate),
+            })
+        };
+        let flowing = transfers.iter().find(|it| !is_sent(it));
+        let images: Vec<&str> = transfers.iter().map(|it| it.image.as_str()).collect();
+        let (doing, image) = match flowing {
+            _ if transfers.is_empty() => (self.doing.as_str(), self.image.clone()),
+            None => (FINISHING, images.join(", ")),
+            Some(transfer) => (action_words::doing(transfer.action), images.join(", ")),
         };
         Row {
             region: OneLine(&name).to_string(),
             doing: doing.to_owned(),
-            image: OneLine(image).to_string(),
+            image: OneLine(&image).to_string(),
             sent,
             elapsed: now.duration_since(self.since),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+    use crate::event::ActionFacts;
+    use crate::model::ActionKind;
+
+    const MIB: u64 = 1 << 20;
+
+    fn upload(image: &str) -> ActionFacts {
+        ActionFacts {
+            bytes: 4 * MIB,
+            ..ActionFacts::of_metadata(ActionKind::Upload, image, None)
+        }
+    }
+
+    #[test]
+    fn several_contents_of_a_region_are_one_line() {
+        let start = Instant::now();
+        let region: RegionName = "Trento".parse().unwrap();
+        let mut activity = Activity::new(start);
+        let tell = |activity: &mut Activity, kind| {
+            let event = Event::now(Some(region.clone()), kind);
+            activity.event(&event, start);
+        };
+        tell(&mut activity, EventKind::RegionStarted);
+        let transfers: Vec<Transfer> = [("ubuntu", 4), ("debian", 1)]
+            .map(|(image, sent)| {
+                tell(&mut activity, EventKind::ActionStarted(upload(image)));
+                let sent = Arc::new(AtomicU64::new(sent * MIB));
+                let kind = ActionKind::Upload;
+                Transfer::new(region.clone(), image.to_owned(), kind, 4 * MIB, sent, start)
+            })
+            .into();
+        let now = start + Duration::from_secs(1);
+        insta::assert_snapshot!(
+            activity.under_way(&transfers, now).unwrap(),
+            @"under way: 0 of 0 regions done; 5.0 MiB of 5.0 MiB sent; Trento: uploading ubuntu, debian, 62% of 8.0 MiB"
+        );
+        activity.transfer_finished(&transfers[0]);
+        insta::assert_snapshot!(
+            activity.under_way(&transfers[1..], now).unwrap(),
+            @"under way: 0 of 0 regions done; 5.0 MiB of 5.0 MiB sent; Trento: uploading debian, 25% of 4.0 MiB"
+        );
+        let finished = EventKind::ActionFinished {
+            facts: upload("ubuntu"),
+            seconds: 1.0,
+        };
+        tell(&mut activity, finished);
+        let (_, fleet) = activity.rows(&transfers[1..], now);
+        assert_eq!(fleet.sent.bytes, 5 * MIB);
     }
 }

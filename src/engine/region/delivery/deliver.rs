@@ -7,17 +7,17 @@ use super::publish::publish;
 use super::pull::pull;
 use super::resume::{check_published, resume};
 use super::settle::clean_up;
+use crate::engine::coordinator::LentCopy;
 use crate::engine::region::failure::StepError;
 use crate::model::{Delivery, DeliveryWay, Image, ImageStatus, Warning, WarningCode};
 use crate::plan::{Stage, Upload};
 
-/// After so many failed pulls a region fetches nothing more, where an upload is the way out.
-const FAILED_PULLS: u32 = 2;
-
-/// Brings a new image into the region, up to its publishing.
+/// Brings a new image into the region, up to its publishing. What is fetched from another region comes from
+/// the copy that was `lent`.
 pub(in crate::engine::region) async fn deliver(
     delivery: &ImageDelivery<'_>,
     wanted: &Upload,
+    lent: Option<LentCopy>,
 ) -> Result<Delivered, StepError> {
     let begun = match &wanted.leftover {
         None => None,
@@ -28,7 +28,7 @@ pub(in crate::engine::region) async fn deliver(
     };
     let filled = match begun {
         Some(image) if image.status == ImageStatus::Active => Filled::before(image),
-        begun => fill_by_its_way(delivery, wanted, begun).await?,
+        begun => fill_by_its_way(delivery, wanted, begun, lent).await?,
     };
     let bytes = match filled.way {
         None => 0,
@@ -61,6 +61,7 @@ async fn fill_by_its_way(
     delivery: &ImageDelivery<'_>,
     wanted: &Upload,
     begun: Option<Image>,
+    lent: Option<LentCopy>,
 ) -> Result<Filled, StepError> {
     let mut begun = begun.map(|image| image.id);
     if wanted.delivery != DeliveryWay::Upload
@@ -73,7 +74,7 @@ async fn fill_by_its_way(
         let (image, source) = upload_from_anywhere(delivery, wanted, begun).await?;
         return Ok(Filled::sent(image, wanted.delivery, source));
     }
-    if let Some(pulled) = try_pull(delivery, wanted).await? {
+    if let Some(pulled) = try_pull(delivery, wanted, lent).await? {
         return Ok(pulled);
     }
     let uploaded = Upload {
@@ -88,15 +89,16 @@ async fn fill_by_its_way(
 async fn try_pull(
     delivery: &ImageDelivery<'_>,
     wanted: &Upload,
+    lent: Option<LentCopy>,
 ) -> Result<Option<Filled>, StepError> {
     if delivery.rules.delivery != Delivery::Auto {
-        let (image, from) = pull(delivery, wanted).await?;
+        let (image, from) = pull(delivery, wanted, lent).await?;
         return Ok(Some(Filled::pulled(image, from)));
     }
-    if delivery.failed_pulls.get() >= FAILED_PULLS {
+    if delivery.pulls_no_more() {
         return Ok(None);
     }
-    match pull(delivery, wanted).await {
+    match pull(delivery, wanted, lent).await {
         Ok((image, from)) if image.disk_format == wanted.disk_format => {
             Ok(Some(Filled::pulled(image, from)))
         }

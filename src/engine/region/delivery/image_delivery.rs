@@ -8,13 +8,16 @@ use tokio::time::Instant;
 
 use crate::content::RegionLease;
 use crate::delivery::UploadLimits;
-use crate::engine::coordinator::{CopyPlace, CopyRequest};
+use crate::engine::coordinator::{CopyPlace, CopyRequest, Lending};
 use crate::engine::region::context::RunContext;
 use crate::engine::region::failure::StepError;
 use crate::engine::region::task::RegionJob;
-use crate::model::{DeliveryRules, ImageId, Interface, RegionName};
+use crate::model::{Delivery, DeliveryRules, DeliveryWay, ImageId, Interface, RegionName};
 use crate::openstack::GlanceWriter;
 use crate::plan::{PublishedBefore, Upload};
+
+/// After so many failed pulls a region fetches nothing more, where an upload is the way out.
+const FAILED_PULLS: u32 = 2;
 
 /// The deliveries into one region: where to, under which limits, and what is known meanwhile.
 pub(in crate::engine::region) struct ImageDelivery<'a> {
@@ -50,6 +53,21 @@ impl ImageDelivery<'_> {
         wanted: &'b Upload,
     ) -> CopyRequest<'b> {
         self.job.copy_request(self.region, wanted)
+    }
+
+    /// A copy for an upload that is to be fetched from another region; none is asked for where it needs
+    /// none, or where the region fetches nothing any more.
+    pub(in crate::engine::region) fn lend_copy(&self, wanted: &Upload) -> Lending {
+        if wanted.delivery != DeliveryWay::Pull || wanted.is_there() || self.pulls_no_more() {
+            return Lending::Nobody;
+        }
+        let fanout = self.rules.pull_fanout.get();
+        self.context.copies.lend(&self.copy_request(wanted), fanout)
+    }
+
+    /// True after too many failed pulls, where an upload is the way out.
+    pub(super) fn pulls_no_more(&self) -> bool {
+        self.rules.delivery == Delivery::Auto && self.failed_pulls.get() >= FAILED_PULLS
     }
 
     /// By which endpoint another region of the same Keystone is fetched from.

@@ -6,24 +6,19 @@ use super::create::create;
 use super::image_delivery::ImageDelivery;
 use super::imported::{start_import, until_imported};
 use super::verify::verify_pulled;
+use crate::engine::coordinator::LentCopy;
 use crate::engine::region::failure::StepError;
 use crate::model::{DeliveryWay, Image, RegionName};
 use crate::openstack::ImportMethod;
 use crate::plan::Upload;
 
-/// Has a new image filled from a verified copy of another region, and gives it once its content is known to
+/// Has a new image filled from the lent copy of another region, and gives it once its content is known to
 /// be the master's, with the region that it came from.
 pub(super) async fn pull(
     delivery: &ImageDelivery<'_>,
     wanted: &Upload,
+    lent: Option<LentCopy>,
 ) -> Result<(Image, RegionName), StepError> {
-    let context = delivery.context;
-    let copies = &context.copies;
-    let request = delivery.copy_request(wanted);
-    let lent = copies.lend(&request, delivery.rules.pull_fanout.get());
-    let Some(lent) = context.stop.unless_dropped(lent).await else {
-        return Err(delivery.stopped());
-    };
     let lent = lent.ok_or(StepError::NoCopy)?;
     let from = lent.copy.region.clone();
     delivery.note(format!("fetches `{}` from {from}", wanted.image));
