@@ -15,6 +15,9 @@ struct Scene {
     /// `name visibility`, sorted.
     after: &'static [&'static str],
     begun: Begun,
+    /// How many contents are sent in all, and at once.
+    contents: usize,
+    at_once: usize,
 }
 
 /// What becomes of an image that was begun.
@@ -45,6 +48,14 @@ fn kernel(fleet: &Fleet) {
     };
     pair("abc", &fleet.master());
     pair("other", &fleet.region(REGION));
+}
+
+/// Four images, each with an old one.
+fn several(fleet: &Fleet) {
+    for name in ["a", "b", "c", "d"] {
+        fleet.master().create(NewImage::new(name, name));
+        fleet.region(REGION).create(NewImage::new(name, "other"));
+    }
 }
 
 fn obsolete(fleet: &Fleet) {
@@ -136,7 +147,10 @@ fn end_everywhere(scene: &Scene) {
                 tags.contains("glancesync-incomplete")
             });
             let unfinished: Vec<_> = unfinished.cloned().collect();
-            assert!(unfinished.len() <= 1, "{point}: {unfinished:#?}");
+            assert!(
+                unfinished.len() <= scene.at_once,
+                "{point}: {unfinished:#?}"
+            );
 
             let outcome = fleet.run(&config, &[REGION]).expect(0);
             assert_eq!(looks(&fleet), scene.after, "{point}: {outcome}");
@@ -145,12 +159,15 @@ fn end_everywhere(scene: &Scene) {
             }
             // What was begun is taken up, and what was sent is not sent again.
             let is_sent = |image: &Value| image["status"] == "active";
-            let was_published = left.iter().any(|image| {
+            let is_new = |image: &&Value| {
                 let tags = image["tags"].to_string();
-                tags.contains("glancesync-replaces") && !tags.contains("incomplete")
-            });
-            if was_published || unfinished.iter().any(is_sent) {
-                assert_eq!(outcome.uploads("master:RegionTwo"), 0, "{point}: {outcome}");
+                is_sent(image)
+                    && (tags.contains("glancesync-") || image.get("glancesync_source").is_some())
+            };
+            let sent = left.iter().filter(is_new).count();
+            if sent > 0 {
+                let uploads = outcome.uploads("master:RegionTwo");
+                assert!(uploads + sent <= scene.contents, "{point}: {outcome}");
             }
             let is_taken_up = |image: &&Value| scene.begun == Begun::TakenUp || is_sent(image);
             for image in unfinished.iter().filter(is_taken_up) {
@@ -172,6 +189,8 @@ fn of_an_upload_that_replaces() {
         config: |config| config.master("replace", "any"),
         after: &["a public"],
         begun: Begun::TakenUp,
+        contents: 1,
+        at_once: 1,
     });
 }
 
@@ -182,6 +201,8 @@ fn of_an_upload_that_renames() {
         config: |config| config.master("rename", "any"),
         after: &["a public", "a.old private"],
         begun: Begun::TakenUp,
+        contents: 1,
+        at_once: 1,
     });
 }
 
@@ -192,6 +213,8 @@ fn of_an_upload_of_a_kernel() {
         config: |config| config.master("replace", "any"),
         after: &["k public", "m public"],
         begun: Begun::TakenUp,
+        contents: 1,
+        at_once: 1,
     });
 }
 
@@ -202,6 +225,8 @@ fn of_changes_of_metadata() {
         config: |config| config,
         after: &["o_obsolete private", "p public"],
         begun: Begun::TakenUp,
+        contents: 0,
+        at_once: 1,
     });
 }
 
@@ -212,6 +237,8 @@ fn of_an_import_that_replaces() {
         config: |config| config.master("replace", "any").master("delivery", "import"),
         after: &["a public"],
         begun: Begun::TakenUpWhenComplete,
+        contents: 1,
+        at_once: 1,
     });
 }
 
@@ -222,5 +249,19 @@ fn of_a_pull_that_renames() {
         config: |config| config.master("rename", "any").master("delivery", "pull"),
         after: &["a public", "a.old private"],
         begun: Begun::TakenUpWhenComplete,
+        contents: 1,
+        at_once: 1,
+    });
+}
+
+#[test]
+fn of_several_contents_at_once() {
+    end_everywhere(&Scene {
+        prepare: several,
+        config: |config| config.master("replace", "any").master("transfers", "3"),
+        after: &["a public", "b public", "c public", "d public"],
+        begun: Begun::TakenUp,
+        contents: 4,
+        at_once: 3,
     });
 }

@@ -45,6 +45,8 @@
 //! | by `import` or `pull` | `POST …/import` | `queued` until its turn comes, then `importing`, then `active`: the region goes on by itself | `queued`: deletes it and begins anew; `importing`: waits for it, for `import_timeout`; `active`: publishes it where its content is proved |
 //! | | `GET …/tasks` beside each look | the same | the same |
 //!
+//! Where several contents are under way at once (`transfers`), each of them is at a point of its own.
+//!
 //! The state of the image decides, and not the answer to the last request: before a leftover
 //! is taken up, it is looked at once more, and so is one that was not `active` when it was listed, before it
 //! is deleted. `plan/leftover` chooses: of each name that is still wanted one
