@@ -16,8 +16,8 @@ use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
     Bandwidth, BandwidthError, ByteSize, ByteSizeError, ChecksumList, ContentSource, Delivery,
-    DeliveryRules, ListedHash, PullFrom, RegionName, SyncRules, TargetName, TimeSpan, WantedFormat,
-    Warning, WarningCode,
+    DeliveryRules, ListedHash, PullFrom, RegionName, SyncAttribute, SyncRules, TargetName,
+    TimeSpan, WantedFormat, Warning, WarningCode,
 };
 
 /// What is wrong with a text that is not a flag.
@@ -361,6 +361,14 @@ impl<'a> Checker<'a> {
         checksums
     }
 
+    /// An entry that is passed over would have something left unequal that was to be kept equal.
+    fn sync_attributes(&mut self, layers: &Layers, section: &str) -> BTreeSet<SyncAttribute> {
+        self.read(layers, section, "sync_attributes", |text| {
+            value::list(text).map(value::sync_attribute).collect()
+        })
+        .unwrap_or_default()
+    }
+
     pub(super) fn rules(&mut self, layers: &Layers, section: &str) -> SyncRules {
         let replace = self.checksum_list(layers, section, "replace");
         let rename = self.checksum_list(layers, section, "rename");
@@ -379,6 +387,7 @@ impl<'a> Checker<'a> {
             rename,
             dontupdate,
             metadata_set: self.words(layers, section, "metadata_set"),
+            sync_attributes: self.sync_attributes(layers, section),
             obsolete_syncprops: self.words(layers, section, "obsolete_syncprops"),
             only_tenant_images: self.flag(layers, section, "only_tenant_images"),
             support_obsolete_images: self.flag(layers, section, "support_obsolete_images"),

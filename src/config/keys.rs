@@ -131,6 +131,7 @@ pub const KEYS: &[Key] = &[
     target("dontupdate", ""),
     target("metadata_set", ""),
     target("metadata_condition", ""),
+    target("sync_attributes", ""),
     target("ignore_regions", ""),
     alias("obsolete_syncprop", target("obsolete_syncprops", "")),
     target("only_tenant_images", "true"),

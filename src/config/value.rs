@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::sources::Environment;
-use crate::model::{ImageId, ListedHash};
+use crate::model::{ImageId, ListedHash, SyncAttribute, did_you_mean};
 
 /// A flag, in the words of Python's `ConfigParser.getboolean`, in any case.
 pub(super) fn boolean(text: &str) -> Option<bool> {
@@ -44,6 +44,19 @@ pub(super) fn image_id(text: &str) -> Result<ImageId, String> {
 pub(super) fn checksum(text: &str) -> Result<ListedHash, String> {
     text.parse::<ListedHash>()
         .map_err(|error| error.to_string())
+}
+
+/// The name of an attribute that can be kept equal.
+pub(super) fn sync_attribute(text: &str) -> Result<SyncAttribute, String> {
+    SyncAttribute::from_word(text).ok_or_else(|| {
+        let names = SyncAttribute::ALL.map(SyncAttribute::as_str);
+        let near = did_you_mean(text, names);
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        format!(
+            "`{text}` is not an attribute that can be kept equal: there are `{}`{near}",
+            names.join("`, `")
+        )
+    })
 }
 
 #[cfg(test)]
@@ -100,5 +113,14 @@ mod tests {
         let other = image_id("6e240dd4e3044599b7d8e38e13cef058").unwrap();
         assert!(other.is_same_uuid(&id));
         assert!(image_id("centos").is_err());
+    }
+
+    #[test]
+    fn an_attribute_that_is_none_has_the_nearest_one() {
+        assert_eq!(sync_attribute("Min_Disk"), Ok(SyncAttribute::MinDisk));
+        let told = sync_attribute("hidden").unwrap_err();
+        assert!(told.contains("`os_hidden`, `tags`"), "{told}");
+        let told = sync_attribute("visiblity").unwrap_err();
+        assert!(told.ends_with("did you mean `visibility`?"), "{told}");
     }
 }

@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::event::Events;
 use crate::event::Mode;
 use crate::model::{ErrorCode, RegionName, RegionSelector};
+use crate::openstack::Listing;
 use crate::plan::ImageFilter;
 use crate::state::file_stem;
 
@@ -81,7 +82,11 @@ pub async fn restore(
     run.announce(&tasks, &ImageFilter::default(), BTreeMap::new());
     let planned = tasks.len();
     // A master that does not give its list is one that nothing can be put back into.
-    let inventory = run.fleet.inventory().await.unwrap_or_default();
+    let inventory = run
+        .fleet
+        .inventory(&Listing::Visible)
+        .await
+        .unwrap_or_default();
     let work = Restore {
         files,
         inventory: Arc::new(inventory),

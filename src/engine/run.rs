@@ -18,8 +18,10 @@ use crate::delivery::RateLimiter;
 use crate::event::Events;
 use crate::event::{Failure, Mode};
 use crate::model::{ImageId, PullFrom, RegionName, TargetName, Warning, WarningCode, did_you_mean};
+use crate::openstack::Listing;
 use crate::plan::{
-    ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, unmatched,
+    ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, needs_hidden_masters,
+    unmatched,
 };
 use crate::state::FoundHashes;
 
@@ -59,8 +61,14 @@ pub async fn run(
         let (scope, mode) = (&options.scope, options.mode);
         let run = Prepared::new(settings, scope, mode, Names::Checked, events, stop).await?;
         events.phase(format!("listing the images of {}", run.fleet.master), "");
-        let inventory = Arc::new(run.fleet.inventory().await?);
-        let selections = select(&inventory, used_targets(&run.fleet, &run.chosen), events).await?;
+        let targets = used_targets(&run.fleet, &run.chosen);
+        let listing = if targets.iter().any(|it| needs_hidden_masters(&it.rules)) {
+            Listing::WithHidden
+        } else {
+            Listing::Visible
+        };
+        let inventory = Arc::new(run.fleet.inventory(&listing).await?);
+        let selections = select(&inventory, targets, events).await?;
         Ok::<_, StartError>((run, inventory, selections))
     });
     let (run, inventory, selections) = begun.await.ok_or(StartError::Interrupted)??;

@@ -302,8 +302,9 @@ impl Fleet {
     }
 
     /// Reads the master region's images.
-    pub(super) async fn inventory(&self) -> Result<MasterInventory, StartError> {
-        let listed = self.master_list().await.map_err(StartError::Master)?;
+    pub(super) async fn inventory(&self, listing: &Listing) -> Result<MasterInventory, StartError> {
+        let listed = self.master_list(listing).await;
+        let listed = listed.map_err(StartError::Master)?;
         Ok(MasterInventory::build(
             &self.master.region,
             listed,
@@ -311,9 +312,9 @@ impl Fleet {
         ))
     }
 
-    async fn master_list(&self) -> Result<Vec<Image>, OpenStackError> {
+    async fn master_list(&self, listing: &Listing) -> Result<Vec<Image>, OpenStackError> {
         let reader = self.master_target.reader(&self.master.region)?;
-        reader.list(&Listing::Visible).await
+        reader.list(listing).await
     }
 }
 

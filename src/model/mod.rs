@@ -1,6 +1,7 @@
 //! Newtypes and values that every module shares. Nothing here does I/O or knows another module.
 
 mod action;
+mod attribute;
 mod auth;
 mod bandwidth;
 mod checksum;
@@ -24,6 +25,7 @@ mod time_span;
 mod warning;
 
 pub use action::{ActionKind, Status};
+pub use attribute::SyncAttribute;
 pub use auth::{Auth, AuthType, AuthTypeError, Client, Factor, Federation, Grant, TokenEndpoint};
 pub use bandwidth::{Bandwidth, BandwidthError};
 pub use checksum::{

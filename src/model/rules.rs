@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ImageId, ListedHash, WantedFormat};
+use super::{ImageId, ListedHash, SyncAttribute, WantedFormat};
 
 /// A list of checksums which may also hold the word `any`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct SyncRules {
     pub dontupdate: BTreeSet<ListedHash>,
     /// Names of the properties that are synchronised; when empty, all are.
     pub metadata_set: BTreeSet<String>,
+    /// What else is kept equal, beside public or not and the properties.
+    pub sync_attributes: BTreeSet<SyncAttribute>,
     /// Names of the properties that an obsolete image takes over.
     pub obsolete_syncprops: BTreeSet<String>,
     /// Images of other projects do not count in a region.
@@ -48,6 +50,7 @@ impl Default for SyncRules {
             rename: ChecksumList::default(),
             dontupdate: BTreeSet::new(),
             metadata_set: BTreeSet::new(),
+            sync_attributes: BTreeSet::new(),
             obsolete_syncprops: BTreeSet::new(),
             only_tenant_images: true,
             support_obsolete_images: true,

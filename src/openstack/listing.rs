@@ -56,6 +56,8 @@ impl Extent {
 pub enum Listing {
     /// Those that Glance lists by default, newest first.
     Visible,
+    /// Those, and after them the hidden ones, within the time of one list.
+    WithHidden,
     /// The hidden ones, which Glance keeps in a list of their own.
     Hidden,
     /// All that the credential may see, other projects' community images among them, which no list
@@ -72,6 +74,7 @@ impl Listing {
         let hidden = vec![("os_hidden", "true".to_owned())];
         match self {
             Self::Visible => vec![visible],
+            Self::WithHidden => vec![visible, hidden],
             Self::Hidden => vec![hidden],
             Self::All => [visible, hidden]
                 .into_iter()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::leftover::{self, Claim};
 use super::region_images::RegionImages;
-use super::{SelectedImage, Selection, interrupted_replacement, tags};
+use super::{SelectedImage, Selection, tags};
 use crate::model::{
     ContentHash, Image, ImageStatus, MultiHash, Proof, ProvenanceState, SyncRules, WantedFormat,
     Warning, WarningCode, may_be_expansion,
@@ -14,19 +14,6 @@ use crate::model::{
 pub(super) struct Matches<'a> {
     pub(super) images: Vec<Option<&'a Image>>,
     pub(super) warnings: Vec<Warning>,
-}
-
-/// True where a selected name is absent from the listed images, or the image whose place one took,
-/// so that hidden ones count: the caller then asks the region for them, and only then.
-pub fn needs_hidden_images(
-    selection: &Selection,
-    rules: &SyncRules,
-    region: &RegionImages<'_>,
-) -> bool {
-    match_images(selection, rules, region)
-        .images
-        .iter()
-        .any(|image| image.is_none_or(|image| interrupted_replacement::misses_old(image, region)))
 }
 
 pub(super) fn match_images<'a>(

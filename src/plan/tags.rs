@@ -2,6 +2,9 @@
 
 use crate::model::{Image, ImageId};
 
+/// What every tag of this program begins with.
+const PREFIX: &str = "glancesync-";
+
 /// Carried from creation until the image is published.
 pub const INCOMPLETE: &str = "glancesync-incomplete";
 const INSTALLATION_PREFIX: &str = "glancesync-by:";
@@ -56,7 +59,8 @@ pub fn without_replaced(image: &Image, ids: &[ImageId]) -> std::collections::BTr
     kept.cloned().collect()
 }
 
-/// True for every tag of this program's.
+/// True for every tag of this program's, of whatever version: none of them is carried over, compared, or
+/// put back.
 pub fn is_ours(tag: &str) -> bool {
-    tag == INCOMPLETE || tag.starts_with(INSTALLATION_PREFIX) || tag.starts_with(REPLACES_PREFIX)
+    tag.starts_with(PREFIX)
 }

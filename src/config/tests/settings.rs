@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{BASE, Fixture};
 use crate::config::Settings;
-use crate::model::{ByteSize, ContentSource, Interface, TimeSpan};
+use crate::model::{ByteSize, ContentSource, Interface, SyncAttribute, TimeSpan};
 
 fn settings(more: &str) -> Settings {
     Fixture::new(&format!("{BASE}{more}")).load().unwrap()
@@ -55,6 +55,7 @@ dontupdate = d41d8cd98f00b204e9800998ecf8427e,
 forcesync = 6e240dd4-e304-4599-b7d8-e38e13cef058
 ignore_regions = Spain1, other:Paris
 obsolete_syncprop = type
+sync_attributes = tags, os_hidden,
 only_tenant_images = off
 support_obsolete_images = No
 max_replace = 5
@@ -108,6 +109,8 @@ log_dir = /var/log/gs
         master.rules.obsolete_syncprops,
         BTreeSet::from(["type".to_owned()])
     );
+    let attributes = [SyncAttribute::OsHidden, SyncAttribute::Tags];
+    assert_eq!(master.rules.sync_attributes, BTreeSet::from(attributes));
     assert!(!master.rules.only_tenant_images && !master.rules.support_obsolete_images);
     assert_eq!(master.rules.max_replace, Some(5));
     assert_eq!(master.list_images_timeout, Duration::from_millis(1500));

@@ -336,6 +336,7 @@ fn rules() -> impl Strategy<Value = SyncRules> {
                     BTreeSet::new()
                 },
                 metadata_set,
+                sync_attributes: BTreeSet::new(),
                 obsolete_syncprops: obsolete,
                 only_tenant_images: flags.0,
                 support_obsolete_images: flags.1,
