@@ -21,7 +21,9 @@ use crate::model::{Warning, WarningCode};
 use crate::plan::{ImageFilter, OwnIncomplete, Plan};
 use crate::report::format::{self, PlanDetail};
 use crate::report::{ColorChoice, RunSummary, Style, Terminal, Verbosity, stdout_width};
-use crate::state::{FoundHashes, Keeps, check_records, last_times};
+use crate::state::{
+    FAILED_PROOFS, FailedProofs, FoundHashes, HASHES, Keeps, check_records, last_times,
+};
 
 /// Whether what a run leaves on the disk is still there when the program has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,12 +135,16 @@ async fn run_fleet(
         Mode::Sync => Keeps::InFolder,
         _ => Keeps::Nothing,
     };
-    let mut hashes = FoundHashes::default();
+    let (mut hashes, mut failed_proofs) = (FoundHashes::default(), FailedProofs::default());
     if let Some(folder) = &admission.folder {
-        let is_damaged;
-        (hashes, is_damaged) = FoundHashes::read(folder, keeps);
-        if is_damaged {
-            session.events.warning(None, damaged_hashes(folder));
+        let damaged;
+        (hashes, damaged) = FoundHashes::read(folder, keeps);
+        let lost_hashes = damaged.then_some(HASHES);
+        let damaged;
+        (failed_proofs, damaged) = FailedProofs::read(folder, keeps);
+        let lost_proofs = damaged.then_some(FAILED_PROOFS);
+        for name in lost_hashes.into_iter().chain(lost_proofs) {
+            session.events.warning(None, damaged_state(name, folder));
         }
     }
     let options = RunOptions {
@@ -153,6 +159,7 @@ async fn run_fleet(
             None => OwnIncomplete::Leftovers,
         },
         hashes,
+        failed_proofs,
     };
     let outcome = engine::run(&session.settings, options, &session.events, &stop).await?;
     if traces == Traces::Kept {
@@ -190,9 +197,9 @@ async fn run_fleet(
     Ok(exit_code)
 }
 
-fn damaged_hashes(folder: &Path) -> Warning {
+fn damaged_state(name: &str, folder: &Path) -> Warning {
     let message = format!(
-        "the file `hashes` in the state folder {} is damaged: what it cannot tell is found out again; delete it if this is said again",
+        "the file `{name}` in the state folder {} is damaged: what it cannot tell is found out again; delete it if this is said again",
         folder.display()
     );
     Warning::new(WarningCode::StateDamaged, message)

@@ -23,7 +23,7 @@ use crate::plan::{
     ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, needs_hidden_masters,
     unmatched,
 };
-use crate::state::FoundHashes;
+use crate::state::{FailedProofs, FoundHashes};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct RunOptions {
     pub own_incomplete: OwnIncomplete,
     /// The hashes of other kinds that contents of the master were found to have.
     pub hashes: FoundHashes,
+    /// Deliveries that could not be verified, and are not tried again yet.
+    pub failed_proofs: FailedProofs,
 }
 
 /// Runs the fleet. Needs a running actix system.
@@ -101,6 +103,7 @@ pub async fn run(
         installation: options.installation,
         own_incomplete: options.own_incomplete,
         hashes: Arc::new(options.hashes),
+        failed_proofs: Arc::new(options.failed_proofs),
         proofs: ProofTurns::default(),
         copies: Arc::new(VerifiedCopies::of(
             run.fleet.master.clone(),

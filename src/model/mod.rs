@@ -9,6 +9,7 @@ mod content_source;
 mod credential;
 mod delivery;
 mod error_code;
+mod failed_proof;
 mod hidden;
 mod identity;
 mod image;
@@ -37,6 +38,7 @@ pub use delivery::{
     Delivery, DeliveryRules, DeliveryWay, PullFrom, WantedFormat, may_be_expansion,
 };
 pub use error_code::ErrorCode;
+pub use failed_proof::{DeliveryTried, FailedProof, NOT_RETRIED_FOR};
 pub use hidden::is_hidden;
 pub use identity::{ApplicationCredentialRef, DomainRef, ProjectRef, UserRef};
 pub use image::{Image, ImageStatus, Visibility};

@@ -48,6 +48,8 @@ pub enum WarningCode {
     ProvenanceRefused,
     /// A region could not fetch a content from another region; it is uploaded.
     PullFailed,
+    /// What a region got could not be verified a short time ago, so it is not tried again yet.
+    NotRetried,
     /// An image has the master's content in another format than wanted.
     OtherFormat,
     /// The master region was named as a destination.

@@ -54,10 +54,16 @@ impl Plan {
     /// Takes out the actions of images that fail alone, and those of images that need them as a part.
     pub fn fail(&mut self, failures: impl IntoIterator<Item = PlannedFailure>) {
         for failure in failures {
-            let dependents = drop_dependents(&mut self.actions, &failure.image);
+            let image = failure.image.clone();
             self.failures.push(failure);
-            self.failures.extend(dependents);
+            self.leave_out(&image);
         }
+    }
+
+    /// Takes out the actions of an image that is not to be tried; those that need it as a part fail.
+    pub(super) fn leave_out(&mut self, image: &str) {
+        let dependents = drop_dependents(&mut self.actions, image);
+        self.failures.extend(dependents);
     }
 
     /// The rule by which the image of an action is wanted; none where no rule wants it.

@@ -241,6 +241,9 @@ fn of_several(code: WarningCode) -> Option<&'static str> {
         WarningCode::PublishedElsewhere => {
             "were also published by another installation during this run; let only one host synchronise a region"
         }
+        WarningCode::NotRetried => {
+            "could not be compared with the master's a short time ago, so they are not brought again yet"
+        }
         WarningCode::WrongFile => {
             "have a file in `images_dir` that cannot be used, so their content was downloaded from the master's Glance; copy the files again"
         }

@@ -15,7 +15,8 @@ use crate::host;
 use crate::host::{Links, read_regular};
 use crate::model::{ContentHash, Expansion, MultiHash};
 
-const FILE_NAME: &str = "hashes";
+/// The name of the file in the state folder.
+pub const HASHES: &str = "hashes";
 
 /// The newest are kept: some 3 MiB.
 const MAX_LINES: usize = 10_000;
@@ -43,7 +44,7 @@ impl FoundHashes {
     /// Those that earlier runs left in the folder, and whether some of the file was not readable.
     /// Blocking.
     pub fn read(folder: &Path, keeps: Keeps) -> (Self, bool) {
-        let path = folder.join(FILE_NAME);
+        let path = folder.join(HASHES);
         let (pairs, is_damaged) = read(&path);
         let hashes = Self {
             path: (keeps == Keeps::InFolder).then_some(path),
@@ -244,7 +245,7 @@ mod tests {
             assert_eq!(hashes.complete(&master("aa")).found.len(), 2);
         }
         again.add(&master("dd"), hash("sha256", "ee")).unwrap();
-        let text = std::fs::read_to_string(state.join(FILE_NAME)).unwrap();
+        let text = std::fs::read_to_string(state.join(HASHES)).unwrap();
         assert_eq!(text, "sha512:aa sha1:cc\nsha512:aa sha256:bb\n");
     }
 
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn lines_that_are_damaged_are_left_out_and_told() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE_NAME);
+        let path = folder.path().join(HASHES);
         std::fs::write(&path, "sha512:aa sha256:bb\nsha512:aa sha2\n").unwrap();
         let (hashes, is_damaged) = FoundHashes::read(folder.path(), Keeps::InFolder);
         assert!(is_damaged);
@@ -299,7 +300,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let line = |number: usize| format!("sha512:{number:08x} sha256:{number:08x}");
         let lines: Vec<String> = (0..=MAX_LINES).map(line).collect();
-        std::fs::write(folder.path().join(FILE_NAME), lines.join("\n")).unwrap();
+        std::fs::write(folder.path().join(HASHES), lines.join("\n")).unwrap();
         let (hashes, _) = FoundHashes::read(folder.path(), Keeps::Nothing);
         assert!(hashes.of(&master("00000000")).is_empty());
         assert_eq!(hashes.of(&master("00000001")).len(), 1);

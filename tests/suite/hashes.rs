@@ -144,6 +144,19 @@ fn a_region_without_hashes_gets_nothing_and_says_why() {
     let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
     outcome.assert_fails("not_verifiable a");
     assert!(region.names().is_empty());
+
+    // It is not tried again, whatever the mode; the other one has its turn.
+    let planned = fleet.run(&config, &["--dry-run", "RegionTwo"]).expect(1);
+    planned.assert_warns("not_retried a");
+    assert_eq!(planned.errors(), [""; 0], "{planned}");
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+    outcome.assert_warns("not_retried a");
+    assert_eq!(outcome.errors(), ["not_verifiable b"]);
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+    assert_eq!(outcome.results(), ["RegionTwo failed"]);
+    assert_eq!(outcome.warnings(), ["not_retried a", "not_retried b"]);
+    outcome.assert_changed_nothing();
+
     region.create(NewImage::new("local", "abc"));
     for words in [&["--dry-run", "RegionTwo"][..], &["RegionTwo"]] {
         let outcome = fleet.run(&config, words).expect(1);

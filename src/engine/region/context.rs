@@ -12,7 +12,7 @@ use crate::event::Mode;
 use crate::model::TargetName;
 use crate::openstack::MasterEndpoints;
 use crate::plan::{ImageFilter, MasterInventory, OwnIncomplete, Selection};
-use crate::state::FoundHashes;
+use crate::state::{FailedProofs, FoundHashes};
 
 /// What all regions of a run have in common.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct RunContext {
     pub own_incomplete: OwnIncomplete,
     /// The hashes of other kinds that contents of the master were found to have.
     pub hashes: Arc<FoundHashes>,
+    /// Deliveries that could not be verified, and are not tried again yet.
+    pub failed_proofs: Arc<FailedProofs>,
     /// Which region computes what is to be known of a content.
     pub proofs: ProofTurns,
     /// Which regions have a verified copy of which content.

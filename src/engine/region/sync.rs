@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::Utc;
 use futures_util::future::LocalBoxFuture;
 
 use super::actor::RegionWork;
@@ -102,6 +103,9 @@ impl RegionRun<'_> {
                 self.fail(failure);
                 return Ok(());
             }
+            let failed_proofs = self.context.failed_proofs.all();
+            let rules = &job.target.settings.delivery;
+            plan::leave_out_not_retried(&mut plan, rules, &failed_proofs, Utc::now());
             self.lookup().find_virtual_sizes(&mut plan).await;
             self.make_room(&reader, &mut plan).await;
             self.lookup().look_for_content(&mut plan).await;
@@ -124,6 +128,7 @@ impl RegionRun<'_> {
             self.fail(failure);
             return Ok(());
         }
+        self.totals.failed |= plan::is_something_not_retried(&plan);
         for failure in &plan.failures {
             self.fail(failure_of_image(failure));
         }

@@ -5,6 +5,7 @@ use super::delivery::{
     Delivered, ImageDelivery, RetireOutcome, deliver, has_content_of, retire_old_image,
 };
 use super::failure::StepError;
+use super::known_hashes::keep_failed_proof;
 use crate::engine::coordinator::LentCopy;
 use crate::model::{Image, ImageId, ImageStatus};
 use crate::openstack::PatchOp;
@@ -40,6 +41,10 @@ pub(super) async fn carry_out(delivery: &ImageDelivery<'_>, work: Work) -> Ended
     match work {
         Work::Deliver(upload, lent) => {
             let delivered = Box::pin(deliver(delivery, &upload, lent)).await;
+            if let Err(StepError::NotVerifiable { .. }) = delivered {
+                let (context, region) = (delivery.context, delivery.region);
+                keep_failed_proof(context, region, &upload, delivery.rules).await;
+            }
             Ended::Delivered(upload, delivered)
         }
         Work::Change(action, wanted) => {

@@ -36,7 +36,7 @@ pub(super) fn failures(out: &mut impl Write, summary: &RunSummary, style: Style)
             .iter()
             .map(|region| &region.region)
             .collect();
-        let line = format!("  {}see the log", who(&regions, paint));
+        let line = format!("  {}see the warnings and the log", who(&regions, paint));
         writeln!(out, "{}", style.wrapped(&line, 2))?;
     }
     for group in &groups.0 {
