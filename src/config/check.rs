@@ -16,8 +16,9 @@ use super::{condition_error, value};
 use crate::condition::Condition;
 use crate::model::{
     Bandwidth, BandwidthError, ByteSize, ByteSizeError, ChecksumList, ContentSource, Delivery,
-    DeliveryRules, ListedHash, PullFrom, RegionName, SyncAttribute, SyncRules, TargetName,
-    TimeSpan, WantedFormat, Warning, WarningCode,
+    DeliveryRules, KeepOld, ListedHash, OrphanRule, PullFrom, RegionName, RetentionRules,
+    SyncAttribute, SyncRules, TargetName, TimeSpan, TimeSpanError, WantedFormat, Warning,
+    WarningCode,
 };
 
 /// What is wrong with a text that is not a flag.
@@ -369,6 +370,30 @@ impl<'a> Checker<'a> {
         .unwrap_or_default()
     }
 
+    /// What is done with images that nobody wants any more.
+    fn retention(&mut self, layers: &Layers, section: &str) -> RetentionRules {
+        let keep_old = self.read(layers, section, "keep_old", |text| {
+            KeepOld::from_word(text)
+                .ok_or_else(|| "must be `all` or a whole number from 1 up".to_owned())
+        });
+        let orphans = self.read(layers, section, "orphans", |text| {
+            OrphanRule::from_word(text).ok_or_else(|| {
+                "is not something to do with orphans; set `report`, `hide` or `delete`".to_owned()
+            })
+        });
+        let orphan_grace = self.read(layers, section, "orphan_grace", |text| {
+            text.parse()
+                .map_err(|error: TimeSpanError| error.to_string())
+        });
+        RetentionRules {
+            keep_old: keep_old.unwrap_or_default(),
+            hide_old: self.flag(layers, section, "hide_old"),
+            orphans: orphans.unwrap_or_default(),
+            orphan_grace: orphan_grace.unwrap_or_default(),
+            max_delete: self.number(layers, section, "max_delete"),
+        }
+    }
+
     pub(super) fn rules(&mut self, layers: &Layers, section: &str) -> SyncRules {
         let replace = self.checksum_list(layers, section, "replace");
         let rename = self.checksum_list(layers, section, "rename");
@@ -393,6 +418,7 @@ impl<'a> Checker<'a> {
             support_obsolete_images: self.flag(layers, section, "support_obsolete_images"),
             disk_format: disk_format.unwrap_or_default(),
             max_replace,
+            retention: self.retention(layers, section),
         }
     }
 

@@ -18,6 +18,7 @@ mod properties;
 mod provenance;
 mod redact_urls;
 mod region;
+mod retention;
 mod rules;
 mod secret;
 mod size;
@@ -47,6 +48,7 @@ pub use properties::{KERNEL_ID, Properties, RAMDISK_ID, is_provenance, is_user_p
 pub use provenance::{MasterFingerprint, Provenance, ProvenanceState};
 pub use redact_urls::{redact_urls, remove_url_users};
 pub use region::{RegionName, RegionNameError, RegionSelector, TargetName};
+pub use retention::{KeepOld, OrphanRule, RetentionRules};
 pub use rules::{ChecksumList, SyncRules};
 pub use secret::Secret;
 pub use size::{ByteSize, ByteSizeError};

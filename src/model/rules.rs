@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ImageId, ListedHash, SyncAttribute, WantedFormat};
+use super::{ImageId, ListedHash, RetentionRules, SyncAttribute, WantedFormat};
 
 /// A list of checksums which may also hold the word `any`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct SyncRules {
     pub disk_format: WantedFormat,
     /// Most images of a region that one run may replace or rename.
     pub max_replace: Option<usize>,
+    /// What is done with images that nobody wants any more.
+    pub retention: RetentionRules,
 }
 
 impl Default for SyncRules {
@@ -56,6 +58,7 @@ impl Default for SyncRules {
             support_obsolete_images: true,
             disk_format: WantedFormat::Keep,
             max_replace: None,
+            retention: RetentionRules::default(),
         }
     }
 }

@@ -191,6 +191,11 @@ fn a_wrong_value_is_an_error_that_names_file_line_section_and_key() {
         ("other", "list_images_timeout", "soon"),
         ("other", "bwlimit", "fast"),
         ("other", "max_replace", "x"),
+        ("other", "keep_old", "0"),
+        ("other", "hide_old", "perhaps"),
+        ("other", "orphans", "remove"),
+        ("other", "orphan_grace", "a month"),
+        ("other", "max_delete", "-1"),
     ] {
         let config = fleet.config().set(section, key, value);
         let outcome = Program::with(&fleet, &config)

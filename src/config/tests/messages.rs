@@ -53,6 +53,10 @@ list_images_timeout = 0
 replace = any
 dontupdate = 9046fd22
 max_replace = -1
+keep_old = none
+orphans = remove
+orphan_grace = month
+max_delete = few
 bwlimit = fast
 save_timeout = 1h30m
 [other]
@@ -75,8 +79,12 @@ credential = admin,!!,http://keystone:5000,images
     glancesync.conf:17: [master] list_images_timeout = 0: must be more than 0
     glancesync.conf:19: [master] dontupdate = 9046fd22: `9046fd22` is not a checksum: neither md5 (32 hexadecimal digits) nor `<algorithm>:<hexadecimal digits>`; correct it, for `replace` or `rename` holds `any` and would take the image that it is to protect
     glancesync.conf:20: [master] max_replace = -1: is not a whole number; set 0 or more
-    glancesync.conf:21: [master] bwlimit = fast: is neither a rate nor a timetable; write bytes a second, `off`, or both by the time of day: `20M`, `20MiB`, `off` or `08:00,5M 19:00,off`
-    glancesync.conf:22: [master] save_timeout = 1h30m: is not a duration; write a number of seconds, or one number with a unit: `90`, `90s`, `10m`, `1.5h` or `14d`
+    glancesync.conf:21: [master] keep_old = none: must be `all` or a whole number from 1 up
+    glancesync.conf:22: [master] orphans = remove: is not something to do with orphans; set `report`, `hide` or `delete`
+    glancesync.conf:23: [master] orphan_grace = month: is not a duration; write a number of seconds, or one number with a unit: `90`, `90s`, `10m`, `1.5h` or `14d`
+    glancesync.conf:24: [master] max_delete = few: is not a whole number; set 0 or more
+    glancesync.conf:25: [master] bwlimit = fast: is neither a rate nor a timetable; write bytes a second, `off`, or both by the time of day: `20M`, `20MiB`, `off` or `08:00,5M 19:00,off`
+    glancesync.conf:26: [master] save_timeout = 1h30m: is not a duration; write a number of seconds, or one number with a unit: `90`, `90s`, `10m`, `1.5h` or `14d`
     --config: this option takes every word up to the next one, and `main.log_dir` has no `=`: write `section.key=value`; regions and commands go before --config, regions also after `--`
     --config: a section or key before `=` is empty; write `section.key=value`
     ");
@@ -427,6 +435,11 @@ fn the_effective_configuration_hides_secrets_and_names_places() {
     master.only_tenant_images=true (default)
     master.support_obsolete_images=true (default)
     master.max_replace= (default)
+    master.keep_old=all (default)
+    master.hide_old=false (default)
+    master.orphans=report (default)
+    master.orphan_grace=30d (default)
+    master.max_delete=5 (default)
     master.list_images_timeout=30 (default)
     master.upload_stall_timeout=60 (default)
     master.retries=3 (default)
@@ -481,6 +494,11 @@ fn the_effective_configuration_hides_secrets_and_names_places() {
     other.only_tenant_images=true (default)
     other.support_obsolete_images=true (default)
     other.max_replace= (default)
+    other.keep_old=all (default)
+    other.hide_old=false (default)
+    other.orphans=report (default)
+    other.orphan_grace=30d (default)
+    other.max_delete=5 (default)
     other.list_images_timeout=30 (default)
     other.upload_stall_timeout=60 (default)
     other.retries=5 (glancesync.conf:10)

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use super::{BASE, Fixture};
 use crate::config::Settings;
-use crate::model::{ByteSize, ContentSource, Interface, SyncAttribute, TimeSpan};
+use crate::model::{
+    ByteSize, ContentSource, Interface, KeepOld, OrphanRule, RetentionRules, SyncAttribute,
+    TimeSpan,
+};
 
 fn settings(more: &str) -> Settings {
     Fixture::new(&format!("{BASE}{more}")).load().unwrap()
@@ -39,6 +42,21 @@ fn defaults_are_those_of_the_table() {
     assert_eq!(master.retries, 3);
     assert_eq!(settings.max_duration, None);
     assert!(master.bwlimit.is_unlimited() && settings.bwlimit_total.is_unlimited());
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_told_by_the_keys_of_its_own() {
+    let settings = settings(
+        "keep_old = 2\nhide_old = yes\norphans = Delete\norphan_grace = 0\nmax_delete = 0\n",
+    );
+    let retention = RetentionRules {
+        keep_old: KeepOld::from_word("2").unwrap(),
+        hide_old: true,
+        orphans: OrphanRule::Delete,
+        orphan_grace: TimeSpan::from_secs(0),
+        max_delete: 0,
+    };
+    assert_eq!(settings.targets[0].rules.retention, retention);
 }
 
 #[test]

@@ -341,6 +341,7 @@ fn rules() -> impl Strategy<Value = SyncRules> {
                 only_tenant_images: flags.0,
                 support_obsolete_images: flags.1,
                 max_replace: None,
+                retention: crate::model::RetentionRules::default(),
             },
         )
 }
