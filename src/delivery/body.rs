@@ -19,7 +19,7 @@ use crate::content::{Content, SourceError};
 
 /// The HTTP client asks for the next piece when the last has been written to its connection, so
 /// this is how finely progress is seen.
-const PIECE_BYTES: usize = 32 << 10;
+const PIECE_BYTES: usize = 128 << 10;
 
 /// The content of an image as a request's body.
 pub(super) struct ContentBody {

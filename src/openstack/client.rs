@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use super::OpenStackError;
 use super::tls::{self, ClientCertificate};
+use super::upload_threads::UploadThreads;
 use crate::host;
 use crate::host::keeps_connections;
 
@@ -77,6 +78,7 @@ struct Shared {
     identity: Option<Identity>,
     // A connection belongs to the runtime that made it, so each has clients of its own.
     clients: Mutex<HashMap<(Option<runtime::Id>, Route), reqwest::Client>>,
+    upload_threads: UploadThreads,
 }
 
 /// Which servers are who they say.
@@ -139,6 +141,7 @@ impl HttpClient {
             trust,
             identity,
             clients: Mutex::default(),
+            upload_threads: UploadThreads::default(),
         })))
     }
 
@@ -155,6 +158,11 @@ impl HttpClient {
         let client = self.client_for(key.1)?;
         clients.insert(key, client.clone());
         Ok(client)
+    }
+
+    /// The threads for uploads that have to be encrypted.
+    pub(super) fn upload_threads(&self) -> &UploadThreads {
+        &self.0.upload_threads
     }
 
     /// True where the way to the server leads through neither TLS nor a proxy.

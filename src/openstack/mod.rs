@@ -41,6 +41,7 @@ mod tests;
 mod tls;
 mod transport_error;
 mod upload_connection;
+mod upload_threads;
 mod writer;
 
 pub use catalogue::{Catalogue, ImageEndpoint};

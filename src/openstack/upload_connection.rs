@@ -10,7 +10,7 @@
 //! pooled one first waits for the server to read what was written.
 //!
 //! What stands before servers with TLS lets a client finish before it closes, so [`HttpClient`]'s
-//! pool is good enough there.
+//! pool is good enough there; `upload_threads` drives it.
 //!
 //! [`HttpClient`]: super::HttpClient
 

@@ -12,7 +12,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::common::{Config, Fleet, NewImage, Outcome, Program};
+use glancesync::sandbox::{Effect, Fault};
+
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, wait_until};
 
 /// A file with a certificate or key; they are valid for a hundred years.
 fn file(name: &str) -> PathBuf {
@@ -224,6 +226,69 @@ fn a_token_that_leaves_in_the_clear_after_a_log_in_over_https_is_warned_about_on
             .warnings()
             .contains(&"insecure_connection".to_owned())
     );
+}
+
+/// `other:RegionOne` behind TLS that asks for a certificate of the client, and the configuration that leads
+/// there.
+fn region_behind_tls(fleet: &Fleet) -> Config {
+    let plain = fleet.region("other:RegionOne").facts.url.clone();
+    let url = before(&plain, "issued", true).replace("/v3", "");
+    fleet
+        .config()
+        .set("other", "image_endpoint_override", &url)
+        .set("other", "cacert", &path("authority.pem"))
+        .set("other", "cert", &path("client.pem"))
+        .set("other", "key", &path("client.key"))
+        .set("DEFAULT", "retries", "0")
+}
+
+#[test]
+fn contents_go_out_encrypted_several_at_once() {
+    let fleet = Fleet::embedded(|_| ());
+    for name in ["a", "b", "c", "d"] {
+        let content = vec![name.as_bytes()[0]; 1_000_000];
+        fleet.master().create(NewImage::new(name, content));
+    }
+    let config = region_behind_tls(&fleet).set("other", "transfers", "3");
+    let outcome = fleet.run(&config, &["other:"]).expect(0);
+    assert_eq!(outcome.events_named("action_finished").len(), 4);
+    let again = fleet.run(&config, &["other:"]).expect(0);
+    again.assert_changed_nothing();
+    assert_eq!(fleet.region("other:RegionOne").images().len(), 4);
+}
+
+#[test]
+fn the_answer_that_refuses_an_encrypted_upload_is_reported() {
+    let fleet = Fleet::embedded(|_| ());
+    fleet
+        .master()
+        .create(NewImage::new("a", vec![7; 1_000_000]));
+    let full = Fault::new("PUT", "/v2/images/*/file", Effect::early(413));
+    let sandbox = fleet.sandbox();
+    sandbox.set_faults("other:RegionOne", vec![full]).unwrap();
+    let outcome = fleet.run(&region_behind_tls(&fleet), &["other:"]).expect(1);
+    outcome.assert_fails("quota_exceeded a");
+    assert!(fleet.region("other:RegionOne").names().is_empty());
+}
+
+#[test]
+fn an_encrypted_upload_ends_with_the_second_signal() {
+    let fleet = Fleet::embedded(|_| ());
+    fleet
+        .master()
+        .create(NewImage::new("a", vec![7; 1_000_000]));
+    let config = region_behind_tls(&fleet).set("other", "bwlimit", "100K");
+    let running = Program::with(&fleet, &config)
+        .events()
+        .args(["other:"])
+        .start();
+    let region = fleet.region("other:RegionOne");
+    wait_until("an image on its way", || !region.names().is_empty());
+    running.signal("TERM");
+    running.signal("INT");
+    let outcome = running.wait().expect(130);
+    outcome.assert_fails("interrupted a");
+    assert!(region.names().is_empty(), "{outcome}");
 }
 
 #[test]

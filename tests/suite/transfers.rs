@@ -148,7 +148,7 @@ fn the_second_signal_clears_all_of_them_away() {
     let (fleet, config) = slow_region();
     let running = start(&fleet, &config);
     running.signal("TERM");
-    running.signal("TERM");
+    running.signal("INT");
     let outcome = running.wait().expect(130);
     assert_eq!(fleet.region("RegionTwo").names(), ["a"], "{outcome}");
 }
