@@ -161,6 +161,9 @@ pub struct Upload {
     /// Of a pull, the region that it is fetched from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<RegionName>,
+    /// Where no region had a copy: it is fetched all the same should one have it by then.
+    #[serde(skip)]
+    pub may_be_pulled: bool,
     /// Where the content comes from, once that was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ContentOrigin>,

@@ -101,6 +101,7 @@ impl ActionBuilder<'_, '_> {
             delivery: DeliveryWay::Upload,
             from: None,
             source: None,
+            may_be_pulled: false,
             streamed: false,
             replaces: statuses.old(index).map(|old| Replaced {
                 image_id: old.id.clone(),

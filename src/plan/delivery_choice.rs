@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::action::{Action, Upload};
 use super::failure::PlannedFailure;
 use super::region_plan::Plan;
-use crate::model::{Delivery, DeliveryRules, DeliveryWay, ErrorCode, RegionName};
+use crate::model::{Delivery, DeliveryRules, DeliveryWay, ErrorCode, PullFrom, RegionName};
 
 /// The import method by which a region takes what was staged.
 const STAGED: &str = "glance-direct";
@@ -60,7 +60,10 @@ pub fn choose_ways(
             Delivery::Auto if !can_pull => (DeliveryWay::Upload, None),
             Delivery::Auto | Delivery::Pull => match copy(upload) {
                 Some(from) => (DeliveryWay::Pull, Some(from)),
-                None if rules.delivery == Delivery::Auto => (DeliveryWay::Upload, None),
+                None if rules.delivery == Delivery::Auto => {
+                    upload.may_be_pulled = rules.pull_from == PullFrom::Any;
+                    (DeliveryWay::Upload, None)
+                }
                 None => {
                     unreachable.push(out_of_reach(upload));
                     (DeliveryWay::Pull, None)

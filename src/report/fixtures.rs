@@ -54,6 +54,7 @@ fn upload(image: &str, bytes: u64, replaces: Option<Replaced>) -> Upload {
         delivery: DeliveryWay::Upload,
         from: None,
         source: None,
+        may_be_pulled: false,
         streamed: false,
         replaces,
         visibility: Visibility::Public,

@@ -1,7 +1,9 @@
 //! Imports and pulls that fail, hang or bring something else: nothing is published that was not proved, and
 //! nothing is left.
 
-use glancesync::sandbox::{Conversion, Effect, Fault, ImportEnd, ImportStage, ProjectLimits};
+use glancesync::sandbox::{
+    Conversion, Effect, Fault, ImportEnd, ImportStage, ProjectLimits, RegionSpec,
+};
 use serde_json::{Value, json};
 
 use crate::common::{Config, Fleet, NewImage, Outcome, Qcow2};
@@ -360,4 +362,66 @@ fn a_copy_in_another_format_is_not_pulled() {
         fleet.region("RegionThree").the("disk")["disk_format"],
         "qcow2"
     );
+}
+
+/// A fleet whose other Keystone has four regions that pull from each other, and three images at the master.
+fn distant_regions() -> (Fleet, Config) {
+    let fleet = Fleet::embedded(|spec| {
+        let keystone = &mut spec.keystones[1];
+        let names = ["Berlin", "Paris", "Rome", "Vienna"];
+        keystone.regions = names.map(RegionSpec::new).into();
+    });
+    for (name, size) in [("a", 100_000), ("b", 200_000), ("c", 300_000)] {
+        fleet.master().create(NewImage::new(name, vec![7; size]));
+    }
+    let config = fleet
+        .config()
+        .set("other", "delivery", "auto")
+        .set("other", "pull_from", "any");
+    (fleet, config)
+}
+
+#[test]
+fn of_regions_far_away_one_gets_each_content_from_here_and_the_others_from_it() {
+    for transfers in ["1", "3"] {
+        let (fleet, config) = distant_regions();
+        let config = config.set("other", "transfers", transfers);
+        let words = ["other:", "--parallel", "-j", "4"];
+        let outcome = fleet.run(&config, &words).expect(0);
+        let run = &outcome.events_named("run_finished")[0];
+        assert_eq!(
+            (&run["uploaded_bytes"], &run["pulled_bytes"]),
+            (&json!(600_000), &json!(1_800_000)),
+            "{outcome}"
+        );
+        let regions = ["Berlin", "Paris", "Rome", "Vienna"];
+        let uploads = regions.map(|region| outcome.uploads(&format!("other:{region}")));
+        assert_eq!(uploads.iter().sum::<usize>(), 3);
+        let again = fleet.run(&config, &words).expect(0);
+        again.assert_changed_nothing();
+    }
+}
+
+#[test]
+fn where_the_one_that_was_waited_for_fails_another_gets_the_content_from_here() {
+    let (fleet, config) = distant_regions();
+    let refused = Fault::new("PUT", "/v2/images/*/file", Effect::early(413));
+    let sandbox = fleet.sandbox();
+    sandbox
+        .set_faults("other:Berlin", vec![refused.clone()])
+        .unwrap();
+    sandbox.set_faults("other:Paris", vec![refused]).unwrap();
+    let words = ["other:", "--parallel", "-j", "4", "--keep-going"];
+    fleet.run(&config, &words);
+    for region in ["Rome", "Vienna"] {
+        let names = fleet.region(&format!("other:{region}")).names();
+        assert_eq!(names, ["a", "b", "c"], "{region}");
+    }
+    fleet.sandbox().set_faults("other:Berlin", vec![]).unwrap();
+    fleet.sandbox().set_faults("other:Paris", vec![]).unwrap();
+    fleet.run(&config, &words).expect(0);
+    fleet
+        .run(&config, &words)
+        .expect(0)
+        .assert_changed_nothing();
 }

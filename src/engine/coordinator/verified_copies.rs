@@ -1,7 +1,7 @@
 //! Which regions have a verified copy of a content, and who fetches from them right now. All regions of a run
 //! share it: a region tells what it has, and another that pulls is lent a copy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
@@ -43,6 +43,12 @@ pub(crate) struct CopyRequest<'a> {
     pub formats: [Option<&'a String>; 2],
 }
 
+impl CopyRequest<'_> {
+    fn key(&self) -> CopyKey {
+        (self.place.keystone.to_owned(), self.master_id.clone())
+    }
+}
+
 /// The verified copies of a run.
 #[derive(Debug)]
 pub(crate) struct VerifiedCopies {
@@ -56,10 +62,15 @@ pub(crate) struct VerifiedCopies {
     changed: Notify,
 }
 
+/// A Keystone, and a content of the master by its image.
+type CopyKey = (String, ImageId);
+
 #[derive(Debug, Default)]
 struct Known {
-    /// By Keystone and the master's image, in the order in which they became known.
-    copies: HashMap<(String, ImageId), Vec<VerifiedCopy>>,
+    /// In the order in which they became known.
+    copies: HashMap<CopyKey, Vec<VerifiedCopy>>,
+    /// What some region is bringing that others wait for.
+    claimed: HashSet<CopyKey>,
     /// How many fetch from a region.
     lent: HashMap<RegionName, usize>,
 }
@@ -105,7 +116,7 @@ impl VerifiedCopies {
     /// All copies that a region may fetch from: of another region of its Keystone.
     fn candidates(&self, known: &Known, request: &CopyRequest<'_>) -> Vec<VerifiedCopy> {
         let place = request.place;
-        let key = (place.keystone.to_owned(), request.master_id.clone());
+        let key = request.key();
         let masters = (self.keystone == place.keystone).then(|| VerifiedCopy {
             region: self.master.clone(),
             image_id: request.master_id.clone(),
@@ -147,6 +158,25 @@ impl VerifiedCopies {
         })
     }
 
+    /// The same for a region that brings the content itself where no other has a copy: then it is the one that
+    /// does, and others that ask meanwhile wait for its copy.
+    pub(crate) fn lend_or_claim(
+        self: &Arc<Self>,
+        request: &CopyRequest<'_>,
+        fanout: usize,
+    ) -> Lending {
+        let lending = self.lend(request, fanout);
+        if !matches!(lending, Lending::Nobody) {
+            return lending;
+        }
+        let key = request.key();
+        if !self.known().claimed.insert(key.clone()) {
+            return Lending::AllBusy;
+        }
+        let copies = Arc::clone(self);
+        Lending::Claimed(CopyClaim { key, copies })
+    }
+
     /// Ends when a copy is returned, or another one is known, after this was called.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
@@ -162,11 +192,27 @@ pub(crate) enum Lending {
     AllBusy,
     /// No other region has one.
     Nobody,
+    /// No other region has one: who asked brings the content itself.
+    Claimed(CopyClaim),
 }
 
 impl Known {
     fn lent(&self, copy: &VerifiedCopy) -> usize {
         self.lent.get(&copy.region).copied().unwrap_or_default()
+    }
+}
+
+/// A content that a region brings itself; others may when this is dropped.
+#[derive(Debug)]
+pub(crate) struct CopyClaim {
+    key: CopyKey,
+    copies: Arc<VerifiedCopies>,
+}
+
+impl Drop for CopyClaim {
+    fn drop(&mut self) {
+        self.copies.known().claimed.remove(&self.key);
+        self.copies.changed.notify_waiters();
     }
 }
 
@@ -223,7 +269,7 @@ mod tests {
         match copies.lend(request, 1) {
             Lending::Copy(lent) => Some(lent),
             Lending::AllBusy => panic!("all are busy"),
-            Lending::Nobody => None,
+            Lending::Nobody | Lending::Claimed(_) => None,
         }
     }
 
@@ -289,5 +335,28 @@ mod tests {
         drop(second);
         changed.await;
         assert_eq!(lend(&copies, &c.request()).unwrap().copy.region, freed);
+    }
+
+    #[tokio::test]
+    async fn of_those_that_could_bring_a_content_one_does_and_the_others_wait_for_its_copy() {
+        let copies = copies();
+        let [a, b] = ["other:A", "other:B"].map(|name| at(name, "two"));
+        let ask = |puller: &Puller| copies.lend_or_claim(&puller.request(), 1);
+        let Lending::Claimed(first) = ask(&a) else {
+            panic!()
+        };
+        assert!(matches!(ask(&b), Lending::AllBusy));
+        // It failed: another one may.
+        let changed = copies.changed();
+        drop(first);
+        changed.await;
+        let Lending::Claimed(second) = ask(&b) else {
+            panic!()
+        };
+        b.has(&copies, "qcow2");
+        drop(second);
+        assert_eq!(lend(&copies, &a.request()).unwrap().copy.region, b.region);
+        // Of the master's own Keystone there is always a copy.
+        assert!(matches!(ask(&at("C", "one")), Lending::Copy(_)));
     }
 }

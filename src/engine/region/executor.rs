@@ -98,14 +98,15 @@ impl<'a> Executor<'a> {
     /// What comes next, begun where it can be.
     fn begin(&mut self) -> Begun<'a> {
         let delivery = self.delivery;
-        let mut lent = None;
-        let next = self.state.next(|upload| match delivery.lend_copy(upload) {
-            Lending::Copy(copy) => {
-                lent = Some(copy);
-                true
+        let (mut lent, mut claim) = (None, None);
+        let next = self.state.next(|upload| {
+            match delivery.lend_copy(upload) {
+                Lending::AllBusy => return false,
+                Lending::Nobody => {}
+                Lending::Copy(copy) => lent = Some(copy),
+                Lending::Claimed(claimed) => claim = Some(claimed),
             }
-            Lending::AllBusy => false,
-            Lending::Nobody => true,
+            true
         });
         let step = match next {
             Next::Step(step) => step,
@@ -113,7 +114,11 @@ impl<'a> Executor<'a> {
             Next::End => return Begun::All,
         };
         let (work, busy) = match step {
-            Step::Apply(Action::Upload(upload)) => {
+            Step::Apply(Action::Upload(mut upload)) => {
+                if let Some(lent) = &lent {
+                    upload.delivery = DeliveryWay::Pull;
+                    upload.from = Some(lent.copy.region.clone());
+                }
                 let busy = self.started(&ActionFacts::of_upload(&upload));
                 (Work::Deliver(upload, lent), busy)
             }
@@ -136,7 +141,7 @@ impl<'a> Executor<'a> {
         let started = Instant::now();
         Begun::Work(Box::pin(async move {
             let ended = carry_out(delivery, work).await;
-            drop(busy);
+            drop((busy, claim));
             (started, ended)
         }))
     }

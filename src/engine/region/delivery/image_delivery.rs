@@ -55,14 +55,20 @@ impl ImageDelivery<'_> {
         self.job.copy_request(self.region, wanted)
     }
 
-    /// A copy for an upload that is to be fetched from another region; none is asked for where it needs
-    /// none, or where the region fetches nothing any more.
+    /// A copy for an upload that is to be fetched from another region, or that may be where another region brings
+    /// the content meanwhile; none is asked for where it needs none, or where the region fetches nothing any more.
     pub(in crate::engine::region) fn lend_copy(&self, wanted: &Upload) -> Lending {
-        if wanted.delivery != DeliveryWay::Pull || wanted.is_there() || self.pulls_no_more() {
+        if wanted.is_there() || self.pulls_no_more() {
             return Lending::Nobody;
         }
-        let fanout = self.rules.pull_fanout.get();
-        self.context.copies.lend(&self.copy_request(wanted), fanout)
+        let (copies, fanout) = (&self.context.copies, self.rules.pull_fanout.get());
+        match wanted.delivery {
+            DeliveryWay::Pull => copies.lend(&self.copy_request(wanted), fanout),
+            DeliveryWay::Upload if wanted.may_be_pulled => {
+                copies.lend_or_claim(&self.copy_request(wanted), fanout)
+            }
+            DeliveryWay::Upload | DeliveryWay::Import => Lending::Nobody,
+        }
     }
 
     /// True after too many failed pulls, where an upload is the way out.
