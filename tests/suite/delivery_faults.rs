@@ -6,7 +6,7 @@ use glancesync::sandbox::{
 };
 use serde_json::{Value, json};
 
-use crate::common::{Config, Fleet, NewImage, Outcome, Qcow2};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, Qcow2, wait_until};
 use crate::delivery::ways;
 
 const IMPORT: &str = "/v2/images/*/import";
@@ -424,4 +424,26 @@ fn where_the_one_that_was_waited_for_fails_another_gets_the_content_from_here() 
         .run(&config, &words)
         .expect(0)
         .assert_changed_nothing();
+}
+
+#[test]
+fn an_image_that_vanishes_before_it_is_pulled_fails_and_leaves_nothing() {
+    let fleet = Fleet::embedded(|_| ());
+    let source = fleet.master().create(NewImage::new("a", "abc"));
+    let waits = Fault::new("POST", "/v2/images", Effect::Delay { millis: 1500 });
+    let sandbox = fleet.sandbox();
+    sandbox.set_faults("RegionTwo", vec![waits]).unwrap();
+    let config = fleet.config().master("delivery", "pull");
+    let running = Program::with(&fleet, &config)
+        .events()
+        .args(["RegionTwo"])
+        .start();
+    wait_until("the request for a new image", || {
+        let requests = sandbox.requests("RegionTwo").unwrap();
+        requests.iter().any(|request| request.method == "POST")
+    });
+    fleet.master().delete(&source);
+    let outcome = running.wait().expect(1);
+    outcome.assert_fails("pull_failed a");
+    assert_has(&fleet, &[], &outcome);
 }

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use glancesync::sandbox::{Effect, Fault};
+use glancesync::sandbox::{Effect, Fault, ImportStage};
 use serde_json::{Value, json};
 
 use crate::common::imports::{direct, pull};
-use crate::common::{Fleet, NewImage, wait_until};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, Running, wait_until};
+use crate::delivery::ways;
 
 const SOURCE: &str = "master:RegionOne";
 const TARGET: &str = "RegionFive";
@@ -139,4 +140,137 @@ fn a_region_that_dies_in_mid_pull_is_importing_for_ever() {
     assert!(held.staged().exists());
     region.delete(&held.id);
     assert!(!held.staged().exists());
+}
+
+/// A run that has its content pulled, or imported, and that was caught in the middle of that.
+struct CaughtRun {
+    held: Held,
+    config: Config,
+    running: Running,
+}
+
+impl CaughtRun {
+    fn of(delivery: &str) -> Self {
+        let fleet = Fleet::with_import_regions();
+        let size = if fleet.is_real() { 256 << 20 } else { 1 << 20 };
+        let source = fleet
+            .master()
+            .create(NewImage::new("source", vec![7; size]));
+        if !fleet.is_real() {
+            let (server, method, path, effect) = if delivery == "import" {
+                let hangs = Effect::import_hangs(ImportStage::Importing);
+                (TARGET, "POST", "/v2/images/*/import", hangs)
+            } else {
+                let slow = Effect::Slow {
+                    bytes_per_sec: 16 << 10,
+                };
+                (SOURCE, "GET", "/v2/images/*/file", slow)
+            };
+            let fault = Fault::new(method, path, effect);
+            fleet.sandbox().set_faults(server, vec![fault]).unwrap();
+        }
+        let config = fleet
+            .config()
+            .master("delivery", delivery)
+            .master("retries", "0");
+        let running = Program::with(&fleet, &config)
+            .events()
+            .args([TARGET])
+            .start();
+        let mut id = String::new();
+        wait_until("an import under way", || {
+            let images = fleet.region(TARGET).images();
+            let under_way = images.iter().find(|image| image["status"] == "importing");
+            if let Some(image) = under_way {
+                image["id"].as_str().unwrap_or_default().clone_into(&mut id);
+            }
+            !id.is_empty()
+        });
+        let held = Held { fleet, source, id };
+        if delivery != "import" {
+            wait_until("the first staged bytes", || {
+                let file = held.staged();
+                file.metadata().is_ok_and(|metadata| metadata.len() > 0)
+            });
+            if held.fleet.is_real() {
+                held.fleet.tell("freeze", SOURCE);
+            }
+        }
+        Self {
+            held,
+            config,
+            running,
+        }
+    }
+
+    /// Ends that server now, waits for the end of the run, and starts the server again.
+    fn end_server(self, server: &str, code: i32) -> (Held, Outcome) {
+        let Self { held, running, .. } = self;
+        held.fleet.take_down(server);
+        let outcome = running.wait().expect(code);
+        held.fleet.bring_back(server);
+        if !held.fleet.is_real() {
+            held.fleet.sandbox().set_faults(SOURCE, vec![]).unwrap();
+            held.fleet.sandbox().set_faults(TARGET, vec![]).unwrap();
+        }
+        (held, outcome)
+    }
+}
+
+/// Asserts that the next run has the region in step, with nothing left, and one more does nothing.
+#[track_caller]
+fn assert_next_run_heals(held: &Held, config: &Config) {
+    let outcome = held.fleet.run(config, &[TARGET]).expect(0);
+    let (ours, masters) = (
+        held.fleet.region(TARGET).the("source"),
+        held.fleet.master().the("source"),
+    );
+    assert_eq!(
+        (&ours["os_hash_value"], &ours["status"], &ours["tags"]),
+        (&masters["os_hash_value"], &json!("active"), &json!([])),
+        "{outcome}"
+    );
+    held.fleet
+        .run(config, &[TARGET])
+        .expect(0)
+        .assert_changed_nothing();
+}
+
+#[test]
+fn a_run_whose_source_dies_in_mid_pull_fails_that_image_and_the_next_one_heals() {
+    let caught = CaughtRun::of("pull");
+    let config = caught.config.clone();
+    let (held, outcome) = caught.end_server(SOURCE, 1);
+    outcome.assert_fails("pull_failed source");
+    assert!(held.fleet.region(TARGET).names().is_empty(), "{outcome}");
+    assert_next_run_heals(&held, &config);
+}
+
+#[test]
+fn a_run_whose_source_dies_in_mid_pull_uploads_under_auto() {
+    let caught = CaughtRun::of("auto");
+    let config = caught.config.clone();
+    let (held, outcome) = caught.end_server(SOURCE, 0);
+    outcome.assert_warns("pull_failed source");
+    assert_eq!(ways(&outcome), ["source upload directory -"], "{outcome}");
+    assert_next_run_heals(&held, &config);
+}
+
+#[test]
+fn a_run_whose_region_dies_in_mid_pull_or_import_fails_and_the_next_one_heals() {
+    for delivery in ["pull", "import"] {
+        let caught = CaughtRun::of(delivery);
+        // As long as a region needs for it, and as is waited for what comes to no end.
+        let timeout = if caught.held.fleet.is_real() {
+            "20s"
+        } else {
+            "4s"
+        };
+        let config = caught.config.clone().master("import_timeout", timeout);
+        let (held, outcome) = caught.end_server("master:RegionFive", 1);
+        assert_eq!(outcome.results(), ["RegionFive failed"], "{outcome}");
+        held.thaw();
+        assert_eq!(held.image()["status"], "importing");
+        assert_next_run_heals(&held, &config);
+    }
 }
