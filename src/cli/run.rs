@@ -186,6 +186,7 @@ async fn run_fleet(
         } else {
             PlanDetail::Brief
         },
+        orphans: args.output.orphans,
     };
     let exit_code = outcome.exit_code;
     if let Err(error) = print(mode, format, &outcome, &summary, &log_dir, options) {
@@ -210,6 +211,7 @@ fn damaged_state(name: &str, folder: &Path) -> Warning {
 struct PrintOptions {
     style: Style,
     detail: PlanDetail,
+    orphans: bool,
 }
 
 fn print(
@@ -239,9 +241,20 @@ fn print(
         format::Reader::Program
     };
     output::print(|out| match (mode, wanted) {
-        (Mode::Status, Format::Csv) => format::status_csv(out, &plans, reader),
+        (Mode::Status, Format::Csv) => {
+            format::status_csv(out, &plans, reader)?;
+            if options.orphans {
+                format::orphans_csv(out, &plans, reader)?;
+            }
+            Ok(())
+        }
         (Mode::Status, Format::Table) => {
-            format::status_table(out, &plans, summary, stdout_width(), options.style.paint)
+            let (width, paint) = (stdout_width(), options.style.paint);
+            format::status_table(out, &plans, summary, width, paint)?;
+            if options.orphans {
+                format::orphans_text(out, &plans, options.style)?;
+            }
+            Ok(())
         }
         (Mode::Status, Format::Html) => {
             format::status_html(out, &plans, summary, Local::now().fixed_offset())

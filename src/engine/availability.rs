@@ -67,7 +67,7 @@ pub struct RegionSurvey {
 /// Logs in to each target that has a usable credential, and reads the list of each of its regions.
 /// Changes nothing.
 pub async fn survey(settings: &Settings) -> Vec<TargetSurvey> {
-    let targets = targets::log_in(settings, |_| true).await;
+    let targets = targets::log_in(&settings.targets).await;
     let master = targets.get(&TargetName::master());
     let master_region = &settings.master_region;
     let mut master_endpoints = master

@@ -10,6 +10,7 @@ mod backup;
 mod contents;
 mod coordinator;
 mod names;
+mod orphan_doubts;
 mod outcome;
 mod prepare;
 mod region;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::contents;
 use super::coordinator::{ProofTurns, VerifiedCopies};
+use super::orphan_doubts::OrphanDoubts;
 use super::outcome::{FailOn, RunOutcome};
 use super::prepare::{Names, Prepared, Scope, log_in, whole_targets};
 use super::region::{Pipeline, RegionTask, RunContext, failure_of};
@@ -20,7 +21,7 @@ use crate::event::{Failure, Mode};
 use crate::model::{ImageId, PullFrom, RegionName, TargetName, Warning, WarningCode, did_you_mean};
 use crate::openstack::Listing;
 use crate::plan::{
-    ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, needs_hidden_masters,
+    ImageFilter, MasterInventory, OwnIncomplete, Selection, TargetChoice, lists_hidden_masters,
     unmatched,
 };
 use crate::state::{FailedProofs, FoundHashes};
@@ -64,16 +65,18 @@ pub async fn run(
         let run = Prepared::new(settings, scope, mode, Names::Checked, events, stop).await?;
         events.phase(format!("listing the images of {}", run.fleet.master), "");
         let targets = used_targets(&run.fleet, &run.chosen);
-        let listing = if targets.iter().any(|it| needs_hidden_masters(&it.rules)) {
+        let listing = if targets.iter().any(|it| lists_hidden_masters(&it.rules)) {
             Listing::WithHidden
         } else {
             Listing::Visible
         };
         let inventory = Arc::new(run.fleet.inventory(&listing).await?);
         let selections = select(&inventory, targets, events).await?;
-        Ok::<_, StartError>((run, inventory, selections))
+        let doubts = OrphanDoubts::new(settings, &run.fleet, &listing);
+        Ok::<_, StartError>((run, inventory, selections, doubts))
     });
-    let (run, inventory, selections) = begun.await.ok_or(StartError::Interrupted)??;
+    let (run, inventory, selections, orphan_doubts) =
+        begun.await.ok_or(StartError::Interrupted)??;
     let tasks = run.tasks();
     let counted = regions_by_image(&tasks, &selections);
     let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
@@ -100,6 +103,7 @@ pub async fn run(
         contents,
         master: run.fleet.master_endpoints.clone(),
         inventory: Arc::clone(&inventory),
+        orphan_doubts,
         installation: options.installation,
         own_incomplete: options.own_incomplete,
         hashes: Arc::new(options.hashes),

@@ -230,7 +230,8 @@ impl Fleet {
                 warnings.push(unverified(target));
             }
         }
-        let targets = log_in(settings, is_needed).await;
+        let needed = settings.targets.iter().filter(|target| is_needed(target));
+        let targets = log_in(needed).await;
         let failed = targets.values().filter_map(|target| target.as_ref().err());
         let ambiguous: Vec<_> = failed
             .filter(|error| error.code() == ErrorCode::ConfigInvalid)
@@ -318,15 +319,14 @@ impl Fleet {
     }
 }
 
-/// Logs in for each wanted target that has a usable credential: to all Keystones at once, and once
+/// Logs in for each of these targets that has a usable credential: to all Keystones at once, and once
 /// only for targets with the same credential.
 pub(super) async fn log_in(
-    settings: &Settings,
-    is_wanted: impl Fn(&TargetSettings) -> bool,
+    targets: impl IntoIterator<Item = &Arc<TargetSettings>>,
 ) -> BTreeMap<TargetName, Result<Target, OpenStackError>> {
     let clients = HttpClients::default();
     let mut log_ins: Vec<LogIn<'_>> = Vec::new();
-    for target in settings.targets.iter().filter(|target| is_wanted(target)) {
+    for target in targets {
         let Ok(credential) = &target.credential else {
             continue;
         };

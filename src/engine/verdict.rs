@@ -97,6 +97,8 @@ mod tests {
             actions: Vec::new(),
             untags: Vec::new(),
             failures: Vec::new(),
+            orphans: Vec::new(),
+            too_many_deletions: None,
             warnings: Vec::new(),
         };
         RegionOutcome {

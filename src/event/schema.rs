@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::model::{
     ActionKind, ContentOrigin, DeliveryWay, ErrorCode, ImageId, RegionName, Status, Warning,
 };
-use crate::plan::{Action, PassedOver, SelectedBy, Upload};
+use crate::plan::{Action, Orphan, PassedOver, SelectedBy, Upload};
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -242,7 +242,13 @@ pub enum EventKind {
         bytes_pending: u64,
         /// Bytes of content to fetch from other regions.
         bytes_pulled: u64,
+        /// Images to delete by an action of their own: leftovers, old images and orphans.
+        deletions: usize,
+        /// Images that no rule wants any more.
+        orphans: usize,
     },
+    /// An image of the region that no rule wants any more.
+    Orphan(Orphan),
     /// An action begins.
     ActionStarted(ActionFacts),
     /// An action succeeded.
@@ -292,6 +298,10 @@ pub enum EventKind {
         pulled_images: usize,
         /// Images whose metadata was changed.
         updated_images: usize,
+        /// Images that were deleted by an action of their own: leftovers, old images and orphans.
+        deleted_images: usize,
+        /// Orphans that were hidden.
+        hidden_images: usize,
         /// How many images are `pending_*` or `error_*` at the end, by status; nothing of a region
         /// that was not compared.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -105,6 +105,12 @@ pub enum ActionKind {
     UpdateAmi,
     /// What an interrupted run left is removed.
     DeleteLeftover,
+    /// An image called `<name>.old` is deleted, of which newer ones are kept.
+    DeleteOld,
+    /// An image that no rule wants any more is hidden.
+    HideOrphan,
+    /// One that was hidden long enough is deleted.
+    DeleteOrphan,
 }
 
 impl ActionKind {
@@ -118,7 +124,23 @@ impl ActionKind {
             Self::MarkObsolete => "mark_obsolete",
             Self::UpdateAmi => "update_ami",
             Self::DeleteLeftover => "delete_leftover",
+            Self::DeleteOld => "delete_old",
+            Self::HideOrphan => "hide_orphan",
+            Self::DeleteOrphan => "delete_orphan",
         }
+    }
+
+    /// True where an image is deleted by the action of its own.
+    pub fn is_deletion(self) -> bool {
+        matches!(
+            self,
+            Self::DeleteLeftover | Self::DeleteOld | Self::DeleteOrphan
+        )
+    }
+
+    /// True where it is about an image that no rule wants: nothing else depends on it.
+    pub fn is_about_unwanted(self) -> bool {
+        self.is_deletion() || self == Self::HideOrphan
     }
 }
 

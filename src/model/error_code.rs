@@ -64,6 +64,8 @@ pub enum ErrorCode {
     RenameFailed,
     /// The plan would replace more images than `max_replace`.
     MaxReplaceExceeded,
+    /// More old images and orphans would be hidden or deleted than `max_delete`.
+    MaxDeleteExceeded,
     /// A quota, a size limit or a disk is full.
     QuotaExceeded,
     /// The kernel or ramdisk of an image failed.
@@ -123,6 +125,7 @@ impl ErrorCode {
         Self::DeleteFailed,
         Self::RenameFailed,
         Self::MaxReplaceExceeded,
+        Self::MaxDeleteExceeded,
         Self::QuotaExceeded,
         Self::PartFailed,
         Self::MasterRefused,
@@ -216,6 +219,9 @@ impl ErrorCode {
             }
             Self::MaxReplaceExceeded => {
                 "Look at the plan with `glancesync plan`; if it is what you want, raise `max_replace` of this target."
+            }
+            Self::MaxDeleteExceeded => {
+                "None of these images was touched, and everything else is done. Look at them with `glancesync plan`; if they may go, raise `max_delete` of this target."
             }
             Self::QuotaExceeded => {
                 "Free space or raise the quota or the size limit of images in that region, then run again."

@@ -52,6 +52,8 @@ pub enum WarningCode {
     NotRetried,
     /// An image has the master's content in another format than wanted.
     OtherFormat,
+    /// An orphan that was hidden is shown again by somebody, and is left alone.
+    OrphanKept,
     /// The master region was named as a destination.
     MasterRegionSkipped,
     /// A file with a secret can be read by others.

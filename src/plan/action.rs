@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
+use super::cleanup::Cleanup;
 use crate::model::{
     ActionKind, ContentHash, ContentOrigin, DeliveryWay, ImageId, Properties, RegionName, Status,
     Visibility,
@@ -235,6 +236,8 @@ pub enum Action {
         /// What is re-pointed.
         parts: Vec<PartChange>,
     },
+    /// Hides or deletes an image that nobody wants any more, after everything else.
+    Cleanup(Cleanup),
 }
 
 /// A tag of an image that says nothing any more.
@@ -257,6 +260,7 @@ impl Action {
             Self::UpdateMetadata { .. } => ActionKind::UpdateMetadata,
             Self::Upload(upload) => upload.kind(),
             Self::UpdateAmi { .. } => ActionKind::UpdateAmi,
+            Self::Cleanup(cleanup) => cleanup.step.kind(),
         }
     }
 
@@ -268,6 +272,7 @@ impl Action {
             | Self::UpdateMetadata { image, .. }
             | Self::UpdateAmi { image, .. } => image,
             Self::Upload(upload) => &upload.image,
+            Self::Cleanup(cleanup) => &cleanup.image,
         }
     }
 
@@ -279,6 +284,7 @@ impl Action {
             | Self::UpdateMetadata { image_id, .. }
             | Self::UpdateAmi { image_id, .. } => Some(image_id),
             Self::Upload(upload) => upload.leftover.as_ref().map(|it| &it.image_id),
+            Self::Cleanup(cleanup) => Some(&cleanup.image_id),
         }
     }
 
@@ -323,7 +329,10 @@ impl Serialize for Action {
         }
         let fields = match self {
             Self::Upload(upload) => Fields::Upload(upload),
-            Self::DeleteLeftover { image, image_id } => Fields::Existing {
+            Self::DeleteLeftover { image, image_id }
+            | Self::Cleanup(Cleanup {
+                image, image_id, ..
+            }) => Fields::Existing {
                 image,
                 image_id,
                 change: None,

@@ -45,6 +45,8 @@ pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>
         actions,
         untags,
         failures: Vec::new(),
+        orphans: Vec::new(),
+        too_many_deletions: None,
         warnings,
     };
     plan.fail(failures);

@@ -10,10 +10,13 @@ use std::num::NonZeroUsize;
 
 use self::under_way::UnderWay;
 
+use super::OLD_SUFFIX;
 use super::action::{
     Action, Leftover, PartChange, PartReference, Referrer, Replaced, Stage, Upload,
 };
+use super::cleanup::{Cleanup, CleanupStep};
 use super::failure::{PlannedFailure, drop_dependents};
+use super::not_retried::is_something_not_retried;
 use super::region_plan::{ImageState, Plan};
 use crate::model::{ActionKind, ErrorCode, ImageId, KERNEL_ID, RAMDISK_ID, Status};
 
@@ -55,6 +58,12 @@ pub(crate) struct Retirement {
 #[derive(Debug, Default)]
 pub(crate) struct PlanExecution {
     actions: VecDeque<Action>,
+    /// What comes after everything else, and only where nothing failed.
+    cleanups: VecDeque<Cleanup>,
+    /// Something failed, or is known to be undone: there are no cleanups then.
+    has_failed: bool,
+    /// What the images of the plan were.
+    planned: Vec<ImageState>,
     retirements: Vec<Retirement>,
     uploaded: HashMap<String, ImageId>,
     /// How many actions of each image are not finished.
@@ -81,8 +90,20 @@ impl PlanExecution {
     /// Takes the actions of a plan, of which no more than `transfers` contents are under way at once. With
     /// `keep_going` a failed image does not stop the region.
     pub(crate) fn new(plan: &Plan, transfers: NonZeroUsize, keep_going: bool) -> Self {
+        let (cleanups, actions): (Vec<Action>, Vec<Action>) = plan
+            .actions
+            .iter()
+            .cloned()
+            .partition(|action| matches!(action, Action::Cleanup(_)));
+        let cleanups = cleanups.into_iter().filter_map(|action| match action {
+            Action::Cleanup(cleanup) => Some(cleanup),
+            _ => None,
+        });
         let mut state = Self {
-            actions: plan.actions.iter().cloned().collect(),
+            actions: actions.into(),
+            cleanups: cleanups.collect(),
+            has_failed: !plan.failures.is_empty() || is_something_not_retried(plan),
+            planned: plan.images.clone(),
             failed: plan
                 .failures
                 .iter()
@@ -108,8 +129,8 @@ impl PlanExecution {
             let pending = pending.map(|part| part.part.clone());
             let image = action.image().to_owned();
             state.parts.entry(image).or_default().extend(pending);
-            // A leftover of that name is another image.
-            if !matches!(action, Action::DeleteLeftover { .. }) {
+            // A leftover of that name is another image, and what nobody wants has no state.
+            if !matches!(action, Action::DeleteLeftover { .. } | Action::Cleanup(_)) {
                 *state.open.entry(action.image().to_owned()).or_default() += 1;
             }
         }
@@ -160,6 +181,7 @@ impl PlanExecution {
                 let wanted = parts.len();
                 parts.retain_mut(|part| self.resolve(&mut part.to));
                 if parts.len() < wanted {
+                    self.has_failed = true;
                     self.failed.insert(image.clone());
                 }
                 if parts.is_empty() {
@@ -169,10 +191,36 @@ impl PlanExecution {
             }
             return self.change(Step::Apply(action));
         }
-        match self.repoint_references() {
-            Some(action) => self.change(Step::Apply(action)),
+        if let Some(action) = self.repoint_references() {
+            return self.change(Step::Apply(action));
+        }
+        match self.next_cleanup() {
+            Some(cleanup) => self.change(Step::Apply(Action::Cleanup(cleanup))),
             None => Next::End,
         }
+    }
+
+    /// The next image to hide or delete because nobody wants it any more: where nothing failed, nothing is
+    /// left undone and, of an old image, the one that took its name is in step.
+    fn next_cleanup(&mut self) -> Option<Cleanup> {
+        if self.stopped || self.has_failed || !self.retirements.is_empty() {
+            self.cleanups.clear();
+        }
+        while let Some(cleanup) = self.cleanups.pop_front() {
+            let name = cleanup.image.strip_suffix(OLD_SUFFIX);
+            let is_due = cleanup.step != CleanupStep::DeleteOld
+                || name.is_some_and(|name| self.is_in_step(name));
+            if is_due {
+                return Some(cleanup);
+            }
+        }
+        None
+    }
+
+    fn is_in_step(&self, image: &str) -> bool {
+        let state = self.planned.iter().find(|state| state.image == image);
+        let now = state.map(|state| self.now(std::slice::from_ref(state)));
+        now.is_some_and(|now| now.iter().all(|(_, status)| *status == Status::Ok))
     }
 
     fn change(&mut self, step: Step) -> Next {
@@ -299,7 +347,7 @@ impl PlanExecution {
             Action::UpdateAmi {
                 image_id, parts, ..
             } => self.changed.extend(reference_keys(image_id, parts)),
-            Action::DeleteLeftover { .. } => return,
+            Action::DeleteLeftover { .. } | Action::Cleanup(_) => return,
             _ => {}
         }
         self.stop_waiting();
@@ -348,13 +396,15 @@ impl PlanExecution {
 
     /// No further action starts, for whatever reason. Gives true where one was to.
     pub(crate) fn stop(&mut self) -> bool {
-        let stops = !self.stopped && !self.actions.is_empty();
+        let is_done = self.actions.is_empty() && self.cleanups.is_empty();
+        let stops = !self.stopped && !is_done;
         self.stopped = true;
         stops
     }
 
-    /// A leftover could not be deleted: no other image fails with it.
+    /// A leftover could not be deleted, or what nobody wants not hidden or deleted: no other image fails with it.
     pub(crate) fn leftover_failed(&mut self) {
+        self.has_failed = true;
         self.under_way.change_ended();
         self.stopped |= !self.keep_going;
     }
@@ -364,6 +414,7 @@ impl PlanExecution {
         if self.keep_going {
             return self.image_failed(image);
         }
+        self.has_failed = true;
         self.under_way.failed(image);
         self.failed.insert(image.to_owned());
         self.stopped = true;
@@ -374,6 +425,7 @@ impl PlanExecution {
     /// it as a part. Gives the failures of the latter. One that was published is there, whatever
     /// became of its old image: nobody fails with it.
     pub(crate) fn image_failed(&mut self, image: &str) -> Vec<PlannedFailure> {
+        self.has_failed = true;
         self.under_way.failed(image);
         self.failed.insert(image.to_owned());
         if self.uploaded.contains_key(image) {
@@ -398,7 +450,8 @@ impl PlanExecution {
             }),
             _ => false,
         };
-        let undone = !self.stopped && !self.actions.iter().all(goes_on);
+        let is_done = self.actions.iter().all(goes_on) && self.cleanups.is_empty();
+        let undone = !self.stopped && !is_done;
         self.stopped = true;
         undone
     }

@@ -101,6 +101,8 @@ impl ImageFilter {
             .retain(|state| chosen.contains(state.image.as_str()));
         plan.failures
             .retain(|failure| chosen.contains(failure.image.as_str()));
+        plan.orphans.retain(|orphan| self.matches(&orphan.image));
+        plan.too_many_deletions = None;
         plan.untags
             .retain(|untag| chosen.contains(untag.image.as_str()));
         plan.actions.retain_mut(|action| match action {
@@ -108,6 +110,8 @@ impl ImageFilter {
             Action::DeleteLeftover { image, .. } => {
                 chosen.contains(image.as_str()) || self.matches(image)
             }
+            // Chosen images alone are no reason to hide or delete others.
+            Action::Cleanup(_) => false,
             Action::MarkObsolete { image, .. } => {
                 let base = image.strip_suffix(OBSOLETE_SUFFIX).unwrap_or(image);
                 self.matches_one_of(&[image, base])
@@ -229,7 +233,7 @@ fn is_changed(referrer: &Referrer, action: &Action) -> bool {
             .replaces
             .as_ref()
             .is_some_and(|old| old.image_id == *id),
-        Action::MarkObsolete { .. } | Action::DeleteLeftover { .. } => false,
+        Action::MarkObsolete { .. } | Action::DeleteLeftover { .. } | Action::Cleanup(_) => false,
     }
 }
 

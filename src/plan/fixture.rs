@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use md5::{Digest, Md5};
 
-use super::{MasterInventory, Plan, RegionImages, Selection, build, tags};
+use super::{
+    Action, MasterInventory, Plan, RegionImages, Selection, build, clean_up, find_orphans, tags,
+};
 use crate::model::{
     Checksum, ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, ListedHash, MasterFingerprint,
     Properties, Provenance, RegionName, SyncRules, Visibility, Warning, WarningCode,
@@ -200,6 +202,32 @@ pub(crate) fn plan_with_hidden(
     let selection = selection(master, rules);
     let name = region_name();
     build(&selection, rules, &region_images(&name, region, hidden))
+}
+
+/// The same with what nobody wants any more, for one target alone.
+pub(crate) fn cleaned_up(
+    master: &[Image],
+    region: &[Image],
+    hidden: &[Image],
+    rules: &SyncRules,
+) -> Plan {
+    let inventory = MasterInventory::build("Spain", master.to_vec(), PROJECT);
+    let selection = Selection::choose(&inventory, rules, None);
+    let name = region_name();
+    let images = region_images(&name, region, hidden);
+    let mut plan = build(&selection, rules, &images);
+    let orphans = find_orphans(&selection, rules, &images, &inventory);
+    clean_up(&mut plan, orphans, &selection, rules, &images, |_| false);
+    plan
+}
+
+/// The ids of the images that are hidden or deleted because nobody wants them any more, in order.
+pub(crate) fn cleanups(plan: &Plan) -> Vec<&ImageId> {
+    let cleanups = plan.actions.iter().filter_map(|action| match action {
+        Action::Cleanup(cleanup) => Some(&cleanup.image_id),
+        _ => None,
+    });
+    cleanups.collect()
 }
 
 pub(crate) fn region_images<'a>(

@@ -4,15 +4,29 @@ use super::interrupted_replacement;
 use super::matching::match_images;
 use super::region_images::RegionImages;
 use super::selection::Selection;
-use crate::model::{SyncAttribute, SyncRules};
+use crate::model::{KeepOld, OrphanRule, RetentionRules, SyncAttribute, SyncRules};
 
 /// True where these rules have the hidden images of a region listed whatever else it has.
 fn are_always_listed(rules: &SyncRules) -> bool {
+    let RetentionRules {
+        keep_old,
+        hide_old,
+        orphans,
+        ..
+    } = rules.retention;
     rules.sync_attributes.contains(&SyncAttribute::OsHidden)
+        || hide_old
+        || keep_old != KeepOld::All
+        || orphans != OrphanRule::Report
+}
+
+/// True where these rules have the hidden images of the master listed, whether they count or not.
+pub fn lists_hidden_masters(rules: &SyncRules) -> bool {
+    needs_hidden_masters(rules) || rules.retention.orphans != OrphanRule::Report
 }
 
 /// True where these rules look at the hidden images of the master.
-pub fn needs_hidden_masters(rules: &SyncRules) -> bool {
+pub(super) fn needs_hidden_masters(rules: &SyncRules) -> bool {
     rules.sync_attributes.contains(&SyncAttribute::OsHidden)
 }
 

@@ -31,6 +31,8 @@ pub struct MasterInventory {
     by_id: HashMap<ImageId, usize>,
     /// All images that the master listed, whether they count or not.
     listed: HashMap<ImageId, Listed>,
+    /// How many own images of each name the master listed, whether they count or not.
+    own_names: HashMap<String, usize>,
 }
 
 /// Why an own image of the master does not count.
@@ -137,6 +139,9 @@ impl MasterInventory {
                 .collect(),
             ..Self::default()
         };
+        for image in listed.iter().filter(|it| it.is_own(project_id)) {
+            *inventory.own_names.entry(image.name.clone()).or_default() += 1;
+        }
         let mut by_name: BTreeMap<String, Vec<Image>> = BTreeMap::new();
         for image in listed {
             if !image.is_own(project_id) || tags::is_incomplete(&image) {
@@ -182,6 +187,12 @@ impl MasterInventory {
     /// The image of that id, if it counts.
     pub fn by_id(&self, id: &ImageId) -> Option<&Image> {
         self.by_id.get(id).map(|index| &*self.images[*index])
+    }
+
+    /// How many own images of that name the master listed, in whatever status; hidden ones among them where
+    /// they were asked for.
+    pub(super) fn own_images_of(&self, name: &str) -> usize {
+        self.own_names.get(name).copied().unwrap_or_default()
     }
 
     /// The ids of the master's images that an operator means by those of a list: the same text or,

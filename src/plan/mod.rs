@@ -11,6 +11,7 @@ mod action;
 mod actions;
 mod build;
 mod checksum_conflict;
+mod cleanup;
 mod delivery_choice;
 mod execution;
 mod failure;
@@ -26,7 +27,9 @@ mod matching;
 mod metadata;
 mod not_retried;
 mod obsolete;
+mod old_images;
 mod order;
+mod orphans;
 mod parts;
 mod published_before;
 mod reason;
@@ -39,6 +42,7 @@ mod room;
 mod selection;
 pub mod tags;
 mod unmatched;
+mod unwanted;
 mod warnings;
 
 pub use action::{
@@ -46,15 +50,17 @@ pub use action::{
     Untag, Upload,
 };
 pub use build::build;
+pub use cleanup::{Cleanup, CleanupStep, PlannedDeletion, TooManyDeletions};
 pub use delivery_choice::{DeliveryUnsupported, RegionOffers, brings_content, choose_ways};
 pub(crate) use execution::{Next, PlanExecution, Retirement, Step, is_upload};
 pub use failure::PlannedFailure;
 pub use filter::ImageFilter;
-pub use hidden_images::{needs_hidden_images, needs_hidden_masters};
+pub use hidden_images::{lists_hidden_masters, needs_hidden_images};
 pub use image_glob::ImageFilterError;
 pub use inventory::{MasterInventory, PassedOver, passed_over_text};
 pub use matching::{UnknownExpansion, unknown_expansions, unknown_hashes};
 pub use not_retried::{delivery_tried, is_something_not_retried, leave_out_not_retried};
+pub use orphans::{Orphan, OrphanReason, find_orphans, without_named};
 pub use published_before::PublishedBefore;
 pub use reason::{PartProblem, Reason};
 pub use region_images::{OwnIncomplete, RegionImages};
@@ -65,6 +71,7 @@ pub use restore::{
 pub use room::{Room, leave_out_what_does_not_fit};
 pub use selection::{SelectedBy, SelectedImage, Selection};
 pub use unmatched::{TargetChoice, unmatched};
+pub use unwanted::clean_up;
 
 /// What a replaced image's name gets appended.
 pub const OLD_SUFFIX: &str = ".old";

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::action::{Action, Untag};
+use super::cleanup::TooManyDeletions;
 use super::failure::{PlannedFailure, drop_dependents};
+use super::orphans::Orphan;
 use super::reason::Reason;
 use super::selection::SelectedBy;
 use crate::model::{DeliveryWay, ImageId, RegionName, Status, Warning};
@@ -46,6 +48,12 @@ pub struct Plan {
     pub untags: Vec<Untag>,
     /// Actions that are known to fail before anything is sent.
     pub failures: Vec<PlannedFailure>,
+    /// Images of the region that no rule wants any more, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orphans: Vec<Orphan>,
+    /// More images than `max_delete` would be hidden or deleted: none of those is in `actions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub too_many_deletions: Option<TooManyDeletions>,
     /// What somebody should look at.
     pub warnings: Vec<Warning>,
 }
@@ -69,7 +77,9 @@ impl Plan {
     /// The rule by which the image of an action is wanted; none where no rule wants it.
     pub fn wanted_by(&self, action: &Action) -> Option<SelectedBy> {
         match action {
-            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. } => None,
+            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. } | Action::Cleanup(_) => {
+                None
+            }
             _ => {
                 let state = self.images.iter().find(|it| it.image == action.image());
                 state.map(|state| state.selected_by)
@@ -84,6 +94,12 @@ impl Plan {
             *counts.entry(image.status).or_insert(0) += 1;
         }
         counts
+    }
+
+    /// How many images its actions delete that are not replaced by others.
+    pub fn deletions(&self) -> usize {
+        let actions = self.actions.iter();
+        actions.filter(|action| action.kind().is_deletion()).count()
     }
 
     /// The bytes of content that its actions send.

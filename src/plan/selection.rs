@@ -1,6 +1,6 @@
 //! Which images of the master inventory one target wants: the first rule that answers wins.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -67,6 +67,8 @@ pub struct Selection {
     /// What to say once for the target.
     pub warnings: Vec<Warning>,
     by_name: HashMap<String, usize>,
+    /// Names of images of the inventory that no rule wants, without an error in a condition.
+    refused: HashSet<String>,
 }
 
 impl Selection {
@@ -105,6 +107,13 @@ impl Selection {
             .map(|(master, _)| resolve_parts(master, inventory, &by_name))
             .collect();
         let (parts_first, in_circle) = parts_first(&parts);
+        // An error in a condition is no answer.
+        let failed = |name: &str| warnings.iter().any(|it| it.image.as_deref() == Some(name));
+        let names = inventory.images.iter().map(|image| &image.name);
+        let refused = names
+            .filter(|name| !by_name.contains_key(*name) && !failed(name))
+            .cloned()
+            .collect();
         let images = chosen
             .into_iter()
             .zip(parts)
@@ -118,8 +127,6 @@ impl Selection {
             })
             .collect();
         let obsolete = if rules.support_obsolete_images {
-            // An error in a condition is no reason to mark the image that it is about.
-            let failed = |name: &str| warnings.iter().any(|it| it.image.as_deref() == Some(name));
             ObsoleteImage::all(inventory, |name| by_name.contains_key(name) || failed(name))
         } else {
             Vec::new()
@@ -130,6 +137,7 @@ impl Selection {
             obsolete,
             warnings,
             by_name,
+            refused,
         }
     }
 
@@ -171,6 +179,18 @@ impl Selection {
             || [KERNEL_ID, RAMDISK_ID]
                 .iter()
                 .any(|part| image.properties.contains_key(*part))
+    }
+
+    /// True where the master has an image of that name that counts, and the rules say no to it without an
+    /// error in a condition.
+    pub(super) fn refuses(&self, name: &str) -> bool {
+        self.refused.contains(name)
+    }
+
+    /// True where the rules want the image of that name, or may: an error in a condition says nothing.
+    pub fn may_want(&self, name: &str) -> bool {
+        let mut warnings = self.warnings.iter();
+        self.by_name.contains_key(name) || warnings.any(|it| it.image.as_deref() == Some(name))
     }
 
     /// Where in `images` the image of that name is.

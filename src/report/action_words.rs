@@ -33,6 +33,15 @@ fn verb(kind: ActionKind, tense: Tense) -> &'static str {
         (ActionKind::DeleteLeftover, Present) => "deleting leftover",
         (ActionKind::DeleteLeftover, Past) => "deleted leftover",
         (ActionKind::DeleteLeftover, Conditional) => "would delete leftover",
+        (ActionKind::DeleteOld, Present) => "deleting old image",
+        (ActionKind::DeleteOld, Past) => "deleted old image",
+        (ActionKind::DeleteOld, Conditional) => "would delete old image",
+        (ActionKind::HideOrphan, Present) => "hiding orphan",
+        (ActionKind::HideOrphan, Past) => "hid orphan",
+        (ActionKind::HideOrphan, Conditional) => "would hide orphan",
+        (ActionKind::DeleteOrphan, Present) => "deleting orphan",
+        (ActionKind::DeleteOrphan, Past) => "deleted orphan",
+        (ActionKind::DeleteOrphan, Conditional) => "would delete orphan",
     }
 }
 

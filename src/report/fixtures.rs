@@ -11,8 +11,9 @@ use crate::model::{
     Warning, WarningCode,
 };
 use crate::plan::{
-    Action, Change, ImageState, MetadataChange, PartChange, PartProblem, PartReference, Plan,
-    PlannedFailure, Reason, Replaced, SelectedBy, Upload,
+    Action, Change, Cleanup, CleanupStep, ImageState, MetadataChange, Orphan, OrphanReason,
+    PartChange, PartProblem, PartReference, Plan, PlannedFailure, Reason, Replaced, SelectedBy,
+    Upload,
 };
 
 /// A name that tries everything.
@@ -212,6 +213,21 @@ fn every_action() -> Vec<Action> {
                 },
             }],
         },
+        Action::Cleanup(Cleanup {
+            image: "debian-12.old".to_owned(),
+            image_id: id(8),
+            step: CleanupStep::DeleteOld,
+        }),
+        Action::Cleanup(Cleanup {
+            image: "shelved".to_owned(),
+            image_id: id(9),
+            step: CleanupStep::HideOrphan("2026-11-24".parse().unwrap()),
+        }),
+        Action::Cleanup(Cleanup {
+            image: "retired".to_owned(),
+            image_id: id(10),
+            step: CleanupStep::DeleteOrphan,
+        }),
     ]
 }
 
@@ -229,6 +245,11 @@ pub(super) fn full_plan() -> Plan {
             message: "`.old` makes its name longer than 255 characters".to_owned(),
             hint: "Shorten the name.",
         }],
+        orphans: vec![
+            orphan("shelved", OrphanReason::Deselected, None),
+            orphan("retired", OrphanReason::Gone, Some("2026-10-20")),
+        ],
+        too_many_deletions: None,
         warnings: vec![
             Warning::new(
                 WarningCode::ForeignOwner,
@@ -247,7 +268,19 @@ pub(super) fn quiet_plan() -> Plan {
         actions: Vec::new(),
         untags: Vec::new(),
         failures: Vec::new(),
+        orphans: Vec::new(),
+        too_many_deletions: None,
         warnings: Vec::new(),
+    }
+}
+
+fn orphan(name: &str, reason: OrphanReason, since: Option<&str>) -> Orphan {
+    Orphan {
+        image: name.to_owned(),
+        image_id: ImageId::new(name),
+        reason,
+        hidden_since: since.map(|day| day.parse().unwrap()),
+        is_hidden: since.is_some(),
     }
 }
 
@@ -290,6 +323,8 @@ pub(super) fn region_finished(name: &str, result: RegionResult, uploaded_images:
         pulled_bytes: 0,
         pulled_images: 0,
         updated_images: uploaded_images / 2,
+        deleted_images: 0,
+        hidden_images: 0,
         left: BTreeMap::new(),
         seconds: if uploaded_images == 0 { 0.25 } else { 64.5 },
     };
@@ -324,6 +359,8 @@ pub(super) fn summary(
             counts: plan.counts(),
             bytes_pending: plan.bytes_pending(),
             bytes_pulled: plan.bytes_pulled(),
+            deletions: plan.deletions(),
+            orphans: plan.orphans.len(),
         };
         builder.planned(plan);
         builder.event(&Event::now(Some(plan.region.clone()), kind));

@@ -84,6 +84,7 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
             counts,
             bytes_pending,
             bytes_pulled,
+            ..
         } => {
             let quiet = counts
                 .keys()
@@ -94,6 +95,15 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
                 found(counts, *bytes_pending, *bytes_pulled),
             )]
         }
+        EventKind::Orphan(orphan) => vec![Line::info(
+            Weight::Detail,
+            format!(
+                "orphan `{}` ({}): {}",
+                OneLine(&orphan.image),
+                OneLine(orphan.image_id.as_str()),
+                orphan.reason
+            ),
+        )],
         EventKind::ActionStarted(facts) => {
             vec![Line::info(Weight::Detail, action(facts, Tense::Present))]
         }
@@ -295,6 +305,16 @@ pub(super) fn done(uploaded: usize, bytes: u64, updated: usize, seconds: f64) ->
     parts.join(", ")
 }
 
+/// `2 images deleted, 1 hidden`; empty where none was.
+pub(super) fn removed(deleted: usize, hidden: usize) -> String {
+    match (deleted, hidden) {
+        (0, 0) => String::new(),
+        (_, 0) => format!("{} deleted", count(deleted, "image")),
+        (0, _) => format!("{} hidden", count(hidden, "image")),
+        _ => format!("{} deleted, {hidden} hidden", count(deleted, "image")),
+    }
+}
+
 fn region_finished(kind: &EventKind, mode: Mode) -> String {
     let EventKind::RegionFinished {
         result,
@@ -303,6 +323,8 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
         pulled_bytes,
         pulled_images,
         updated_images,
+        deleted_images,
+        hidden_images,
         left,
         seconds: time,
     } = kind
@@ -315,6 +337,9 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
         let (images, bytes) = (count(*pulled_images, "image"), ByteSize(*pulled_bytes));
         done = format!("{done}{separator}{images} pulled from other regions ({bytes})");
     }
+    let removed = removed(*deleted_images, *hidden_images);
+    let parts = [done, removed].into_iter().filter(|part| !part.is_empty());
+    let done = parts.collect::<Vec<_>>().join(", ");
     let time = seconds(*time);
     match (result, mode, done.as_str()) {
         (RegionResult::Failed, _, "") => format!("failed after {time}"),

@@ -114,8 +114,14 @@ impl ReporterState {
             counts: plan.counts(),
             bytes_pending: plan.bytes_pending(),
             bytes_pulled: plan.bytes_pulled(),
+            deletions: plan.deletions(),
+            orphans: plan.orphans.len(),
         };
         self.event(&Event::now(Some(region.clone()), kind), now);
+        for orphan in &plan.orphans {
+            let kind = EventKind::Orphan(orphan.clone());
+            self.event(&Event::now(Some(region.clone()), kind), now);
+        }
         let lines = plan_log(plan);
         self.log(region, Utc::now(), &lines, now);
         // A dry run has its plan on standard output, and a status report its states.

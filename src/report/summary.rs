@@ -30,6 +30,10 @@ pub struct RegionSummary {
     pub bytes_pending: u64,
     /// Bytes of content that its plan would have fetched from other regions.
     pub bytes_pulled: u64,
+    /// Images that its plan would delete by an action of their own.
+    pub deletions: usize,
+    /// Images of the region that no rule wants any more.
+    pub orphans: usize,
     /// Bytes of content that were sent and published.
     pub uploaded_bytes: u64,
     /// Images that were uploaded.
@@ -40,6 +44,10 @@ pub struct RegionSummary {
     pub pulled_images: usize,
     /// Images whose metadata was changed.
     pub updated_images: usize,
+    /// Images that were deleted by an action of their own: leftovers, old images and orphans.
+    pub deleted_images: usize,
+    /// Orphans that were hidden.
+    pub hidden_images: usize,
     /// How long it took.
     pub seconds: f64,
     /// How many warnings it had.
@@ -100,11 +108,15 @@ impl RegionSummary {
             planned_actions: 0,
             bytes_pending: 0,
             bytes_pulled: 0,
+            deletions: 0,
+            orphans: 0,
             uploaded_bytes: 0,
             uploaded_images: 0,
             pulled_bytes: 0,
             pulled_images: 0,
             updated_images: 0,
+            deleted_images: 0,
+            hidden_images: 0,
             seconds: 0.0,
             warnings: 0,
             errors: Vec::new(),
@@ -192,6 +204,12 @@ pub struct RunSummary {
     pub pulled_images: usize,
     /// Images whose metadata was changed.
     pub updated_images: usize,
+    /// Images that were deleted by an action of their own: leftovers, old images and orphans.
+    pub deleted_images: usize,
+    /// Orphans that were hidden.
+    pub hidden_images: usize,
+    /// Images of the regions that no rule wants any more.
+    pub orphans: usize,
     /// How many warnings there were, of regions and of the run.
     pub warnings: usize,
     /// How many images had each status before anything was done, over all regions.

@@ -130,6 +130,9 @@ impl SummaryBuilder {
             pulled_bytes: regions.iter().map(|region| region.pulled_bytes).sum(),
             pulled_images: regions.iter().map(|region| region.pulled_images).sum(),
             updated_images: regions.iter().map(|region| region.updated_images).sum(),
+            deleted_images: regions.iter().map(|region| region.deleted_images).sum(),
+            hidden_images: regions.iter().map(|region| region.hidden_images).sum(),
+            orphans: regions.iter().map(|region| region.orphans).sum(),
             warnings: self.warnings + regions.iter().map(|region| region.warnings).sum::<usize>(),
             counts,
             slowest: regions
@@ -155,7 +158,11 @@ fn update(region: &mut RegionSummary, kind: &EventKind) {
             counts,
             bytes_pending,
             bytes_pulled,
+            deletions,
+            orphans,
         } => {
+            region.deletions = *deletions;
+            region.orphans = *orphans;
             region.counts.clone_from(counts);
             region.bytes_pending = *bytes_pending;
             region.bytes_pulled = *bytes_pulled;
@@ -169,6 +176,8 @@ fn update(region: &mut RegionSummary, kind: &EventKind) {
             pulled_bytes,
             pulled_images,
             updated_images,
+            deleted_images,
+            hidden_images,
             left,
             seconds,
         } => {
@@ -179,6 +188,8 @@ fn update(region: &mut RegionSummary, kind: &EventKind) {
             region.pulled_bytes = *pulled_bytes;
             region.pulled_images = *pulled_images;
             region.updated_images = *updated_images;
+            region.deleted_images = *deleted_images;
+            region.hidden_images = *hidden_images;
             region.seconds = *seconds;
         }
         _ => {}

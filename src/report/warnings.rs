@@ -244,6 +244,9 @@ fn of_several(code: WarningCode) -> Option<&'static str> {
         WarningCode::NotRetried => {
             "could not be compared with the master's a short time ago, so they are not brought again yet"
         }
+        WarningCode::OrphanKept => {
+            "are not selected any more, were hidden, and somebody shows them again, so they are left alone"
+        }
         WarningCode::WrongFile => {
             "have a file in `images_dir` that cannot be used, so their content was downloaded from the master's Glance; copy the files again"
         }

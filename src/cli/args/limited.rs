@@ -70,7 +70,7 @@ const SAYS: &[&str] = &[
 
 /// The options that do not go with every command that could have them, by their ids, and the commands
 /// that they go with. A plan takes what a sync takes, to be its rehearsal word for word.
-const LIMITED: [(&str, &[&str]); 22] = [
+const LIMITED: [(&str, &[&str]); 23] = [
     ("image", CHOOSES),
     ("exclude_image", CHOOSES),
     ("parallel", RUNS),
@@ -85,6 +85,7 @@ const LIMITED: [(&str, &[&str]); 22] = [
         "metrics_file",
         &["sync", "plan", "status", "backup", "demo"],
     ),
+    ("orphans", &["status"]),
     ("stats", RUNS),
     ("dry_run", &["sync", "demo"]),
     ("overrides", READS_VALUES),

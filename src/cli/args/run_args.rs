@@ -141,6 +141,11 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub(in crate::cli) format: Option<Format>,
 
+    /// Also the images that no rule selects any more, as csv or table; json and html
+    /// always have them
+    #[arg(long)]
+    pub(in crate::cli) orphans: bool,
+
     /// How often to say what is under way, where no bars show it, such as 30s or
     /// 5m; 0 for never
     #[arg(long, value_name = "DURATION", default_value = "1m")]

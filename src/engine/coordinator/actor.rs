@@ -139,6 +139,8 @@ impl Coordinator {
                 pulled_bytes: 0,
                 pulled_images: 0,
                 updated_images: 0,
+                deleted_images: 0,
+                hidden_images: 0,
                 left: std::collections::BTreeMap::new(),
                 seconds: 0.0,
             },

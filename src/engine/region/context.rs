@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::content::ContentResolver;
 use crate::delivery::RateLimiter;
 use crate::engine::coordinator::{ProofTurns, VerifiedCopies};
+use crate::engine::orphan_doubts::OrphanDoubts;
 use crate::engine::shutdown::StopSignal;
 use crate::event::Events;
 use crate::event::Mode;
@@ -31,6 +32,8 @@ pub(crate) struct RunContext {
     pub master: MasterEndpoints,
     /// The master's images.
     pub inventory: Arc<MasterInventory>,
+    /// What has to be known before an image counts as an orphan.
+    pub orphan_doubts: OrphanDoubts,
     /// Whose images those on their way are.
     pub installation: String,
     /// What those of this installation are.

@@ -202,11 +202,13 @@ impl<'a> Executor<'a> {
         let facts = ActionFacts::of(action);
         match result {
             Ok(outcome) => {
-                if let ChangeOutcome::Resumable(id) = outcome {
-                    self.state.resume(action.image(), &id);
+                if let ChangeOutcome::Resumable(id) = &outcome {
+                    self.state.resume(action.image(), id);
                 }
                 self.state.updated(action);
-                self.finished(facts, started);
+                if !matches!(outcome, ChangeOutcome::Kept) {
+                    self.finished(facts, started);
+                }
             }
             Err(error) => self.failed(&facts.image, facts.action, error),
         }
@@ -248,7 +250,11 @@ impl<'a> Executor<'a> {
         } else if is_upload(facts.action) {
             self.totals.uploaded_images += 1;
             self.totals.uploaded_bytes += facts.bytes;
-        } else if facts.action != ActionKind::DeleteLeftover {
+        } else if facts.action == ActionKind::HideOrphan {
+            self.totals.hidden_images += 1;
+        } else if facts.action.is_deletion() {
+            self.totals.deleted_images += 1;
+        } else {
             self.totals.updated_images += 1;
         }
         self.delivery.context.events.emit(
@@ -267,7 +273,7 @@ impl<'a> Executor<'a> {
         } else {
             self.silent.clear();
         }
-        let dependents = if action == ActionKind::DeleteLeftover {
+        let dependents = if action.is_about_unwanted() {
             self.state.leftover_failed();
             Vec::new()
         } else if error.affects_only_image() {

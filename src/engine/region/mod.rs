@@ -6,6 +6,7 @@
 
 mod actor;
 mod backup;
+mod cleanup;
 mod content_lookup;
 mod context;
 mod delivery;
@@ -23,4 +24,4 @@ pub(super) use backup::Backup;
 pub(super) use context::RunContext;
 pub(super) use restore::Restore;
 pub(super) use sync::Pipeline;
-pub(super) use task::{RegionTask, failure, failure_of, stopped, unknown_region};
+pub(super) use task::{RegionJob, RegionTask, failure, failure_of, stopped, unknown_region};

@@ -22,13 +22,14 @@ use crate::delivery::{RateLimiter, UploadLimits};
 use crate::engine::outcome::{RegionOutcome, RegionSync, RegionWorkResult};
 use crate::event::{EventKind, Failure, Mode, RegionResult};
 use crate::model::{
-    ContentHash, Delivery, ErrorCode, Image, ImageStatus, RegionName, Status, Warning,
+    ContentHash, Delivery, ErrorCode, Image, ImageStatus, KeepOld, RegionName, Status, Warning,
 };
 use crate::openstack::{
     GlanceInfo, GlanceReader, GlanceWriter, Listing, OpenStackError, RetryObserver,
 };
 use crate::plan::{
-    self, Plan, PlanExecution, PublishedBefore, RegionImages, RegionOffers, Room, Selection, Upload,
+    self, OLD_SUFFIX, Plan, PlanExecution, PublishedBefore, RegionImages, RegionOffers, Room,
+    Selection, TooManyDeletions, Upload,
 };
 
 /// Brings a region in step, or says how far it is from it; with all that regions have in common.
@@ -128,6 +129,9 @@ impl RegionRun<'_> {
             self.fail(failure);
             return Ok(());
         }
+        if let Some(too_many) = &plan.too_many_deletions {
+            self.fail(too_many_deleted(&plan, too_many));
+        }
         self.totals.failed |= plan::is_something_not_retried(&plan);
         for failure in &plan.failures {
             self.fail(failure_of_image(failure));
@@ -159,6 +163,7 @@ impl RegionRun<'_> {
         let kinds = RefCell::new(HashSet::new());
         let keep = |image: &Image| {
             selection.looks_at(image)
+                || (image.provenance.is_some() && image.is_own(project_id))
                 || (image.status == ImageStatus::Active
                     && image.is_own(project_id)
                     && is_new_kind(&kinds, &image.content))
@@ -198,9 +203,58 @@ impl RegionRun<'_> {
         };
         let selection = completed.map_or(Cow::Borrowed(selection), Cow::Owned);
         let mut plan = plan::build(&selection, rules, &images);
+        self.find_unwanted(job, &selection, &images, &mut plan)
+            .await;
         self.context.filter.apply(&mut plan, &selection);
         let published_before = PublishedBefore::new(&plan, &images);
         Ok(Some((plan, published_before)))
+    }
+
+    /// Looks for images that nobody wants any more, and plans what is done with them. Where it is not known
+    /// whether somebody does, none counts as one.
+    async fn find_unwanted(
+        &self,
+        job: &RegionJob,
+        selection: &Selection,
+        images: &RegionImages<'_>,
+        plan: &mut Plan,
+    ) {
+        let RunContext {
+            inventory,
+            orphan_doubts,
+            events,
+            ..
+        } = &**self.context;
+        let rules = &job.target.settings.rules;
+        let mut orphans = plan::find_orphans(selection, rules, images, inventory);
+        let keeps_all = rules.retention.keep_old == KeepOld::All;
+        if orphans.is_empty() && keeps_all {
+            return;
+        }
+        let wants_one = |other: &Selection| {
+            let old = images.listed.iter().chain(images.hidden);
+            let mut old = old.filter(|image| image.name.ends_with(OLD_SUFFIX));
+            orphans.iter().any(|orphan| other.may_want(&orphan.image))
+                || (!keeps_all && old.any(|image| other.may_want(&image.name)))
+        };
+        let others = orphan_doubts.wanted_by_others(job, inventory, events, wants_one);
+        let others = match others.await {
+            Ok(others) => others,
+            Err(error) => return events.note(self.region, error.to_string()),
+        };
+        let is_wanted = |name: &str| others.iter().any(|other| other.may_want(name));
+        orphans.retain(|orphan| !is_wanted(&orphan.image));
+        if !orphans.is_empty() {
+            orphans = match orphan_doubts.hidden_names().await {
+                Ok(names) => plan::without_named(orphans, names),
+                Err(error) => {
+                    let what = "which images nobody wants any more is unknown";
+                    events.note(self.region, format!("{what}: {error}"));
+                    Vec::new()
+                }
+            };
+        }
+        plan::clean_up(plan, orphans, selection, rules, images, is_wanted);
     }
 
     /// Which way each content takes, by what the region offers; a failure where it does not offer what the
@@ -378,6 +432,28 @@ fn left(statuses: &[(String, Status)]) -> BTreeMap<Status, usize> {
         }
     }
     left
+}
+
+fn too_many_deleted(plan: &Plan, too_many: &TooManyDeletions) -> Failure {
+    /// So many are named.
+    const NAMED: usize = 5;
+    let planned = &too_many.planned;
+    let first = planned.iter().take(NAMED);
+    let mut named: Vec<String> = first
+        .map(|it| format!("{} `{}`", it.action, it.image))
+        .collect();
+    if let more @ 1.. = planned.len().saturating_sub(NAMED) {
+        named.push(format!("{more} more"));
+    }
+    let (code, region) = (ErrorCode::MaxDeleteExceeded, &plan.region);
+    let message = format!(
+        "{region}: {} old images and orphans would be hidden or deleted ({}), and `max_delete` of [{}] is {}: none of them is touched",
+        planned.len(),
+        named.join(", "),
+        region.target,
+        too_many.max_delete
+    );
+    Failure::new(code, message, code.hint())
 }
 
 fn too_many_replaced(plan: &Plan, job: &RegionJob) -> Option<Failure> {

@@ -14,6 +14,8 @@ pub(super) struct RegionTotals {
     pub(super) pulled_bytes: u64,
     pub(super) pulled_images: usize,
     pub(super) updated_images: usize,
+    pub(super) deleted_images: usize,
+    pub(super) hidden_images: usize,
     pub(super) actions: usize,
     pub(super) failed: bool,
 }
@@ -34,6 +36,8 @@ impl RegionTotals {
             pulled_bytes: self.pulled_bytes,
             pulled_images: self.pulled_images,
             updated_images: self.updated_images,
+            deleted_images: self.deleted_images,
+            hidden_images: self.hidden_images,
             left,
             seconds: started.elapsed().as_secs_f64(),
         }

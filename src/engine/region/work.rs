@@ -1,6 +1,7 @@
 //! The work of each step: what is asked of the region, and what came of it. It knows nothing of the
 //! plan's other steps, so that several may go on at once.
 
+use super::cleanup::{CleanupOutcome, clean_up};
 use super::delivery::{
     Delivered, ImageDelivery, RetireOutcome, deliver, has_content_of, retire_old_image,
 };
@@ -33,6 +34,8 @@ pub(super) enum ChangeOutcome {
     Done,
     /// The leftover that was to be deleted is complete: it only has to be published.
     Resumable(ImageId),
+    /// What nobody wants any more stays all the same.
+    Kept,
 }
 
 /// Does the work.
@@ -80,6 +83,12 @@ async fn change(
         Action::UpdateAmi {
             image_id, parts, ..
         } => (image_id, part_ops(parts)),
+        Action::Cleanup(cleanup) => {
+            return Ok(match clean_up(delivery, cleanup).await? {
+                CleanupOutcome::Done => ChangeOutcome::Done,
+                CleanupOutcome::Kept => ChangeOutcome::Kept,
+            });
+        }
         Action::Upload(_) => return Ok(ChangeOutcome::Done),
     };
     // An earlier run may have got as far as this.

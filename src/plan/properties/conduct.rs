@@ -7,7 +7,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::model::{Image, ImageId, Status, Visibility};
-use crate::plan::{Action, MetadataChange, OLD_SUFFIX, PartChange, Plan, Stage, Upload, tags};
+use crate::plan::{
+    Action, Cleanup, CleanupStep, MetadataChange, OLD_SUFFIX, PartChange, Plan, Stage, Upload, tags,
+};
 use crate::plan::{Next, PlanExecution, Retirement, Step};
 
 use super::glance::{Glance, Refusal, Trouble};
@@ -252,6 +254,7 @@ impl Conductor {
             }
             Action::UpdateAmi { parts, .. } => self.glance.patch(id, |image| point(parts, image)),
             Action::DeleteLeftover { .. } => self.glance.delete(id),
+            Action::Cleanup(cleanup) => self.clean_up(cleanup),
             Action::Upload(_) => unreachable!("uploads are sent"),
         };
         match result {
@@ -260,12 +263,28 @@ impl Conductor {
                 Ok(())
             }
             Err(refusal) => {
-                if matches!(action, Action::DeleteLeftover { .. }) && refusal != Refusal::Dead {
+                if action.kind().is_about_unwanted() && refusal != Refusal::Dead {
                     self.failed = true;
                     self.state.leftover_failed();
                     return Ok(());
                 }
                 self.refused(action.image(), refusal)
+            }
+        }
+    }
+
+    fn clean_up(&mut self, cleanup: &Cleanup) -> Result<(), Refusal> {
+        match cleanup.step {
+            CleanupStep::HideOrphan(day) => self.glance.patch(&cleanup.image_id, |image| {
+                image.tags = tags::with_orphan(&image.tags, day);
+                image.os_hidden = true;
+            }),
+            CleanupStep::DeleteOld | CleanupStep::DeleteOrphan => {
+                match self.glance.delete(&cleanup.image_id) {
+                    // It stays, with a warning.
+                    Err(Refusal::InUse) => Ok(()),
+                    deleted => deleted,
+                }
             }
         }
     }

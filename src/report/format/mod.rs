@@ -8,6 +8,7 @@ mod images;
 mod logs;
 mod matrix;
 mod metrics;
+mod orphans;
 mod plan;
 mod restore;
 mod status;
@@ -33,6 +34,7 @@ pub use logs::{
     runs_text,
 };
 pub use metrics::{EarlierRuns, RunMetrics, metrics};
+pub use orphans::{orphans_csv, orphans_text};
 pub use plan::{LastTimes, PlanDetail, plan_json, plan_text};
 pub(super) use plan::{PlanLine, region_lines};
 pub use restore::{RestoreView, restore_json, restore_text};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::json;
 use crate::event::Failure;
 use crate::model::{RegionName, Status};
-use crate::plan::{ImageState, Plan};
+use crate::plan::{ImageState, Orphan, Plan};
 use crate::report::summary::RunSummary;
 use crate::report::text::OneLine;
 
@@ -87,6 +87,7 @@ pub fn status_json<P: Borrow<Plan>>(
         region: &'a RegionName,
         counts: &'a BTreeMap<Status, usize>,
         images: &'a [ImageState],
+        orphans: &'a [Orphan],
         errors: &'a [Failure],
     }
     let by_region: BTreeMap<_, &Plan> = plans
@@ -102,6 +103,9 @@ pub fn status_json<P: Borrow<Plan>>(
             images: by_region
                 .get(&region.region)
                 .map_or(&[], |plan| plan.images.as_slice()),
+            orphans: by_region
+                .get(&region.region)
+                .map_or(&[], |plan| plan.orphans.as_slice()),
             errors: &region.errors,
         })
         .collect();

@@ -71,10 +71,13 @@ async fn rename_old(
     old: &ImageId,
     name: &str,
 ) -> Result<RetireOutcome, StepError> {
-    let ops = [
+    let mut ops = vec![
         PatchOp::replace("name", format!("{name}{OLD_SUFFIX}")),
         PatchOp::replace("visibility", Visibility::Private.as_str()),
     ];
+    if delivery.job.target.settings.rules.retention.hide_old {
+        ops.push(PatchOp::replace("os_hidden", true));
+    }
     match delivery.writer.patch(old, &ops).await {
         Err(error) if !error.is_gone() => Err(StepError::from(error).of_rename()),
         _ => Ok(RetireOutcome::Kept),

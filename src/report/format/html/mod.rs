@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use self::table::{class, filters, shown, table};
 use self::text::Text;
 use super::matrix::{Cell, Matrix};
+use super::orphans::orphan_text;
 use crate::event::Mode;
 use crate::event::{Failure, RegionResult};
 use crate::model::{RegionName, Status};
@@ -197,7 +198,7 @@ fn rest(out: &mut impl Write, left_out: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// What each region came to, its errors and its warnings.
+/// What each region came to, its errors, its warnings and its orphans.
 fn regions(out: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
     writeln!(out, "<section id=\"regions\"><h2>Regions</h2>")?;
     let (mut entries, mut left_out) = (0, 0);
@@ -225,6 +226,18 @@ fn regions(out: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
         }
         entries += room;
         left_out += warnings.len() - room;
+        let orphans = column.plan.map_or(&[][..], |plan| &plan.orphans);
+        let room = (ENTRIES_MAX - entries).min(orphans.len());
+        if room > 0 {
+            let word = count(orphans.len(), "orphan");
+            writeln!(out, "<details><summary>{word}</summary><ul>")?;
+            for orphan in &orphans[..room] {
+                writeln!(out, "<li>{}", Text(&orphan_text(orphan)))?;
+            }
+            writeln!(out, "</ul></details>")?;
+        }
+        entries += room;
+        left_out += orphans.len() - room;
         writeln!(out, "</div>")?;
     }
     rest(out, left_out)?;

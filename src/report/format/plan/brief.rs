@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::lines::{states_by_name, why};
 use crate::model::{ByteSize, DeliveryWay, ImageId};
-use crate::plan::{Action, ImageState, Plan, Reason};
+use crate::plan::{Action, CleanupStep, ImageState, Plan, Reason};
 use crate::report::style::Paint;
 use crate::report::text::{OneLine, count, pad};
 
@@ -31,6 +31,10 @@ impl Sign {
     fn of(action: &Action) -> Self {
         match action {
             Action::DeleteLeftover { .. } => Self::Delete,
+            Action::Cleanup(cleanup) => match cleanup.step {
+                CleanupStep::HideOrphan(_) => Self::Metadata,
+                CleanupStep::DeleteOld | CleanupStep::DeleteOrphan => Self::Delete,
+            },
             Action::MarkObsolete { change, .. } if change.name.is_some() => Self::Rename,
             Action::MarkObsolete { .. }
             | Action::UpdateMetadata { .. }
@@ -125,7 +129,7 @@ pub(super) fn entries(plan: &Plan) -> Vec<Entry<'_>> {
         let state = states.get(action.image()).copied();
         let is_of_state = !matches!(
             action,
-            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. }
+            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. } | Action::Cleanup(_)
         );
         if let Some(id) = action.image_id() {
             by_id.insert(id, entries.len());

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{ActionKind, ByteSize, ContentOrigin};
+use crate::model::{ByteSize, ContentOrigin};
 use crate::plan::{
-    Action, Change, ImageState, MetadataChange, PartChange, Plan, Reason, Stage, Upload,
+    Action, Change, CleanupStep, ImageState, MetadataChange, PartChange, Plan, Reason, Stage,
+    Upload,
 };
 use crate::report::messages::warning_text;
 use crate::report::text::OneLine;
@@ -77,7 +78,7 @@ pub(super) fn left_alone(plan: &Plan) -> impl Iterator<Item = &ImageState> {
         .actions
         .iter()
         // A leftover of that name is another image.
-        .filter(|action| action.kind() != ActionKind::DeleteLeftover)
+        .filter(|action| !matches!(action, Action::DeleteLeftover { .. } | Action::Cleanup(_)))
         .map(Action::image)
         .chain(plan.failures.iter().map(|failure| failure.image.as_str()))
         .collect();
@@ -113,6 +114,7 @@ fn action_text(action: &Action) -> String {
 pub(super) fn why(action: &Action, state: Option<&ImageState>) -> Option<String> {
     match (action, state) {
         (Action::DeleteLeftover { .. }, _) => Some("an interrupted run left it".to_owned()),
+        (Action::Cleanup(cleanup), _) => Some(why_cleanup(cleanup.step).to_owned()),
         (Action::MarkObsolete { change, .. }, _) if change.name.is_some() => Some(
             "the master has it as obsolete, with this checksum (`support_obsolete_images`)"
                 .to_owned(),
@@ -126,19 +128,29 @@ pub(super) fn why(action: &Action, state: Option<&ImageState>) -> Option<String>
     }
 }
 
+fn why_cleanup(step: CleanupStep) -> &'static str {
+    match step {
+        CleanupStep::DeleteOld => "newer ones of that name are kept (`keep_old`)",
+        CleanupStep::HideOrphan(_) => "no rule selects it any more: it is hidden (`orphans`)",
+        CleanupStep::DeleteOrphan => {
+            "no rule selects it any more, and it was hidden long enough (`orphans`, `orphan_grace`)"
+        }
+    }
+}
+
 /// By which rule the image is wanted, and what an action changes, property by property.
 pub(super) fn details(action: &Action, state: Option<&ImageState>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(state) = state
         && !matches!(
             action,
-            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. }
+            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. } | Action::Cleanup(_)
         )
     {
         lines.push(format!("wanted: {}", state.selected_by));
     }
     match action {
-        Action::DeleteLeftover { .. } => {}
+        Action::DeleteLeftover { .. } | Action::Cleanup(_) => {}
         Action::MarkObsolete { change, .. } | Action::UpdateMetadata { change, .. } => {
             lines.extend(changes(change));
         }

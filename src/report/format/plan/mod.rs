@@ -272,12 +272,14 @@ pub fn plan_json<P: Borrow<Plan>>(
         plan: &'a Plan,
         bytes_pending: u64,
         bytes_pulled: u64,
+        deletions: usize,
         last_time: Option<&'a LastTime>,
     }
     let entry = |plan| Entry {
         plan,
         bytes_pending: plan.bytes_pending(),
         bytes_pulled: plan.bytes_pulled(),
+        deletions: plan.deletions(),
         last_time: times.get(&plan.region.to_string()),
     };
     let plans = plans.iter().map(Borrow::borrow).map(entry).collect();

@@ -11,7 +11,7 @@ use self::failures::failures;
 use super::json;
 use crate::event::Mode;
 use crate::model::ByteSize;
-use crate::report::messages::counts_text;
+use crate::report::messages::{counts_text, removed};
 use crate::report::style::Style;
 use crate::report::summary::{RunSummary, Standing};
 use crate::report::text::{OneLine, count, rate, seconds, thousands};
@@ -43,6 +43,13 @@ pub(super) fn summary_with(
     }
     if summary.mode != Mode::Sync && !summary.counts.is_empty() {
         line(format!("Images: {}.", counts_text(&summary.counts)))?;
+    }
+    if summary.orphans > 0 {
+        let orphans = count(summary.orphans, "orphan");
+        let how = "glancesync status --orphans";
+        line(format!(
+            "{orphans}: images that no rule selects any more ({how})."
+        ))?;
     }
     for target in &summary.empty_selections {
         let name = target.to_string();
@@ -179,6 +186,10 @@ fn done(summary: &RunSummary) -> Option<String> {
     if summary.updated_images > 0 {
         let images = count(summary.updated_images, "image");
         parts.push(format!("{images} updated"));
+    }
+    let removed = removed(summary.deleted_images, summary.hidden_images);
+    if !removed.is_empty() {
+        parts.push(removed);
     }
     (!parts.is_empty()).then(|| format!("{}.", parts.join(", ")))
 }
