@@ -16,6 +16,7 @@ mod pace;
 mod shape;
 mod stopped;
 mod untouched;
+mod unwanted;
 mod warnings;
 
 use proptest::test_runner::Config;
