@@ -218,6 +218,16 @@ impl<W: Write> Page<'_, W> {
             summary.uploaded_images,
         )?;
         self.single(
+            "glancesync_pulled_bytes",
+            "Bytes of content that regions fetched from each other in the last run and that were published.",
+            summary.pulled_bytes,
+        )?;
+        self.single(
+            "glancesync_pulled_images",
+            "Images that regions fetched from each other in the last run.",
+            summary.pulled_images,
+        )?;
+        self.single(
             "glancesync_updated_images",
             "Images whose metadata the last run changed.",
             summary.updated_images,
@@ -231,7 +241,7 @@ impl<W: Write> Page<'_, W> {
 
     fn regions(&mut self, summary: &RunSummary) -> io::Result<()> {
         type Value = fn(&RegionSummary) -> f64;
-        let of_regions: [(&str, &str, Value); 4] = [
+        let of_regions: [(&str, &str, Value); 5] = [
             (
                 "glancesync_region_failed",
                 "1 where the region failed in the last run or was not finished, else 0.",
@@ -252,6 +262,12 @@ impl<W: Write> Page<'_, W> {
                 "Bytes of content that the last run sent to the region and published.",
                 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows nothing else")]
                 |region| region.uploaded_bytes as f64,
+            ),
+            (
+                "glancesync_region_pulled_bytes",
+                "Bytes of content that the region fetched from others in the last run and that were published.",
+                #[expect(clippy::cast_precision_loss, reason = "Prometheus knows nothing else")]
+                |region| region.pulled_bytes as f64,
             ),
             (
                 "glancesync_region_pending_bytes",

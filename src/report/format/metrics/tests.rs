@@ -37,7 +37,9 @@ fn a_run_as_metrics() {
         ("Lannion", Some(RegionResult::Failed), 0),
         ("Late", None, 0),
     ];
-    let summary = summary(Mode::Sync, &[full_plan(), quiet_plan()], &ends);
+    let mut summary = summary(Mode::Sync, &[full_plan(), quiet_plan()], &ends);
+    (summary.pulled_bytes, summary.pulled_images) = (3 << 20, 2);
+    summary.regions[0].pulled_bytes = 3 << 20;
     insta::assert_snapshot!(text(&run(Some(&summary), 1)));
 }
 
