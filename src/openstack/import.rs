@@ -114,21 +114,19 @@ impl<'a> GlanceImport<'a> {
     }
 
     /// The newest task of an image (Image API v2, "List tasks associated with an image"); none where there is
-    /// none, or the region does not tell.
+    /// none.
     ///
     /// # Errors
     ///
-    /// Codes `import_failed`, `region_unreachable` and those of a log-in.
+    /// Codes `import_failed`, `region_unreachable` and those of a log-in. A region that does not tell answers with
+    /// 403 or 404.
     pub async fn newest_task(&self, id: &ImageId) -> Result<Option<ImportTask>, OpenStackError> {
         let service = self.0.service();
         let url = service.endpoint.v2(&["images", id.as_str(), "tasks"]);
         let request = service.request(Operation::Import, Method::GET, url);
         let called = service.call(&request, Repeat::Freely, CALL_TIMEOUT, None);
-        let answer = match called.await {
-            Ok((answer, _)) => service.json(&request, &answer)?,
-            Err(error) if matches!(error.status(), Some(403 | 404)) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let (answer, _) = called.await?;
+        let answer = service.json(&request, &answer)?;
         let tasks = answer["tasks"].as_array().into_iter().flatten();
         // Of equal times the last one listed is not newer: Glance lists the newest first.
         let newest = tasks

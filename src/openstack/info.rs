@@ -23,6 +23,8 @@ pub struct Usage {
     pub bytes_left: Option<ByteSize>,
     /// Images.
     pub images_left: Option<u64>,
+    /// Bytes in the staging area.
+    pub staged_left: Option<ByteSize>,
 }
 
 impl<'a> GlanceInfo<'a> {
@@ -64,9 +66,11 @@ impl<'a> GlanceInfo<'a> {
             let limit = quota["limit"].as_u64()?;
             Some(limit.saturating_sub(quota["usage"].as_u64().unwrap_or(0)))
         };
+        let bytes_left = |name: &str| left(name).map(|mib| ByteSize(mib.saturating_mul(1 << 20)));
         Ok(Usage {
-            bytes_left: left("image_size_total").map(|mib| ByteSize(mib.saturating_mul(1 << 20))),
+            bytes_left: bytes_left("image_size_total"),
             images_left: left("image_count_total"),
+            staged_left: bytes_left("image_stage_total"),
         })
     }
 

@@ -72,6 +72,7 @@ pub use room::{Room, leave_out_what_does_not_fit};
 pub use selection::{SelectedBy, SelectedImage, Selection};
 pub use unmatched::{TargetChoice, unmatched};
 pub use unwanted::clean_up;
+pub use warnings::other_format;
 
 /// What a replaced image's name gets appended.
 pub const OLD_SUFFIX: &str = ".old";

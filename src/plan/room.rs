@@ -3,7 +3,7 @@
 use super::action::{Action, Upload};
 use super::failure::PlannedFailure;
 use super::region_plan::Plan;
-use crate::model::{ByteSize, ErrorCode};
+use crate::model::{ByteSize, DeliveryWay, ErrorCode};
 
 /// What is left of the project's quotas in a region; none where there is no limit, or it does not tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,13 +12,25 @@ pub struct Room {
     pub bytes: Option<ByteSize>,
     /// Images.
     pub images: Option<u64>,
+    /// Bytes of content in the staging area, through which each import goes.
+    pub staged: Option<ByteSize>,
 }
 
 /// Takes out what does not fit, in the order of the uploads: such an image fails alone, with those that need
 /// it as a part, and a smaller one that comes later may still fit. An old image counts until the end, since
-/// it is there beside the new one.
+/// it is there beside the new one. What is staged counts for itself alone, since an import frees it; a pull is
+/// not measured by it, since Glance stages what it fetches whatever its size.
 pub fn leave_out_what_does_not_fit(plan: &mut Plan, room: Room) {
     let mut left = room;
+    // What an earlier run staged is freed before anything else is.
+    let is_staged = |action: &Action| match action {
+        Action::DeleteLeftover { .. } => true,
+        Action::Upload(upload) => upload.leftover.is_some(),
+        _ => false,
+    };
+    if plan.actions.iter().any(is_staged) {
+        left.staged = None;
+    }
     let mut failures = Vec::new();
     for action in &plan.actions {
         let Action::Upload(upload) = action else {
@@ -38,6 +50,9 @@ pub fn leave_out_what_does_not_fit(plan: &mut Plan, room: Room) {
 impl Room {
     /// What is left beside an upload; none where it does not fit.
     fn without(self, upload: &Upload) -> Option<Self> {
+        if self.is_too_large_to_stage(upload) {
+            return None;
+        }
         let bytes = match self.bytes {
             Some(left) => Some(ByteSize(left.0.checked_sub(upload.stored_size)?)),
             None => None,
@@ -47,13 +62,28 @@ impl Room {
             Some(left) if upload.leftover.is_none() => Some(left.checked_sub(1)?),
             left => left,
         };
-        Some(Self { bytes, images })
+        Some(Self {
+            bytes,
+            images,
+            ..self
+        })
+    }
+
+    /// Glance counts whole MiB.
+    fn is_too_large_to_stage(self, upload: &Upload) -> bool {
+        let is_larger = |left: ByteSize| upload.size >> 20 > left.0 >> 20;
+        upload.delivery == DeliveryWay::Import && self.staged.is_some_and(is_larger)
     }
 }
 
 fn too_large(upload: &Upload, left: Room) -> PlannedFailure {
     let name = &upload.image;
     let message = match left.bytes {
+        _ if left.is_too_large_to_stage(upload) => format!(
+            "`{name}` does not fit into the quota: it has {}, and {} are left in the staging area (`image_stage_total`), through which it is imported",
+            ByteSize(upload.size),
+            left.staged.unwrap_or_default()
+        ),
         Some(bytes) if bytes.0 < upload.stored_size => format!(
             "`{name}` does not fit into the quota: it has {}, and {bytes} are left of the project's (`image_size_total`)",
             ByteSize(upload.stored_size)
@@ -74,8 +104,8 @@ fn too_large(upload: &Upload, left: Room) -> PlannedFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SyncRules;
-    use crate::plan::fixture::{actions, image, plan};
+    use crate::model::{Image, SyncRules};
+    use crate::plan::fixture::{INSTALLATION, actions, image, plan};
 
     fn fitted(room: Room) -> Plan {
         let kernel = image("k").size(50).build();
@@ -105,7 +135,7 @@ mod tests {
         assert_eq!(actions(&fitted(Room::default())), all);
         let room = |bytes| Room {
             bytes: Some(ByteSize(bytes)),
-            images: None,
+            ..Room::default()
         };
         assert_eq!(actions(&fitted(room(200))), all);
         let plan = fitted(room(150));
@@ -124,10 +154,43 @@ mod tests {
     #[test]
     fn images_are_counted_too() {
         let plan = fitted(Room {
-            bytes: None,
             images: Some(2),
+            ..Room::default()
         });
         assert_eq!(actions(&plan), ["upload a", "upload b"]);
         assert!(plan.failures[0].message.contains("image_count_total"));
+    }
+
+    #[test]
+    fn what_is_imported_goes_through_the_staging_area_one_after_another() {
+        let room = Room {
+            staged: Some(ByteSize(2 << 20)),
+            ..Room::default()
+        };
+        let fitted = |way, region: &[Image]| {
+            let master = [("a", 2), ("b", 2), ("c", 3)].map(|(name, mib)| {
+                let image = image(name).size((mib << 20) + 1);
+                image.build()
+            });
+            let mut plan = plan(&master, region, &SyncRules::default());
+            for action in &mut plan.actions {
+                if let Action::Upload(upload) = action {
+                    upload.delivery = way;
+                }
+            }
+            leave_out_what_does_not_fit(&mut plan, room);
+            plan
+        };
+        let plan = fitted(DeliveryWay::Import, &[]);
+        assert_eq!(actions(&plan), ["upload a", "upload b"]);
+        assert_eq!(failed(&plan), [("c", ErrorCode::QuotaExceeded)]);
+        assert!(plan.failures[0].message.contains("image_stage_total"));
+        for way in [DeliveryWay::Upload, DeliveryWay::Pull] {
+            assert_eq!(failed(&fitted(way, &[])), []);
+        }
+        // What may be staged by an earlier run is freed by this one.
+        let left = image("c").status("importing").incomplete(INSTALLATION);
+        let plan = fitted(DeliveryWay::Import, &[left.build()]);
+        assert_eq!(failed(&plan), []);
     }
 }

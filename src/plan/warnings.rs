@@ -2,7 +2,7 @@
 
 use super::image_status::ImageStatuses;
 use super::reason::Reason;
-use crate::model::{RegionName, TargetName, Warning, WarningCode};
+use crate::model::{Image, RegionName, TargetName, Warning, WarningCode};
 
 /// What the states themselves give cause to say.
 pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: &mut Vec<Warning>) {
@@ -11,7 +11,7 @@ pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: 
             continue;
         };
         if status.is_same_content() && !statuses.is_in_wanted_format(index) {
-            warnings.extend(other_format(statuses, index, region));
+            warnings.extend(statuses.matches[index].map(|found| other_format(found, region)));
         }
         if matches!(reason, Reason::InStep | Reason::Absent) {
             continue;
@@ -36,13 +36,8 @@ pub(super) fn warn(statuses: &ImageStatuses<'_>, region: &RegionName, warnings: 
     }
 }
 
-/// About an image that has the right content in another format.
-fn other_format(
-    statuses: &ImageStatuses<'_>,
-    index: usize,
-    region: &RegionName,
-) -> Option<Warning> {
-    let found = statuses.matches[index]?;
+/// About an image of a region that has the right content in another format than wanted.
+pub fn other_format(found: &Image, region: &RegionName) -> Warning {
     let name = &found.name;
     let format = found.disk_format.as_deref().unwrap_or("none");
     let message = format!(
@@ -50,7 +45,7 @@ fn other_format(
         region.target
     );
     let warning = Warning::new(WarningCode::OtherFormat, message).image(name);
-    Some(warning.image_id(&found.id).checksum(found.content.listed()))
+    warning.image_id(&found.id).checksum(found.content.listed())
 }
 
 fn warning_text(reason: &Reason, target: &TargetName) -> Option<(WarningCode, String)> {

@@ -2,7 +2,7 @@
 //! nothing is left.
 
 use glancesync::sandbox::{
-    Conversion, Effect, Fault, ImportEnd, ImportStage, ProjectLimits, RegionSpec,
+    Conversion, Effect, Fault, ImportEnd, ImportStage, ProjectLimits, RegionSpec, When,
 };
 use serde_json::{Value, json};
 
@@ -46,6 +46,8 @@ fn what_a_region_cannot_import_fails_alone_and_leaves_nothing() {
             let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
             let failures = ["a", "b", "c"].map(|name| format!("{code} {name}"));
             assert_eq!(outcome.errors(), failures, "{outcome}");
+            // No file of the master's images is blamed, and no content sent twice.
+            assert_eq!(outcome.warnings(), [""; 0], "{outcome}");
             assert_has(&fleet, &[], &outcome);
             fleet.sandbox().set_faults("RegionTwo", Vec::new()).unwrap();
             let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
@@ -173,6 +175,83 @@ fn what_does_not_fit_into_a_quota_fails_alone_before_anything_is_sent() {
 }
 
 #[test]
+fn what_does_not_fit_into_the_staging_area_is_not_imported() {
+    let fleet = Fleet::embedded(|spec| {
+        spec.keystones[0].regions[1].limits.project = Some(ProjectLimits {
+            image_stage_total: 2,
+            ..ProjectLimits::default()
+        });
+    });
+    for (name, mib) in [("a", 1), ("b", 3), ("c", 2)] {
+        let content = vec![7; mib << 20];
+        fleet.master().create(NewImage::new(name, content));
+    }
+    let config = fleet.config().master("delivery", "import");
+    for words in [&["--dry-run", "RegionTwo"][..], &["RegionTwo"]] {
+        let outcome = fleet.run(&config, words).expect(1);
+        assert_eq!(outcome.errors(), ["quota_exceeded b"]);
+        outcome.assert_says("image_stage_total");
+    }
+    assert_eq!(fleet.region("RegionTwo").names(), ["a", "c"]);
+
+    // Glance does not measure by it what it fetches.
+    let config = fleet.config().master("delivery", "pull");
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+    assert_has(&fleet, &["a", "b", "c"], &outcome);
+}
+
+#[test]
+fn what_was_staged_without_an_answer_is_staged_again_where_it_turns_out_to_be_wrong() {
+    for end in [
+        Effect::import(ImportEnd::Truncated),
+        Effect::import(ImportEnd::Failed),
+        Effect::status(409),
+    ] {
+        let run = |retries: &str| {
+            let fleet = Fleet::embedded(|_| ());
+            fleet.master().create(NewImage::new("a", "abc"));
+            let unanswered = Effect::Drop { when: When::After };
+            let faults = [
+                Fault::new("PUT", "/v2/images/*/stage", unanswered).on(1, 1),
+                Fault::new("POST", IMPORT, end.clone()).on(1, 1),
+            ];
+            let sandbox = fleet.sandbox();
+            sandbox.set_faults("RegionTwo", faults.into()).unwrap();
+            let config = fleet
+                .config()
+                .master("delivery", "import")
+                .master("retries", retries);
+            let outcome = fleet.run(&config, &["RegionTwo"]);
+            (fleet, outcome)
+        };
+        let (fleet, outcome) = run("1");
+        let outcome = outcome.expect(0);
+        assert_has(&fleet, &["a"], &outcome);
+        let (fleet, outcome) = run("0");
+        let outcome = outcome.expect(1);
+        assert_has(&fleet, &[], &outcome);
+    }
+}
+
+#[test]
+fn a_region_that_hides_its_tasks_is_asked_for_them_once() {
+    let waits = Effect::import_waits(ImportStage::Importing, 900);
+    let fleet = faulty(&waits);
+    let faults = [
+        Fault::new("POST", IMPORT, waits),
+        Fault::new("GET", "/v2/images/*/tasks", Effect::status(403)),
+    ];
+    let sandbox = fleet.sandbox();
+    sandbox.set_faults("RegionTwo", faults.into()).unwrap();
+    let config = fleet.config().master("delivery", "import");
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+    let asked = outcome.requests("master:RegionTwo").iter();
+    let asked = asked.filter(|request| request.path.ends_with("/tasks"));
+    assert_eq!(asked.count(), 1, "{outcome}");
+    assert_has(&fleet, &["a", "b", "c"], &outcome);
+}
+
+#[test]
 fn what_a_region_converts_wrongly_is_not_published() {
     for delivery in ["import", "pull", "auto"] {
         for end in [ImportEnd::Damaged, ImportEnd::Truncated, ImportEnd::Longer] {
@@ -274,6 +353,38 @@ fn raw_wanted() -> (Fleet, Config) {
     fleet.master().create(image.with("disk_format", "qcow2"));
     let config = fleet.config().master("disk_format", "raw");
     (fleet, config)
+}
+
+#[test]
+fn the_run_that_publishes_another_format_than_wanted_says_so() {
+    for (delivery, converted, wanted, made) in [
+        ("import", Conversion::None, "raw", "qcow2"),
+        ("pull", Conversion::None, "raw", "qcow2"),
+        ("import", Conversion::Raw, "keep", "raw"),
+        ("import", Conversion::Raw, "raw", "raw"),
+    ] {
+        let fleet = Fleet::embedded(|spec| {
+            spec.keystones[0].regions[1].imports.conversion = converted;
+        });
+        let image = NewImage::new("disk", Qcow2::sample().build());
+        fleet.master().create(image.with("disk_format", "qcow2"));
+        let config = fleet
+            .config()
+            .master("delivery", delivery)
+            .master("disk_format", wanted);
+        for _ in 0..2 {
+            let outcome = fleet.run(&config, &["RegionTwo"]).expect(0);
+            let is_other = made != if wanted == "raw" { "raw" } else { "qcow2" };
+            let warnings: &[_] = if is_other {
+                &["other_format disk"]
+            } else {
+                &[]
+            };
+            assert_eq!(outcome.warnings(), warnings, "{outcome}");
+            assert_has(&fleet, &["disk"], &outcome);
+            assert_eq!(fleet.region("RegionTwo").the("disk")["disk_format"], made);
+        }
+    }
 }
 
 #[test]

@@ -151,6 +151,17 @@ impl StepError {
         )
     }
 
+    /// True where it may come of content that was staged only in part.
+    pub(super) fn may_be_of_cut_content(&self) -> bool {
+        match self {
+            Self::Import { .. } => true,
+            // What the region did not take is not staged.
+            Self::ImportRefused { source, .. } => source.status() == Some(409),
+            Self::Mismatch { is_source, .. } => !is_source,
+            _ => false,
+        }
+    }
+
     /// True where it says that a content is not the master's, or can never be compared with it.
     pub(super) fn is_verdict(&self) -> bool {
         match self {

@@ -298,6 +298,7 @@ impl RegionRun<'_> {
                 let room = Room {
                     bytes: usage.bytes_left,
                     images: usage.images_left,
+                    staged: usage.staged_left,
                 };
                 plan::leave_out_what_does_not_fit(plan, room);
             }
@@ -356,6 +357,7 @@ impl RegionRun<'_> {
             rules: &job.target.settings.delivery,
             job,
             failed_pulls: std::cell::Cell::default(),
+            hides_tasks: std::cell::Cell::default(),
             born: std::cell::RefCell::default(),
             provenance: job.target.settings.provenance,
             published_before,

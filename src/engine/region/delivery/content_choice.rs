@@ -21,7 +21,7 @@ pub(super) async fn upload_from_anywhere(
     let content = contents.find(&item, delivery.lease).await?;
     let content = as_it_is_sent(delivery, wanted, content).await?;
     match upload_from(delivery, wanted, begun, &content).await {
-        Err(error) if error.affects_only_image() => {
+        Err(error) if is_of_content(&error, wanted, &content).await => {
             let Some(other) = contents.instead_of(&content, &item, delivery.lease) else {
                 return Err(error);
             };
@@ -33,6 +33,17 @@ pub(super) async fn upload_from_anywhere(
         }
         brought => Ok((brought?, content.origin())),
     }
+}
+
+/// True where a failure comes of the content that was sent. A region that could not import it may be at fault
+/// itself: then the content is compared with the master's checksum.
+async fn is_of_content(error: &StepError, wanted: &Upload, content: &Content) -> bool {
+    if !error.is_failed_import() {
+        return error.affects_only_image();
+    }
+    let (content, expected) = (content.clone(), wanted.content.clone());
+    let examined = tokio::task::spawn_blocking(move || content.is_right(&expected)).await;
+    matches!(examined, Ok(Ok(Some(false)) | Err(_)))
 }
 
 pub(super) async fn upload_from(

@@ -10,7 +10,7 @@ use super::settle::clean_up;
 use crate::engine::coordinator::LentCopy;
 use crate::engine::region::failure::StepError;
 use crate::model::{Delivery, DeliveryWay, Image, ImageStatus, Warning, WarningCode};
-use crate::plan::{Stage, Upload};
+use crate::plan::{Stage, Upload, other_format};
 
 /// Brings a new image into the region, up to its publishing. What is fetched from another region comes from
 /// the copy that was `lent`.
@@ -37,6 +37,12 @@ pub(in crate::engine::region) async fn deliver(
         Some(_) => wanted.size,
     };
     let elsewhere = publish(delivery, wanted, &filled.image).await?;
+    // A region that imports or fetches may convert where that is not wanted, or not where it is.
+    if elsewhere.is_none() && filled.image.disk_format != wanted.disk_format {
+        let warning = other_format(&filled.image, delivery.region);
+        let events = &delivery.context.events;
+        events.warning(Some(delivery.region), warning);
+    }
     let id = elsewhere
         .as_ref()
         .map_or(&filled.image.id, |it| &it.image_id)

@@ -35,6 +35,8 @@ pub(in crate::engine::region) struct ImageDelivery<'a> {
     pub(in crate::engine::region) job: &'a RegionJob,
     /// How many pulls have failed, where an upload is the way out.
     pub(in crate::engine::region) failed_pulls: Cell<u32>,
+    /// The region does not show the tasks of an image: it is not asked for them any more.
+    pub(in crate::engine::region) hides_tasks: Cell<bool>,
     /// Published images say what they are a copy of.
     pub(in crate::engine::region) provenance: bool,
     /// What was published when the plan was made.

@@ -162,11 +162,23 @@ async fn watch(
     }
 }
 
-/// The newest task; none where there is none, or the region does not tell.
+/// The newest task; none where there is none, or the region does not tell: such a region is asked only once.
 async fn newest_task(delivery: &ImageDelivery<'_>, id: &ImageId) -> Option<ImportTask> {
+    if delivery.hides_tasks.get() {
+        return None;
+    }
     let import = GlanceImport::of(&delivery.writer);
     let task = delivery.context.stop.unless_dropped(import.newest_task(id));
-    task.await?.ok()?
+    match task.await? {
+        Ok(task) => task,
+        Err(error) => {
+            let is_refused = matches!(error.status(), Some(403 | 404));
+            if is_refused && !may_lag(delivery, id, &error) {
+                delivery.hides_tasks.set(true);
+            }
+            None
+        }
+    }
 }
 
 fn why_failed(task: Option<&ImportTask>) -> Option<String> {
