@@ -70,3 +70,4 @@ mod truth;
 mod tutorial;
 mod upload;
 mod wire;
+mod year;

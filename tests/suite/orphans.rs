@@ -1,6 +1,7 @@
 //! Images that no rule selects any more: reported, hidden, shown again, deleted.
 
 use chrono::{Days, NaiveDate, Utc};
+use glancesync::sandbox::{Effect, Fault};
 use serde_json::{Value, json};
 
 use crate::common::{Config, Fleet, NewImage, Outcome, Region};
@@ -313,4 +314,47 @@ fn what_another_target_wants_in_the_same_region_is_none() {
         ["RegionTwo hide_orphan c"]
     );
     sync(&fleet, &config).assert_changed_nothing();
+}
+
+#[test]
+fn one_in_use_stays_and_one_that_cannot_be_deleted_is_an_error() {
+    let fleet = Fleet::embedded(|_| ());
+    for name in ["a", "b", "c"] {
+        fleet.master().create(NewImage::new(name, name));
+    }
+    let config = fleet
+        .config()
+        .master("retries", "0")
+        .master("orphans", "delete")
+        .master("orphan_grace", "0");
+    sync(&fleet, &config);
+    for name in ["b", "c"] {
+        retire(&fleet, name);
+    }
+    sync(&fleet, &config);
+    let refusing = |status| {
+        let fault = Fault::new("DELETE", "/v2/images/*", Effect::status(status));
+        fleet
+            .sandbox()
+            .set_faults("RegionTwo", vec![fault])
+            .unwrap();
+    };
+    refusing(409);
+    let outcome = sync(&fleet, &config);
+    for name in ["b", "c"] {
+        outcome.assert_warns(&format!("image_in_use {name}"));
+    }
+    let finished = &outcome.events_named("region_finished")[0];
+    assert_eq!(finished["deleted_images"], 0);
+
+    // After an error nothing more is deleted.
+    refusing(500);
+    let outcome = fleet.run(&config, &["RegionTwo"]).expect(1);
+    assert_eq!(outcome.errors(), ["delete_failed b"]);
+    assert_eq!(outcome.changes("master:RegionTwo").len(), 1, "{outcome}");
+    let region = fleet.region("RegionTwo");
+    assert_eq!(region.names(), ["a", "b", "c"]);
+    fleet.sandbox().set_faults("RegionTwo", Vec::new()).unwrap();
+    sync(&fleet, &config);
+    assert_eq!(region.names(), ["a"]);
 }
