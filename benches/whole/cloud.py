@@ -28,13 +28,15 @@ def image(number, options):
     """An image as Glance 33 lists it."""
     place = options.id if options.id and number == 0 else image_id(number)
     size, checksum = options.size, options.checksum
+    disk_format = "qcow2" if options.raw_size else "raw"
     return {
         "os_version": "22.04", "hw_disk_bus": "virtio", "nid": str(number), "type": "baseimage",
-        "name": f"base_image_of_the_fleet_{number}", "disk_format": "raw",
-        "container_format": "bare", "visibility": "public", "size": size, "virtual_size": size,
+        "name": f"base_image_of_the_fleet_{number}", "disk_format": disk_format,
+        "container_format": "bare", "visibility": "public", "size": size,
+        "virtual_size": options.raw_size or size,
         "status": "active", "checksum": checksum, "protected": False, "min_ram": 512,
         "min_disk": 10, "owner": PROJECT, "os_hidden": False, "os_hash_algo": "sha512",
-        "os_hash_value": (checksum * 4), "id": place, "created_at": "2026-01-02T03:04:05Z",
+        "os_hash_value": options.hash or (checksum * 4), "id": place, "created_at": "2026-01-02T03:04:05Z",
         "updated_at": "2026-01-02T03:04:05Z", "tags": [], "self": f"/v2/images/{place}",
         "file": f"/v2/images/{place}/file", "schema": "/v2/schemas/image", "stores": "local",
     }
@@ -115,8 +117,9 @@ class Cloud:
         if one:
             made = self.made.get(one[1], {})
             return 200, json.dumps({**made, "status": "active", "owner": PROJECT,
-                                    "size": self.options.size,
-                                    "checksum": self.options.checksum}).encode()
+                                    "size": self.options.raw_size or self.options.size,
+                                    "checksum": self.options.raw_checksum
+                                    or self.options.checksum}).encode()
         marker = re.search(r"marker=([^&]+)", query)
         if "os_hidden" in query:
             return 200, self.empty[""]
@@ -221,6 +224,9 @@ def main():
     parser.add_argument("--id")
     parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--checksum", default="d41d8cd98f00b204e9800998ecf8427e")
+    parser.add_argument("--hash", help="sha512 of the first image")
+    parser.add_argument("--raw-size", type=int, help="of the first image, a qcow2, expanded")
+    parser.add_argument("--raw-checksum")
     parser.add_argument("--content", help="a file with the content of the first image")
     parser.add_argument("--in-step", action="store_true")
     parser.add_argument("--watch-flow", action="store_true")
