@@ -6,7 +6,7 @@ use super::matching::{Matches, match_images};
 use super::region_images::RegionImages;
 use super::region_plan::Plan;
 use super::selection::Selection;
-use super::{in_progress, leftover, obsolete, retention, warnings};
+use super::{in_progress, leftover, obsolete, retention, unwanted, warnings};
 use crate::model::SyncRules;
 
 /// Decides what every selected image is in a region and what is done there, in order: obsolete
@@ -50,6 +50,7 @@ pub fn build(selection: &Selection, rules: &SyncRules, region: &RegionImages<'_>
         warnings,
     };
     plan.fail(failures);
+    unwanted::show_again(&mut plan, rules, region);
     in_progress::mark(&mut plan, region);
     plan
 }

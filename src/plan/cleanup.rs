@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::model::{ActionKind, ImageId};
 
-/// An image that nobody wants any more is hidden or deleted.
+/// An image that nobody wants any more is hidden or deleted, or shown when somebody does again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cleanup {
     /// Its name.
@@ -25,6 +25,24 @@ pub enum CleanupStep {
     HideOrphan(NaiveDate),
     /// An orphan is deleted that has been hidden long enough.
     DeleteOrphan,
+    /// What was hidden as an orphan is wanted again: its tag comes off, and it is shown.
+    ShowAgain(Shown),
+}
+
+/// Who decides whether an image that is wanted again is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It is shown.
+    Always,
+    /// It is as the master's, which `sync_attributes` looks after.
+    AsTheMasters,
+}
+
+impl Cleanup {
+    /// False for what is wanted again: that is metadata as any other.
+    pub fn comes_last(&self) -> bool {
+        !matches!(self.step, CleanupStep::ShowAgain(_))
+    }
 }
 
 impl CleanupStep {
@@ -34,6 +52,7 @@ impl CleanupStep {
             Self::DeleteOld => ActionKind::DeleteOld,
             Self::HideOrphan(_) => ActionKind::HideOrphan,
             Self::DeleteOrphan => ActionKind::DeleteOrphan,
+            Self::ShowAgain(_) => ActionKind::UpdateMetadata,
         }
     }
 }

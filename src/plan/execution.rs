@@ -90,11 +90,8 @@ impl PlanExecution {
     /// Takes the actions of a plan, of which no more than `transfers` contents are under way at once. With
     /// `keep_going` a failed image does not stop the region.
     pub(crate) fn new(plan: &Plan, transfers: NonZeroUsize, keep_going: bool) -> Self {
-        let (cleanups, actions): (Vec<Action>, Vec<Action>) = plan
-            .actions
-            .iter()
-            .cloned()
-            .partition(|action| matches!(action, Action::Cleanup(_)));
+        let (cleanups, actions): (Vec<Action>, Vec<Action>) =
+            plan.actions.iter().cloned().partition(comes_last);
         let cleanups = cleanups.into_iter().filter_map(|action| match action {
             Action::Cleanup(cleanup) => Some(cleanup),
             _ => None,
@@ -130,7 +127,7 @@ impl PlanExecution {
             let image = action.image().to_owned();
             state.parts.entry(image).or_default().extend(pending);
             // A leftover of that name is another image, and what nobody wants has no state.
-            if !matches!(action, Action::DeleteLeftover { .. } | Action::Cleanup(_)) {
+            if !matches!(action, Action::DeleteLeftover { .. }) && !comes_last(action) {
                 *state.open.entry(action.image().to_owned()).or_default() += 1;
             }
         }
@@ -347,7 +344,8 @@ impl PlanExecution {
             Action::UpdateAmi {
                 image_id, parts, ..
             } => self.changed.extend(reference_keys(image_id, parts)),
-            Action::DeleteLeftover { .. } | Action::Cleanup(_) => return,
+            Action::DeleteLeftover { .. } => return,
+            Action::Cleanup(cleanup) if cleanup.comes_last() => return,
             _ => {}
         }
         self.stop_waiting();
@@ -508,6 +506,10 @@ impl PlanExecution {
             })
             .collect()
     }
+}
+
+fn comes_last(action: &Action) -> bool {
+    matches!(action, Action::Cleanup(cleanup) if cleanup.comes_last())
 }
 
 fn reference_key(referrer: &Referrer) -> ReferenceKey {

@@ -111,7 +111,7 @@ impl ImageFilter {
                 chosen.contains(image.as_str()) || self.matches(image)
             }
             // Chosen images alone are no reason to hide or delete others.
-            Action::Cleanup(_) => false,
+            Action::Cleanup(cleanup) if cleanup.comes_last() => false,
             Action::MarkObsolete { image, .. } => {
                 let base = image.strip_suffix(OBSOLETE_SUFFIX).unwrap_or(image);
                 self.matches_one_of(&[image, base])

@@ -50,7 +50,7 @@ pub use action::{
     Untag, Upload,
 };
 pub use build::build;
-pub use cleanup::{Cleanup, CleanupStep, PlannedDeletion, TooManyDeletions};
+pub use cleanup::{Cleanup, CleanupStep, PlannedDeletion, Shown, TooManyDeletions};
 pub use delivery_choice::{DeliveryUnsupported, RegionOffers, brings_content, choose_ways};
 pub(crate) use execution::{Next, PlanExecution, Retirement, Step, is_upload};
 pub use failure::PlannedFailure;

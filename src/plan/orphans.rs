@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::model::{KERNEL_ID, RetentionRules, TimeSpan, Visibility};
     use crate::plan::fixture::{
-        PROJECT, actions, cleaned_up, codes, content, image, listed, now, set,
+        PROJECT, actions, cleaned_up, codes, content, image, listed, now, set, statuses,
     };
     use crate::plan::{Plan, SelectedBy};
 
@@ -359,6 +359,21 @@ mod tests {
             let plan = cleaned_up(&[image("a").build()], &region, &[], &rules(orphans));
             assert_eq!(actions(&plan), [""; 0]);
             assert_eq!(codes(&plan.warnings), [WarningCode::OrphanKept]);
+        }
+    }
+
+    #[test]
+    fn one_that_is_wanted_again_loses_its_tag_and_is_shown_whatever_the_rule() {
+        let master = [image("back").build(), image("new").build()];
+        for orphans in [OrphanRule::Report, OrphanRule::Delete] {
+            let hidden = [hidden("back", 100)];
+            let plan = cleaned_up(&master, &[], &hidden, &rules(orphans));
+            assert_eq!(
+                statuses(&plan),
+                ["pending_metadata back", "pending_upload new"]
+            );
+            assert_eq!(actions(&plan), ["update_metadata back", "upload new"]);
+            assert_eq!(found(&plan), []);
         }
     }
 

@@ -73,6 +73,8 @@ pub enum Reason {
         /// Names of the properties, `kernel_id` and `ramdisk_id` among them.
         properties: Vec<String>,
     },
+    /// It was hidden when no rule wanted it.
+    WantedAgain,
     /// A kernel or ramdisk has still to be uploaded.
     PartPending {
         /// Its name.
@@ -144,6 +146,7 @@ impl fmt::Display for Reason {
                 }
                 write!(f, "differs in {}", differing.join(", "))
             }
+            Self::WantedAgain => f.write_str("was hidden as an orphan, and is selected again"),
             Self::PartPending { part } => write!(f, "its part `{part}` has still to be uploaded"),
             Self::PartUnavailable { part, problem } => {
                 let why = match problem {

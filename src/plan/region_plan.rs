@@ -77,9 +77,8 @@ impl Plan {
     /// The rule by which the image of an action is wanted; none where no rule wants it.
     pub fn wanted_by(&self, action: &Action) -> Option<SelectedBy> {
         match action {
-            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. } | Action::Cleanup(_) => {
-                None
-            }
+            Action::DeleteLeftover { .. } | Action::MarkObsolete { .. } => None,
+            Action::Cleanup(cleanup) if cleanup.comes_last() => None,
             _ => {
                 let state = self.images.iter().find(|it| it.image == action.image());
                 state.map(|state| state.selected_by)

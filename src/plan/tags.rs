@@ -79,7 +79,7 @@ pub fn says_orphan(image: &Image) -> bool {
 }
 
 /// The tags, less those that say since when the image is an orphan.
-pub(super) fn without_orphan(tags: &BTreeSet<String>) -> BTreeSet<String> {
+pub fn without_orphan(tags: &BTreeSet<String>) -> BTreeSet<String> {
     let others = tags.iter().filter(|tag| !tag.starts_with(ORPHAN_PREFIX));
     others.cloned().collect()
 }

@@ -114,7 +114,7 @@ fn orphans_are_reported_and_nothing_is_done_about_them() {
 }
 
 #[test]
-fn an_orphan_is_hidden_and_deleted_when_its_time_is_over() {
+fn an_orphan_is_hidden_shown_when_it_is_wanted_again_and_deleted_when_its_time_is_over() {
     let fleet = published();
     let region = fleet.region("RegionTwo");
     let before = region.the("b");
@@ -155,6 +155,28 @@ fn an_orphan_is_hidden_and_deleted_when_its_time_is_over() {
     }
     assert_eq!(orphans(&fleet, &hide), ["orphan b"]);
 
+    // It is selected again: nothing is sent.
+    fleet.master().create(NewImage::new("b", "content of b"));
+    let status = fleet.status(&hide, &["RegionTwo"]).status_of("RegionTwo");
+    assert!(
+        status.contains(&"pending_metadata b".to_owned()),
+        "{status:?}"
+    );
+    let outcome = sync(&fleet, &hide);
+    assert_eq!(
+        outcome.actions("action_finished"),
+        ["RegionTwo update_metadata b"]
+    );
+    assert_eq!(outcome.uploads("master:RegionTwo"), 0);
+    let shown = region.the("b");
+    assert_eq!(shown["os_hidden"], false);
+    assert_eq!(shown["tags"], json!(["local"]));
+    assert_eq!(shown["id"], before["id"]);
+    sync(&fleet, &hide).assert_changed_nothing();
+
+    // It is given up for good.
+    retire(&fleet, "b");
+    sync(&fleet, &delete);
     pass(&region, 29);
     sync(&fleet, &delete).assert_changed_nothing();
     pass(&region, 1);

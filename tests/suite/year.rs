@@ -215,8 +215,8 @@ fn after_a_year_every_region_is_what_the_configuration_says() {
     }
 }
 
-/// What happens at the master: something new at every other step, a new content of something at each, and every now
-/// and then something is given up.
+/// What happens at the master: something new at every step, a new content of something, and every now and then
+/// something is given up, or comes back as it was.
 fn change_master(fleet: &Fleet, model: &mut Model, step: usize) {
     let master = fleet.master();
     let publish = |model: &mut Model, name: String, content: String| {
@@ -237,11 +237,19 @@ fn change_master(fleet: &Fleet, model: &mut Model, step: usize) {
     let chosen = names[(step * 5) % names.len()].clone();
     publish(model, chosen, format!("release of step {step}"));
     if step % 3 == 2 {
-        let given_up = &names[(step * 7) % names.len()];
-        model.master.remove(given_up);
-        for image in master.named(given_up) {
+        let given_up = names[(step * 7) % names.len()].clone();
+        let content = model.master.remove(&given_up).unwrap();
+        for image in master.named(&given_up) {
             master.delete(text(&image["id"]));
         }
+        // Half of them come back before anybody has hidden them for long.
+        if step.is_multiple_of(2) {
+            fleet.write_private("given-up", &format!("{given_up}\n{content}"));
+        }
+    } else if step % 6 == 3 {
+        let given_up = std::fs::read_to_string(fleet.home().join("given-up")).unwrap();
+        let (name, content) = given_up.split_once('\n').unwrap();
+        publish(model, name.to_owned(), content.to_owned());
     }
 }
 

@@ -1,13 +1,13 @@
 //! Images that nobody wants any more: hidden or deleted, unless somebody changed them since they were
 //! listed.
 
-use chrono::NaiveDate;
+use std::collections::BTreeSet;
 
 use super::delivery::ImageDelivery;
 use super::failure::StepError;
 use crate::model::{Image, Warning, WarningCode};
 use crate::openstack::PatchOp;
-use crate::plan::{Cleanup, CleanupStep, tags};
+use crate::plan::{Cleanup, CleanupStep, Shown, tags};
 
 /// What became of the image.
 pub(super) enum CleanupOutcome {
@@ -34,7 +34,15 @@ pub(super) async fn clean_up(
         return Ok(CleanupOutcome::Kept);
     }
     match cleanup.step {
-        CleanupStep::HideOrphan(day) => hide(delivery, &image, day).await,
+        CleanupStep::HideOrphan(day) => {
+            let tags = tags::with_orphan(&image.tags, day);
+            change(delivery, &image, tags, Some(true)).await
+        }
+        CleanupStep::ShowAgain(shown) => {
+            let hidden = (shown == Shown::Always).then_some(false);
+            let tags = tags::without_orphan(&image.tags);
+            change(delivery, &image, tags, hidden).await
+        }
         CleanupStep::DeleteOld | CleanupStep::DeleteOrphan => delete(delivery, &image).await,
     }
 }
@@ -45,7 +53,7 @@ fn why_kept(image: &Image, cleanup: &Cleanup) -> Option<&'static str> {
         cleanup.step == CleanupStep::DeleteOrphan && !(image.os_hidden && tags::says_orphan(image));
     if image.name != cleanup.image {
         Some("somebody renamed it meanwhile")
-    } else if image.protected {
+    } else if image.protected && cleanup.comes_last() {
         Some("somebody protected it meanwhile")
     } else if was_shown {
         Some("somebody shows it again")
@@ -54,16 +62,18 @@ fn why_kept(image: &Image, cleanup: &Cleanup) -> Option<&'static str> {
     }
 }
 
-async fn hide(
+async fn change(
     delivery: &ImageDelivery<'_>,
     image: &Image,
-    day: NaiveDate,
+    tags: BTreeSet<String>,
+    hidden: Option<bool>,
 ) -> Result<CleanupOutcome, StepError> {
-    let tags: Vec<String> = tags::with_orphan(&image.tags, day).into_iter().collect();
-    let ops = [
-        PatchOp::add("tags", tags),
-        PatchOp::replace("os_hidden", true),
-    ];
+    let tags: Vec<String> = tags.into_iter().collect();
+    let hidden = hidden.map(|hidden| PatchOp::replace("os_hidden", hidden));
+    let ops: Vec<PatchOp> = [PatchOp::add("tags", tags)]
+        .into_iter()
+        .chain(hidden)
+        .collect();
     match delivery.writer.patch(&image.id, &ops).await {
         Err(error) if !error.is_gone() => Err(error.into()),
         _ => Ok(CleanupOutcome::Done),

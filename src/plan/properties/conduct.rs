@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use crate::model::{Image, ImageId, Status, Visibility};
 use crate::plan::{
-    Action, Cleanup, CleanupStep, MetadataChange, OLD_SUFFIX, PartChange, Plan, Stage, Upload, tags,
+    Action, Cleanup, CleanupStep, MetadataChange, OLD_SUFFIX, PartChange, Plan, Shown, Stage,
+    Upload, tags,
 };
 use crate::plan::{Next, PlanExecution, Retirement, Step};
 
@@ -278,6 +279,10 @@ impl Conductor {
             CleanupStep::HideOrphan(day) => self.glance.patch(&cleanup.image_id, |image| {
                 image.tags = tags::with_orphan(&image.tags, day);
                 image.os_hidden = true;
+            }),
+            CleanupStep::ShowAgain(shown) => self.glance.patch(&cleanup.image_id, |image| {
+                image.tags = tags::without_orphan(&image.tags);
+                image.os_hidden &= shown == Shown::AsTheMasters;
             }),
             CleanupStep::DeleteOld | CleanupStep::DeleteOrphan => {
                 match self.glance.delete(&cleanup.image_id) {

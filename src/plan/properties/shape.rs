@@ -29,6 +29,7 @@ fn stage(action: &Action) -> usize {
         Action::UpdateMetadata { .. } => 2,
         Action::Upload(_) => 3,
         Action::UpdateAmi { .. } => 4,
+        Action::Cleanup(cleanup) if !cleanup.comes_last() => 2,
         Action::Cleanup(_) => 5,
     }
 }

@@ -113,7 +113,7 @@ fn plan_for(fleet: &Fleet, region: &[Image]) -> Plan {
 
 fn cleanups(plan: &Plan) -> Vec<&Cleanup> {
     let cleanups = plan.actions.iter().filter_map(|action| match action {
-        Action::Cleanup(cleanup) => Some(cleanup),
+        Action::Cleanup(cleanup) if cleanup.comes_last() => Some(cleanup),
         _ => None,
     });
     cleanups.collect()

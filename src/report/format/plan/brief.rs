@@ -32,7 +32,7 @@ impl Sign {
         match action {
             Action::DeleteLeftover { .. } => Self::Delete,
             Action::Cleanup(cleanup) => match cleanup.step {
-                CleanupStep::HideOrphan(_) => Self::Metadata,
+                CleanupStep::HideOrphan(_) | CleanupStep::ShowAgain(_) => Self::Metadata,
                 CleanupStep::DeleteOld | CleanupStep::DeleteOrphan => Self::Delete,
             },
             Action::MarkObsolete { change, .. } if change.name.is_some() => Self::Rename,

@@ -78,7 +78,11 @@ pub(super) fn left_alone(plan: &Plan) -> impl Iterator<Item = &ImageState> {
         .actions
         .iter()
         // A leftover of that name is another image.
-        .filter(|action| !matches!(action, Action::DeleteLeftover { .. } | Action::Cleanup(_)))
+        .filter(|action| match action {
+            Action::DeleteLeftover { .. } => false,
+            Action::Cleanup(cleanup) => !cleanup.comes_last(),
+            _ => true,
+        })
         .map(Action::image)
         .chain(plan.failures.iter().map(|failure| failure.image.as_str()))
         .collect();
@@ -132,6 +136,9 @@ fn why_cleanup(step: CleanupStep) -> &'static str {
     match step {
         CleanupStep::DeleteOld => "newer ones of that name are kept (`keep_old`)",
         CleanupStep::HideOrphan(_) => "no rule selects it any more: it is hidden (`orphans`)",
+        CleanupStep::ShowAgain(_) => {
+            "it is selected again: its orphan tag comes off, and it is shown"
+        }
         CleanupStep::DeleteOrphan => {
             "no rule selects it any more, and it was hidden long enough (`orphans`, `orphan_grace`)"
         }
