@@ -71,19 +71,25 @@ pub async fn run(
             Listing::Visible
         };
         let inventory = Arc::new(run.fleet.inventory(&listing).await?);
+        let masters = if targets.iter().any(|it| it.rules.counts_hidden_masters()) {
+            Arc::new(inventory.with_hidden())
+        } else {
+            Arc::clone(&inventory)
+        };
         let selections = select(&inventory, targets, events).await?;
         let doubts = OrphanDoubts::new(settings, &run.fleet, &listing);
-        Ok::<_, StartError>((run, inventory, selections, doubts))
+        Ok::<_, StartError>((run, inventory, masters, selections, doubts))
     });
-    let (run, inventory, selections, orphan_doubts) =
+    let (run, inventory, masters, selections, orphan_doubts) =
         begun.await.ok_or(StartError::Interrupted)??;
     let tasks = run.tasks();
     let counted = regions_by_image(&tasks, &selections);
     let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
-    let passed_over = inventory.passed_over.clone();
+    let passed_over = masters.passed_over.clone();
     run.announce(&tasks, &options.filter, passed_over);
     let planned = tasks.len();
-    let mut warnings = inventory_warnings(&run.fleet, &inventory, &selections);
+    let mut warnings = master_warnings(&run.fleet, &masters);
+    warnings.extend(selection_warnings(&run.fleet, &inventory, &selections));
     if !tasks.is_empty() {
         warnings.extend(filter_warnings(&options.filter, &selections));
     }
@@ -91,7 +97,7 @@ pub async fn run(
         events.warning(None, warning);
     }
     // With nothing to compare with, a sync is wrong whatever it does.
-    let nothing_to_do = inventory.images.is_empty() && !options.mode.only_compares();
+    let nothing_to_do = masters.images.is_empty() && !options.mode.only_compares();
     let conditions_failed = selections
         .values()
         .any(|selection| selection.condition_failed());
@@ -217,13 +223,9 @@ fn filter_warnings(
     unmatched.into_iter().map(warning).collect()
 }
 
-fn inventory_warnings(
-    fleet: &Fleet,
-    inventory: &MasterInventory,
-    selections: &BTreeMap<TargetName, Arc<Selection>>,
-) -> Vec<Warning> {
-    let mut warnings = inventory.warnings.clone();
-    if inventory.images.is_empty() {
+fn master_warnings(fleet: &Fleet, masters: &MasterInventory) -> Vec<Warning> {
+    let mut warnings = masters.warnings.clone();
+    if masters.images.is_empty() {
         warnings.push(Warning::new(
             WarningCode::EmptyInventory,
             format!(
@@ -232,9 +234,18 @@ fn inventory_warnings(
             ),
         ));
     }
-    for selection in selections.values() {
-        warnings.extend(selection.warnings.iter().cloned());
-    }
+    warnings
+}
+
+fn selection_warnings(
+    fleet: &Fleet,
+    inventory: &MasterInventory,
+    selections: &BTreeMap<TargetName, Arc<Selection>>,
+) -> Vec<Warning> {
+    let all = selections.values();
+    let mut warnings: Vec<Warning> = all
+        .flat_map(|selection| selection.warnings.iter().cloned())
+        .collect();
     let choices: Vec<_> = selections
         .iter()
         .filter_map(|(target, selection)| {

@@ -62,3 +62,10 @@ impl Default for SyncRules {
         }
     }
 }
+
+impl SyncRules {
+    /// True where hidden images of the master count like others.
+    pub fn counts_hidden_masters(&self) -> bool {
+        self.sync_attributes.contains(&SyncAttribute::OsHidden)
+    }
+}

@@ -50,6 +50,8 @@ pub enum WarningCode {
     PullFailed,
     /// What a region got could not be verified a short time ago, so it is not tried again yet.
     NotRetried,
+    /// The old image of a replacement is shared with projects that the new one is not shared with.
+    MembersLost,
     /// An image has the master's content in another format than wanted.
     OtherFormat,
     /// An orphan that was hidden is shown again by somebody, and is left alone.
@@ -115,6 +117,9 @@ pub struct Warning {
     /// The name of the missing part or, where it has none, its UUID at the master.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// How many projects lose an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<usize>,
     /// The target that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetName>,
@@ -131,6 +136,7 @@ impl Warning {
             owner: None,
             checksum: None,
             missing: None,
+            members: None,
             target: None,
         }
     }
@@ -160,6 +166,13 @@ impl Warning {
     #[must_use]
     pub fn checksum(mut self, checksum: Option<ListedHash>) -> Self {
         self.checksum = checksum;
+        self
+    }
+
+    /// The same, with how many projects lose the image.
+    #[must_use]
+    pub fn members(mut self, members: usize) -> Self {
+        self.members = Some(members);
         self
     }
 

@@ -65,6 +65,8 @@ pub enum Listing {
     All,
     /// Those of the default list with that name.
     Named(String),
+    /// The hidden ones with that name.
+    HiddenNamed(String),
 }
 
 impl Listing {
@@ -80,18 +82,23 @@ impl Listing {
                 .into_iter()
                 .map(|filters| [filters, vec![("visibility", "all".to_owned())]].concat())
                 .collect(),
-            // Without an operator, a colon in the name would be taken for the end of one.
-            Self::Named(name) => vec![vec![("name", format!("eq:{name}"))]],
+            Self::Named(name) => vec![vec![named(name)]],
+            Self::HiddenNamed(name) => vec![[hidden, vec![named(name)]].concat()],
         }
     }
 
     /// False for what a database that does not tell upper from lower case adds.
     fn wants(&self, row: &impl Row) -> bool {
         match self {
-            Self::Named(name) => row.name() == Some(name),
+            Self::Named(name) | Self::HiddenNamed(name) => row.name() == Some(name),
             _ => true,
         }
     }
+}
+
+/// Without an operator, a colon in the name would be taken for the end of one.
+fn named(name: &str) -> (&'static str, String) {
+    ("name", format!("eq:{name}"))
 }
 
 /// What is read of each image of a list.

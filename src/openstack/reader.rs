@@ -136,6 +136,26 @@ impl GlanceReader {
         service.json(&request, &answer)
     }
 
+    /// How many projects an image is shared with ("List image members"); whether they have accepted it makes
+    /// no difference.
+    ///
+    /// # Errors
+    ///
+    /// Codes `list_failed`, `region_unreachable` and those of a log-in. Glance refuses it (403) of an image
+    /// that is not shared.
+    pub async fn members(&self, id: &ImageId) -> Result<usize, OpenStackError> {
+        let service = self.service();
+        let url = service.endpoint.v2(&["images", id.as_str(), "members"]);
+        let request = service.request(Operation::List, Method::GET, url);
+        let (answer, _) = service
+            .call(&request, Repeat::Freely, CALL_TIMEOUT, None)
+            .await?;
+        let json = service.json(&request, &answer)?;
+        let members = json["members"].as_array();
+        let members = members.ok_or_else(|| service.bad_answer(&request, "it has no `members`"));
+        Ok(members?.len())
+    }
+
     /// The error of a look that was given up after that time.
     pub fn no_answer(&self, id: &ImageId, limit: Duration) -> OpenStackError {
         let tries = Tries::new(self.retry_policy(), Repeat::IfNotReceived, None);

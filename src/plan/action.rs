@@ -1,44 +1,15 @@
 //! What is done to one image: the steps of a plan, in the words of the events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
 
+use super::change::MetadataChange;
 use super::cleanup::Cleanup;
 use crate::model::{
     ActionKind, ContentHash, ContentOrigin, DeliveryWay, ImageId, Properties, RegionName, Status,
     Visibility,
 };
-
-/// A value before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change<T> {
-    /// What the region has.
-    pub from: T,
-    /// What it gets.
-    pub to: T,
-}
-
-/// What one change of an image's metadata sends: only what differs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct MetadataChange {
-    /// The image gets another name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Change<String>>,
-    /// The image is seen by others than before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub visibility: Option<Change<Visibility>>,
-    /// Properties by name; no value stands for an absent property.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub properties: BTreeMap<String, Change<Option<String>>>,
-}
-
-impl MetadataChange {
-    /// True where there is nothing to send.
-    pub fn is_empty(&self) -> bool {
-        self.name.is_none() && self.visibility.is_none() && self.properties.is_empty()
-    }
-}
 
 /// A kernel or ramdisk that an image refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,6 +48,9 @@ pub struct Referrer {
 pub struct Replaced {
     /// Its id.
     pub image_id: ImageId,
+    /// Who sees it before that.
+    #[serde(skip)]
+    pub visibility: Visibility,
     /// The configuration has it kept, private, as `<name>.old`; otherwise it is deleted.
     pub keep: bool,
     /// It is kept all the same, because that image refers to it as its kernel or ramdisk and stays
@@ -133,6 +107,10 @@ pub struct Leftover {
 
 /// A new image: all that is carried over from the master's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "attributes that Glance has as such, one by one"
+)]
 pub struct Upload {
     /// Its name.
     pub image: String,
@@ -179,6 +157,12 @@ pub struct Upload {
     pub visibility: Visibility,
     /// It is protected once it is published.
     pub protected: bool,
+    /// It is hidden once it is published.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub os_hidden: bool,
+    /// Its tags once it is published, less those of this program.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
     /// As it is wanted: the master's, or raw.
     pub disk_format: Option<String>,
     /// The master's.

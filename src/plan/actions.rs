@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::action::{Action, Leftover, Replaced, Stage, Untag, Upload};
+use super::attributes::{self, CarriedAttributes};
 use super::failure::PlannedFailure;
 use super::image_status::ImageStatuses;
 use super::interrupted_replacement::Replacement;
@@ -82,6 +83,7 @@ impl ActionBuilder<'_, '_> {
         let selected = &statuses.selection.images[index];
         let master = &selected.master;
         let leftover = self.taken_up(index);
+        let CarriedAttributes { os_hidden, tags } = attributes::carried(master, statuses.rules);
         let is_there = leftover
             .as_ref()
             .is_some_and(|leftover| leftover.stage.is_there());
@@ -105,12 +107,15 @@ impl ActionBuilder<'_, '_> {
             streamed: false,
             replaces: statuses.old(index).map(|old| Replaced {
                 image_id: old.id.clone(),
+                visibility: old.visibility,
                 keep: statuses.status_of(index) == Some(Status::PendingRename),
                 needed_by: statuses.kept_for(index).cloned(),
                 referrers: retention::referrers(statuses, &old.id, self.references),
             }),
             visibility: master.visibility,
             protected: master.protected,
+            os_hidden,
+            tags,
             disk_format: statuses
                 .rules
                 .disk_format

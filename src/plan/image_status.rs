@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::action::{Change, MetadataChange, PartChange, PartReference};
+use super::action::{PartChange, PartReference};
+use super::change::{Change, MetadataChange};
 use super::interrupted_replacement::{self, Replacement};
 use super::parts::{self, Part, PartTarget};
 use super::reason::{PartProblem, Reason};
@@ -157,7 +158,8 @@ impl<'a> ImageStatuses<'a> {
             (Status::Ok, Reason::InStep)
         } else {
             let reason = Reason::MetadataDiffers {
-                visibility: change.visibility.is_some(),
+                visibility: change.attributes.visibility.is_some(),
+                attributes: change.attributes.names(),
                 properties: change.properties.into_keys().collect(),
             };
             (Status::PendingMetadata, reason)
@@ -170,8 +172,12 @@ impl<'a> ImageStatuses<'a> {
             return MetadataChange::default();
         };
         let selected = &self.selection.images[index];
-        let mut change =
-            metadata::difference(&selected.master, &selected.carried, found, self.rules);
+        let tags = match &self.replacements[index] {
+            Replacement::Finished { tags } => tags,
+            Replacement::None | Replacement::Unfinished { .. } => &found.tags,
+        };
+        let (master, carried) = (&selected.master, &selected.carried);
+        let mut change = metadata::difference(master, carried, found, tags, self.rules);
         if self.status_of(index) == Some(Status::PendingAmi) {
             return change;
         }

@@ -1,6 +1,8 @@
 //! The master inventory: the master region's own images that count, built once for a run. What is
-//! still on its way there, by the hand of another installation, does not.
+//! still on its way there, by the hand of another installation, does not. Hidden ones count for the
+//! targets alone that ask for them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +12,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::tags;
-use crate::model::{Image, ImageId, ImageStatus, MasterFingerprint, Warning, WarningCode};
+use crate::model::{
+    Image, ImageId, ImageStatus, MasterFingerprint, SyncRules, Warning, WarningCode,
+};
 
-/// What counts at the master: own, `active`, neither hidden nor incomplete, with a name of its own
-/// and a checksum.
+/// What counts at the master: own, `active`, not incomplete, with a name of its own and a checksum; and not
+/// hidden, but for [`MasterInventory::of_rules`].
 #[derive(Debug, Clone, Default)]
 pub struct MasterInventory {
     /// The master region's bare name.
@@ -30,9 +34,20 @@ pub struct MasterInventory {
     pub warnings: Vec<Warning>,
     by_id: HashMap<ImageId, usize>,
     /// All images that the master listed, whether they count or not.
-    listed: HashMap<ImageId, Listed>,
+    listed: Arc<HashMap<ImageId, Listed>>,
     /// How many own images of each name the master listed, whether they count or not.
-    own_names: HashMap<String, usize>,
+    names: Arc<HashMap<String, Namesakes>>,
+    /// What hidden images come to, where they count too.
+    hidden: Counted,
+}
+
+/// Which of some images count.
+#[derive(Debug, Clone, Default)]
+struct Counted {
+    images: Vec<Arc<Image>>,
+    duplicated: BTreeSet<String>,
+    passed_over: BTreeMap<PassedOver, usize>,
+    warnings: Vec<Warning>,
 }
 
 /// Why an own image of the master does not count.
@@ -87,8 +102,6 @@ fn why_not(image: &Image) -> Option<PassedOver> {
     }
     if image.name.is_empty() {
         Some(PassedOver::Nameless)
-    } else if image.os_hidden {
-        Some(PassedOver::Hidden)
     } else if is_volume_backed(image) {
         Some(PassedOver::VolumeBacked)
     } else if image.content.is_unknown() {
@@ -127,61 +140,153 @@ impl Listed {
     }
 }
 
-impl MasterInventory {
-    /// Takes the master region's list and the id of the credential's project.
-    pub fn build(region: &str, listed: Vec<Image>, project_id: &str) -> Self {
-        let mut inventory = Self {
-            region: region.to_owned(),
-            fingerprint: MasterFingerprint::new(project_id, region),
-            listed: listed
-                .iter()
-                .map(|image| (image.id.clone(), Listed::of(image)))
-                .collect(),
-            ..Self::default()
-        };
-        for image in listed.iter().filter(|it| it.is_own(project_id)) {
-            *inventory.own_names.entry(image.name.clone()).or_default() += 1;
-        }
+/// How many own images of the master have a name, in whatever status.
+#[derive(Debug, Clone, Copy, Default)]
+struct Namesakes {
+    visible: usize,
+    hidden: usize,
+}
+
+impl Namesakes {
+    fn total(self) -> usize {
+        self.visible + self.hidden
+    }
+}
+
+impl Counted {
+    /// Passes over what does not count, and what has a name that others of these have.
+    fn of(images: Vec<Image>) -> Self {
+        let mut counted = Self::default();
         let mut by_name: BTreeMap<String, Vec<Image>> = BTreeMap::new();
-        for image in listed {
-            if !image.is_own(project_id) || tags::is_incomplete(&image) {
+        for image in images {
+            let Some(why) = why_not(&image) else {
+                by_name.entry(image.name.clone()).or_default().push(image);
                 continue;
+            };
+            counted.pass_over(why, 1);
+            match why {
+                PassedOver::NoChecksum => counted.warnings.push(no_checksum(&image)),
+                PassedOver::VolumeBacked => counted.warnings.push(volume_backed(&image)),
+                _ => {}
             }
-            if let Some(why) = why_not(&image) {
-                *inventory.passed_over.entry(why).or_default() += 1;
-                match why {
-                    PassedOver::NoChecksum => inventory.warnings.push(no_checksum(&image)),
-                    PassedOver::VolumeBacked => inventory.warnings.push(volume_backed(&image)),
-                    _ => {}
-                }
-                continue;
-            }
-            by_name.entry(image.name.clone()).or_default().push(image);
         }
-        inventory
+        counted
             .warnings
             .sort_by(|a, b| (&a.image, &a.image_id).cmp(&(&b.image, &b.image_id)));
         for (name, mut same) in by_name {
             match same.pop() {
-                Some(only) if same.is_empty() => inventory.images.push(Arc::new(only)),
+                Some(only) if same.is_empty() => counted.images.push(Arc::new(only)),
                 _ => {
-                    let passed_over = &mut inventory.passed_over;
-                    *passed_over.entry(PassedOver::DuplicateName).or_default() += same.len() + 1;
-                    inventory.warnings.push(duplicate(&name, same.len() + 1));
-                    inventory.duplicated.insert(name);
+                    counted.pass_over(PassedOver::DuplicateName, same.len() + 1);
+                    counted.warnings.push(duplicate(&name, same.len() + 1));
+                    counted.duplicated.insert(name);
                 }
             }
         }
+        counted
+    }
+
+    /// Of the hidden ones, those of whose name the master has no other own image.
+    fn of_hidden(hidden: Vec<Image>, names: &HashMap<String, Namesakes>) -> Self {
+        let of_name = |name: &str| names.get(name).copied().unwrap_or_default();
+        let (alone, others): (Vec<Image>, Vec<Image>) = hidden
+            .into_iter()
+            .partition(|image| image.name.is_empty() || of_name(&image.name).total() == 1);
+        let mut counted = Self::of(alone);
+        for image in others {
+            let namesakes = of_name(&image.name);
+            if namesakes.visible > 0 {
+                counted.pass_over(PassedOver::Hidden, 1);
+                continue;
+            }
+            counted.pass_over(PassedOver::DuplicateName, 1);
+            if counted.duplicated.insert(image.name.clone()) {
+                let warning = duplicate(&image.name, namesakes.total());
+                counted.warnings.push(warning);
+            }
+        }
+        counted
+    }
+
+    fn pass_over(&mut self, why: PassedOver, times: usize) {
+        *self.passed_over.entry(why).or_default() += times;
+    }
+}
+
+impl MasterInventory {
+    /// Takes the master region's list, with its hidden images where they were asked for, and the id of the
+    /// credential's project.
+    pub fn build(region: &str, listed: Vec<Image>, project_id: &str) -> Self {
+        let all = listed.iter();
+        let all = all.map(|image| (image.id.clone(), Listed::of(image)));
+        let all = Arc::new(all.collect());
+        let own = listed.into_iter().filter(|it| it.is_own(project_id));
+        let mut names: HashMap<String, Namesakes> = HashMap::new();
+        let mut own: Vec<Image> = own.collect();
+        for image in &own {
+            let namesakes = names.entry(image.name.clone()).or_default();
+            if image.os_hidden {
+                namesakes.hidden += 1;
+            } else {
+                namesakes.visible += 1;
+            }
+        }
+        own.retain(|image| !tags::is_incomplete(image));
+        let (hidden, visible): (Vec<Image>, Vec<Image>) =
+            own.into_iter().partition(|image| image.os_hidden);
+        let mut counted = Counted::of(visible);
+        if !hidden.is_empty() {
+            counted.pass_over(PassedOver::Hidden, hidden.len());
+        }
+        let mut inventory = Self {
+            region: region.to_owned(),
+            fingerprint: MasterFingerprint::new(project_id, region),
+            images: counted.images,
+            duplicated: counted.duplicated,
+            passed_over: counted.passed_over,
+            warnings: counted.warnings,
+            by_id: HashMap::new(),
+            listed: all,
+            hidden: Counted::of_hidden(hidden, &names),
+            names: Arc::new(names),
+        };
+        inventory.put_in_order();
         inventory
-            .images
+    }
+
+    /// The inventory as it is for a target with these rules: with the hidden images where they ask for
+    /// them.
+    pub fn of_rules(&self, rules: &SyncRules) -> Cow<'_, Self> {
+        if rules.counts_hidden_masters() {
+            Cow::Owned(self.with_hidden())
+        } else {
+            Cow::Borrowed(self)
+        }
+    }
+
+    /// The inventory in which hidden images count too.
+    #[must_use]
+    pub fn with_hidden(&self) -> Self {
+        let mut all = self.clone();
+        let hidden = std::mem::take(&mut all.hidden);
+        all.images.extend(hidden.images);
+        all.duplicated.extend(hidden.duplicated);
+        all.warnings.extend(hidden.warnings);
+        all.passed_over.remove(&PassedOver::Hidden);
+        for (why, times) in hidden.passed_over {
+            *all.passed_over.entry(why).or_default() += times;
+        }
+        all.put_in_order();
+        all
+    }
+
+    fn put_in_order(&mut self) {
+        self.images
             .sort_by(|a, b| (a.bytes(), &a.name).cmp(&(b.bytes(), &b.name)));
-        inventory.by_id = inventory
-            .images
-            .iter()
-            .enumerate()
+        let images = self.images.iter().enumerate();
+        self.by_id = images
             .map(|(index, image)| (image.id.clone(), index))
             .collect();
-        inventory
     }
 
     /// The image of that id, if it counts.
@@ -192,7 +297,9 @@ impl MasterInventory {
     /// How many own images of that name the master listed, in whatever status; hidden ones among them where
     /// they were asked for.
     pub(super) fn own_images_of(&self, name: &str) -> usize {
-        self.own_names.get(name).copied().unwrap_or_default()
+        self.names
+            .get(name)
+            .map_or(0, |namesakes| namesakes.total())
     }
 
     /// The ids of the master's images that an operator means by those of a list: the same text or,
@@ -273,7 +380,7 @@ mod tests {
     use chrono::TimeZone as _;
 
     use super::*;
-    use crate::model::ContentHash;
+    use crate::model::{ContentHash, SyncAttribute};
     use crate::plan::fixture::{PROJECT, image};
 
     fn names(inventory: &MasterInventory) -> Vec<&str> {
@@ -390,5 +497,48 @@ mod tests {
         assert_eq!(names(&inventory), ["name"]);
         assert_eq!(inventory.warnings.len(), 1);
         assert_eq!(inventory.warnings[0].code, WarningCode::NoChecksum);
+    }
+
+    #[test]
+    fn hidden_images_count_for_those_that_ask_where_no_other_own_image_has_their_name() {
+        let listed = vec![
+            image("visible").build(),
+            image("alone").hidden().build(),
+            image("foreign namesake").hidden().build(),
+            image("foreign namesake").owner(Some("somebody")).build(),
+            image("visible").hidden().build(),
+            image("queued namesake").hidden().build(),
+            image("queued namesake").queued().build(),
+            image("on its way").hidden().build(),
+            image("on its way").tag(tags::INCOMPLETE).build(),
+            image("twice").hidden().build(),
+            image("twice").hidden().build(),
+            image("queued").hidden().queued().build(),
+        ];
+        let inventory = MasterInventory::build("Spain", listed, PROJECT);
+        assert_eq!(names(&inventory), ["visible"]);
+        assert!(inventory.warnings.is_empty());
+        assert_eq!(inventory.passed_over[&PassedOver::Hidden], 8);
+        assert!(matches!(
+            inventory.of_rules(&SyncRules::default()),
+            Cow::Borrowed(_)
+        ));
+        let rules = SyncRules {
+            sync_attributes: [SyncAttribute::OsHidden].into(),
+            ..SyncRules::default()
+        };
+        let all = inventory.of_rules(&rules);
+        assert_eq!(names(&all), ["alone", "foreign namesake", "visible"]);
+        assert_eq!(all.warnings.len(), 1);
+        assert_eq!(all.warnings[0].image.as_deref(), Some("twice"));
+        assert_eq!(
+            passed_over_text(&all.passed_over),
+            "3 hidden, 2 not active yet, 2 of names that occur twice"
+        );
+        assert!(
+            all.images
+                .iter()
+                .all(|image| all.by_id(&image.id).is_some())
+        );
     }
 }

@@ -28,16 +28,40 @@ pub(super) fn match_images<'a>(
         warnings: Vec::new(),
     };
     let nowhere = vec![None; selection.images.len()];
-    let mut images = matcher.pick(region.listed, &nowhere);
-    if !region.hidden.is_empty() {
-        let hidden = matcher.pick(region.hidden, &images);
+    // Of an image that the master hides, the region's are expected to be hidden too.
+    let (expected, others): (Vec<&Image>, Vec<&Image>) = region.hidden.iter().partition(|image| {
+        let index = selection.index_of(&image.name);
+        index.is_some_and(|index| selection.images[index].master.os_hidden)
+    });
+    let mut images = matcher.pick(region.listed.iter().chain(expected), &nowhere);
+    if !others.is_empty() {
+        let hidden = matcher.pick(others, &images);
         for (image, hidden) in images.iter_mut().zip(hidden) {
             *image = image.or(hidden);
+        }
+    }
+    if rules.counts_hidden_masters() {
+        for (image, selected) in images.iter_mut().zip(&selection.images) {
+            if let Some(old) = image.filter(|it| !it.os_hidden && !selected.master.os_hidden) {
+                *image = Some(published_hidden(old, region).unwrap_or(old));
+            }
         }
     }
     let mut warnings = matcher.warnings;
     warnings.sort_by(|a, b| (&a.image, a.code, &a.image_id).cmp(&(&b.image, b.code, &b.image_id)));
     Matches { images, warnings }
+}
+
+/// The hidden image that has taken the place of that one, as its tag says: it was published while the
+/// master hid its own.
+fn published_hidden<'a>(old: &Image, region: &RegionImages<'a>) -> Option<&'a Image> {
+    region.hidden.iter().find(|new| {
+        new.name == old.name
+            && new.status == ImageStatus::Active
+            && new.is_own(region.project_id)
+            && !tags::is_incomplete(new)
+            && tags::replaced(new).any(|id| id == old.id)
+    })
 }
 
 /// The selected images that cannot be compared with the region's image of their name, since the two
@@ -129,7 +153,11 @@ struct Matcher<'a, 'b> {
 
 impl<'a> Matcher<'a, '_> {
     /// The best image of each selected name that is not in `found` yet.
-    fn pick(&mut self, list: &'a [Image], found: &[Option<&'a Image>]) -> Vec<Option<&'a Image>> {
+    fn pick(
+        &mut self,
+        list: impl IntoIterator<Item = &'a Image>,
+        found: &[Option<&'a Image>],
+    ) -> Vec<Option<&'a Image>> {
         let mut best: Vec<Option<&'a Image>> = vec![None; found.len()];
         let mut passed_over = Vec::new();
         for image in list {
@@ -164,13 +192,15 @@ impl<'a> Matcher<'a, '_> {
         best
     }
 
-    /// Own images come first, then those with the master's checksum.
-    fn rank(&self, selected: &SelectedImage, image: &Image) -> (bool, bool) {
+    /// Own images come first, then those with the master's checksum, then those that are hidden like the
+    /// master's.
+    fn rank(&self, selected: &SelectedImage, image: &Image) -> (bool, bool, bool) {
         (
             !image.is_own(self.region.project_id),
             !self
                 .region
                 .has_content_of(image, &selected.master, self.rules.disk_format),
+            selected.master.os_hidden && !image.os_hidden,
         )
     }
 

@@ -1,9 +1,10 @@
-//! Properties and visibility: what is carried over, what differs, and what is sent.
+//! Properties, and the attributes with them: what is carried over, what differs, and what is sent.
 
-use super::{Change, MetadataChange};
-use crate::model::{
-    Image, KERNEL_ID, Properties, RAMDISK_ID, SyncRules, Visibility, is_user_property,
-};
+use std::collections::BTreeSet;
+
+use super::attributes;
+use super::change::{Change, MetadataChange};
+use crate::model::{Image, KERNEL_ID, Properties, RAMDISK_ID, SyncRules, is_user_property};
 
 /// True for the properties that refer to other images: section 6 of the contract looks after their
 /// values.
@@ -27,21 +28,18 @@ pub(super) fn carried(properties: &Properties, rules: &SyncRules) -> Properties 
         .collect()
 }
 
-/// Only public or not public is compared; where that differs, the master's own visibility is set.
-pub(super) fn visibility_change(from: Visibility, to: Visibility) -> Option<Change<Visibility>> {
-    (from.is_public() != to.is_public()).then_some(Change { from, to })
-}
-
-/// What differs between the carried properties of the master's image and those of a region's, less
-/// references to parts that the master's image has. A reference that it lacks is taken off.
+/// What differs between the attributes and the carried properties of the master's image and those of a
+/// region's, less references to parts that the master's image has. A reference that it lacks is taken off.
+/// `tags` are the region's, less those that are about to be taken off.
 pub(super) fn difference(
     master: &Image,
     carried: &Properties,
     region: &Image,
+    tags: &BTreeSet<String>,
     rules: &SyncRules,
 ) -> MetadataChange {
     let mut change = MetadataChange {
-        visibility: visibility_change(region.visibility, master.visibility),
+        attributes: Box::new(attributes::difference(master, region, tags, rules)),
         ..MetadataChange::default()
     };
     for (name, value) in carried {
@@ -82,7 +80,8 @@ mod tests {
     use crate::plan::fixture::{image, set};
 
     fn changed(master: &Image, region: &Image, rules: &SyncRules) -> Vec<String> {
-        let change = difference(master, &carried(&master.properties, rules), region, rules);
+        let carried = carried(&master.properties, rules);
+        let change = difference(master, &carried, region, &region.tags, rules);
         change
             .properties
             .iter()
@@ -138,19 +137,5 @@ mod tests {
         for rules in [&rules, &SyncRules::default()] {
             assert_eq!(changed(&master, &region, rules), ["ramdisk_id: three -> -"]);
         }
-    }
-
-    #[test]
-    fn only_public_or_not_is_compared() {
-        use Visibility::{Community, Private, Public, Shared};
-        assert_eq!(visibility_change(Private, Shared), None);
-        assert_eq!(visibility_change(Community, Private), None);
-        assert_eq!(
-            visibility_change(Public, Shared),
-            Some(Change {
-                from: Public,
-                to: Shared
-            })
-        );
     }
 }

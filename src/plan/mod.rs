@@ -9,7 +9,9 @@
 
 mod action;
 mod actions;
+mod attributes;
 mod build;
+mod change;
 mod checksum_conflict;
 mod cleanup;
 mod delivery_choice;
@@ -24,6 +26,7 @@ mod interrupted_replacement;
 mod inventory;
 mod leftover;
 mod matching;
+mod members;
 mod metadata;
 mod not_retried;
 mod obsolete;
@@ -46,10 +49,10 @@ mod unwanted;
 mod warnings;
 
 pub use action::{
-    Action, Change, Leftover, MetadataChange, PartChange, PartReference, Referrer, Replaced, Stage,
-    Untag, Upload,
+    Action, Leftover, PartChange, PartReference, Referrer, Replaced, Stage, Untag, Upload,
 };
 pub use build::build;
+pub use change::{AttributeChange, Change, MetadataChange};
 pub use cleanup::{Cleanup, CleanupStep, PlannedDeletion, Shown, TooManyDeletions};
 pub use delivery_choice::{DeliveryUnsupported, RegionOffers, brings_content, choose_ways};
 pub(crate) use execution::{Next, PlanExecution, Retirement, Step, is_upload};
@@ -59,6 +62,7 @@ pub use hidden_images::{lists_hidden_masters, needs_hidden_images};
 pub use image_glob::ImageFilterError;
 pub use inventory::{MasterInventory, PassedOver, passed_over_text};
 pub use matching::{UnknownExpansion, unknown_expansions, unknown_hashes};
+pub use members::{members_lost, shared_old_images};
 pub use not_retried::{delivery_tried, is_something_not_retried, leave_out_not_retried};
 pub use orphans::{Orphan, OrphanReason, find_orphans, without_named};
 pub use published_before::PublishedBefore;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::change::{AttributeChange, Change, MetadataChange};
 use super::region_images::RegionImages;
-use super::{Action, Change, MasterInventory, MetadataChange, metadata, tags};
+use super::{Action, MasterInventory, attributes, metadata, tags};
 use crate::model::{
     Image, ImageId, ImageStatus, SyncRules, Warning, WarningCode, is_user_property,
 };
@@ -78,7 +79,10 @@ impl ObsoleteImage {
                 from: image.name.clone(),
                 to: self.master.name.clone(),
             }),
-            visibility: metadata::visibility_change(image.visibility, self.master.visibility),
+            attributes: Box::new(AttributeChange {
+                visibility: attributes::public_change(image.visibility, self.master.visibility),
+                ..AttributeChange::default()
+            }),
             ..MetadataChange::default()
         };
         // A property that the master's image lacks is left alone; a reference to a part is one of
@@ -221,7 +225,10 @@ mod tests {
             panic!()
         };
         assert_eq!(change.name.as_ref().unwrap().to, "a_obsolete");
-        assert_eq!(change.visibility.as_ref().unwrap().to, Visibility::Private);
+        assert_eq!(
+            change.attributes.visibility.as_ref().unwrap().to,
+            Visibility::Private
+        );
         assert_eq!(change.properties.keys().collect::<Vec<_>>(), ["why"]);
         assert!(plan.images.is_empty());
     }

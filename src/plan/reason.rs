@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{ImageId, ListedHash};
+use crate::model::{ImageId, ListedHash, SyncAttribute};
 
 /// Why a kernel or ramdisk is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,10 +66,12 @@ pub enum Reason {
         /// The region's checksum.
         checksum: Option<ListedHash>,
     },
-    /// Visibility, these properties, or references to parts differ.
+    /// Attributes, properties, or references to parts differ.
     MetadataDiffers {
-        /// Public here and not there, or the other way round.
+        /// Others see it than the master's.
         visibility: bool,
+        /// The attributes that differ, visibility among them.
+        attributes: Vec<SyncAttribute>,
         /// Names of the properties, `kernel_id` and `ramdisk_id` among them.
         properties: Vec<String>,
     },
@@ -137,13 +139,13 @@ impl fmt::Display for Reason {
                 found(checksum)
             ),
             Self::MetadataDiffers {
-                visibility,
+                visibility: _,
+                attributes,
                 properties,
             } => {
-                let mut differing: Vec<&str> = properties.iter().map(String::as_str).collect();
-                if *visibility {
-                    differing.insert(0, "visibility");
-                }
+                let attributes = attributes.iter().map(|attribute| attribute.as_str());
+                let properties = properties.iter().map(String::as_str);
+                let differing: Vec<&str> = attributes.chain(properties).collect();
                 write!(f, "differs in {}", differing.join(", "))
             }
             Self::WantedAgain => f.write_str("was hidden as an orphan, and is selected again"),

@@ -82,6 +82,7 @@ impl Selection {
         rules: &SyncRules,
         condition: Option<&Condition>,
     ) -> Self {
+        let inventory = &*inventory.of_rules(rules);
         let mut evaluation = condition.map(Evaluation::of);
         let forced = inventory.meant_by(&rules.forcesyncs);
         let chosen: Vec<(Arc<Image>, SelectedBy)> = inventory

@@ -20,20 +20,22 @@ pub struct TargetChoice<'a> {
 /// inventory has, each once, and about targets for which no image is picked at all. None where the
 /// inventory is empty: that is said by itself.
 pub fn unmatched(inventory: &MasterInventory, targets: &[TargetChoice<'_>]) -> Vec<Warning> {
-    if inventory.images.is_empty() {
+    let all = inventory.with_hidden();
+    if all.images.is_empty() {
         return Vec::new();
     }
-    let ids: BTreeSet<&str> = inventory.images.iter().map(|it| it.id.as_str()).collect();
-    let properties: BTreeSet<&str> = inventory
+    let ids: BTreeSet<&str> = all.images.iter().map(|it| it.id.as_str()).collect();
+    let properties: BTreeSet<&str> = all
         .images
         .iter()
         .flat_map(|image| image.properties.keys().map(String::as_str))
         .collect();
     let mut unmatched: BTreeMap<(&str, &str), Vec<&TargetName>> = BTreeMap::new();
     for choice in targets {
+        let counted = inventory.of_rules(choice.rules);
         let counts = |id: &ImageId| {
-            let meant = inventory.meant_by(&BTreeSet::from([id.clone()]));
-            meant.iter().any(|id| inventory.by_id(id).is_some())
+            let meant = counted.meant_by(&BTreeSet::from([id.clone()]));
+            meant.iter().any(|id| counted.by_id(id).is_some())
         };
         for id in choice.rules.forcesyncs.iter().filter(|id| !counts(id)) {
             let targets = unmatched.entry(("forcesyncs", id.as_str())).or_default();

@@ -1,19 +1,19 @@
 //! Plans and events that the tests of this module share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::run_id::RunId;
 use super::summary::RunSummary;
 use super::summary_builder::SummaryBuilder;
 use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
 use crate::model::{
-    ActionKind, ContentHash, DeliveryWay, ErrorCode, ImageId, RegionName, Status, Visibility,
-    Warning, WarningCode,
+    ActionKind, ContentHash, DeliveryWay, ErrorCode, ImageId, RegionName, Status, SyncAttribute,
+    Visibility, Warning, WarningCode,
 };
 use crate::plan::{
-    Action, Change, Cleanup, CleanupStep, ImageState, MetadataChange, Orphan, OrphanReason,
-    PartChange, PartProblem, PartReference, Plan, PlannedFailure, Reason, Replaced, SelectedBy,
-    Upload,
+    Action, AttributeChange, Change, Cleanup, CleanupStep, ImageState, MetadataChange, Orphan,
+    OrphanReason, PartChange, PartProblem, PartReference, Plan, PlannedFailure, Reason, Replaced,
+    SelectedBy, Upload,
 };
 
 /// A name that tries everything.
@@ -60,6 +60,8 @@ fn upload(image: &str, bytes: u64, replaces: Option<Replaced>) -> Upload {
         replaces,
         visibility: Visibility::Public,
         protected: false,
+        os_hidden: false,
+        tags: BTreeSet::new(),
         disk_format: Some("qcow2".to_owned()),
         stored_size: 0,
         region_algorithm: None,
@@ -96,6 +98,7 @@ fn every_state() -> Vec<ImageState> {
             Status::PendingMetadata,
             Reason::MetadataDiffers {
                 visibility: true,
+                attributes: vec![SyncAttribute::Visibility, SyncAttribute::Tags],
                 properties: vec!["nid".to_owned()],
             },
             20 << 20,
@@ -143,6 +146,7 @@ fn every_action() -> Vec<Action> {
     let old = |last, keep| {
         Some(Replaced {
             image_id: id(last),
+            visibility: Visibility::Private,
             keep,
             needed_by: None,
             referrers: Vec::new(),
@@ -176,9 +180,21 @@ fn every_action() -> Vec<Action> {
             image_id: id(4),
             change: MetadataChange {
                 name: None,
-                visibility: Some(Change {
-                    from: Visibility::Private,
-                    to: Visibility::Public,
+                attributes: Box::new(AttributeChange {
+                    visibility: Some(Change {
+                        from: Visibility::Private,
+                        to: Visibility::Public,
+                    }),
+                    min_disk: Some(Change { from: 0, to: 10 }),
+                    protected: Some(Change {
+                        from: false,
+                        to: true,
+                    }),
+                    tags: Some(Change {
+                        from: BTreeSet::new(),
+                        to: BTreeSet::from(["a".to_owned(), "b\n".to_owned()]),
+                    }),
+                    ..AttributeChange::default()
                 }),
                 properties: BTreeMap::from([
                     (

@@ -247,6 +247,9 @@ fn of_several(code: WarningCode) -> Option<&'static str> {
         WarningCode::OrphanKept => {
             "are not selected any more, were hidden, and somebody shows them again, so they are left alone"
         }
+        WarningCode::MembersLost => {
+            "replace images that are shared with other projects, and are not shared with them; add their members to the new images"
+        }
         WarningCode::WrongFile => {
             "have a file in `images_dir` that cannot be used, so their content was downloaded from the master's Glance; copy the files again"
         }

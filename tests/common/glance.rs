@@ -299,6 +299,15 @@ impl<'a> Region<'a> {
         .expect(200, &format!("patch {changes}"));
     }
 
+    /// Shares an image with a project.
+    pub(crate) fn share(&self, id: &str, project: &str) {
+        let path = format!("/v2/images/{id}/members");
+        let body = json!({"member": project}).to_string();
+        let json = "application/json";
+        self.send(Who::Sync, "POST", &path, json, body.as_bytes())
+            .expect(200, "share");
+    }
+
     /// `deactivate` or `reactivate`.
     pub(crate) fn action(&self, id: &str, action: &str) {
         let path = format!("/v2/images/{id}/actions/{action}");

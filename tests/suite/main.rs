@@ -13,6 +13,7 @@
 mod common;
 
 mod ami;
+mod attributes;
 mod backup;
 mod certificates;
 mod check_config;

@@ -107,6 +107,7 @@ impl RegionRun<'_> {
             let failed_proofs = self.context.failed_proofs.all();
             let rules = &job.target.settings.delivery;
             plan::leave_out_not_retried(&mut plan, rules, &failed_proofs, Utc::now());
+            self.count_lost_members(&reader, &mut plan).await;
             self.lookup().find_virtual_sizes(&mut plan).await;
             self.make_room(&reader, &mut plan).await;
             self.lookup().look_for_content(&mut plan).await;
@@ -307,6 +308,24 @@ impl RegionRun<'_> {
                 self.context.events.note(self.region, what);
             }
         }
+    }
+
+    /// Says of each shared image that is replaced how many members lose it.
+    async fn count_lost_members(&self, reader: &GlanceReader, plan: &mut Plan) {
+        let mut warnings = Vec::new();
+        for (upload, old) in plan::shared_old_images(plan) {
+            match reader.members(old).await {
+                Ok(members) => warnings.extend(plan::members_lost(upload, old, members, plan)),
+                Err(error) => {
+                    let what = format!(
+                        "the members of `{}` ({old}) are unknown: {error}",
+                        upload.image
+                    );
+                    self.context.events.note(self.region, what);
+                }
+            }
+        }
+        plan.warnings.extend(warnings);
     }
 
     /// Tells which of the region's images are verified copies.

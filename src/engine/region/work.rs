@@ -1,6 +1,8 @@
 //! The work of each step: what is asked of the region, and what came of it. It knows nothing of the
 //! plan's other steps, so that several may go on at once.
 
+use serde_json::Value;
+
 use super::cleanup::{CleanupOutcome, clean_up};
 use super::delivery::{
     Delivered, ImageDelivery, RetireOutcome, deliver, has_content_of, retire_old_image,
@@ -10,7 +12,7 @@ use super::known_hashes::keep_failed_proof;
 use crate::engine::coordinator::LentCopy;
 use crate::model::{Image, ImageId, ImageStatus};
 use crate::openstack::PatchOp;
-use crate::plan::{Action, MetadataChange, PartChange, Retirement, Upload};
+use crate::plan::{Action, AttributeChange, MetadataChange, PartChange, Retirement, Upload};
 
 /// A step with all that it needs.
 pub(super) enum Work {
@@ -135,9 +137,7 @@ fn change_ops(change: &MetadataChange) -> Vec<PatchOp> {
     if let Some(name) = &change.name {
         ops.push(PatchOp::replace("name", name.to.as_str()));
     }
-    if let Some(visibility) = &change.visibility {
-        ops.push(PatchOp::replace("visibility", visibility.to.as_str()));
-    }
+    ops.extend(attribute_ops(&change.attributes));
     for (name, value) in &change.properties {
         ops.push(match &value.to {
             Some(value) => PatchOp::add(name, value.as_str()),
@@ -145,6 +145,33 @@ fn change_ops(change: &MetadataChange) -> Vec<PatchOp> {
         });
     }
     ops
+}
+
+fn attribute_ops(change: &AttributeChange) -> impl Iterator<Item = PatchOp> {
+    let AttributeChange {
+        visibility,
+        min_disk,
+        min_ram,
+        protected,
+        os_hidden,
+        tags,
+    } = change;
+    let replace = |name: &str, to: Option<Value>| to.map(|to| PatchOp::replace(name, to));
+    let ops = [
+        replace(
+            "visibility",
+            visibility.as_ref().map(|it| it.to.as_str().into()),
+        ),
+        replace("min_disk", min_disk.as_ref().map(|it| it.to.into())),
+        replace("min_ram", min_ram.as_ref().map(|it| it.to.into())),
+        replace("protected", protected.as_ref().map(|it| it.to.into())),
+        replace("os_hidden", os_hidden.as_ref().map(|it| it.to.into())),
+        replace(
+            "tags",
+            tags.as_ref().map(|it| it.to.iter().cloned().collect()),
+        ),
+    ];
+    ops.into_iter().flatten()
 }
 
 fn part_ops(parts: &[PartChange]) -> Vec<PatchOp> {

@@ -51,7 +51,7 @@ fn differing_metadata_is_sent_and_nothing_else() {
     };
     assert_eq!(change.properties.keys().collect::<Vec<_>>(), ["nid"]);
     assert_eq!(
-        change.visibility,
+        change.attributes.visibility,
         Some(Change {
             from: Visibility::Private,
             to: Visibility::Public
@@ -105,6 +105,7 @@ fn replacing_deletes_the_old_image_and_renaming_keeps_it() {
     assert_eq!(
         upload.replaces,
         Some(Replaced {
+            visibility: Visibility::Public,
             image_id: region[0].id.clone(),
             keep: true,
             needed_by: None,

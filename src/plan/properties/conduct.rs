@@ -7,9 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::model::{Image, ImageId, Status, Visibility};
+use std::fmt::Debug;
+
 use crate::plan::{
-    Action, Cleanup, CleanupStep, MetadataChange, OLD_SUFFIX, PartChange, Plan, Shown, Stage,
-    Upload, tags,
+    Action, Change, Cleanup, CleanupStep, MetadataChange, OLD_SUFFIX, PartChange, Plan, Shown,
+    Stage, Upload, tags,
 };
 use crate::plan::{Next, PlanExecution, Retirement, Step};
 
@@ -202,8 +204,11 @@ impl Conductor {
             assert_eq!(image.name, upload.image);
             image.visibility = upload.visibility;
             image.protected = upload.protected;
+            image.os_hidden = upload.os_hidden;
+            image.min_disk = upload.min_disk;
+            image.min_ram = upload.min_ram;
             image.properties = properties;
-            image.tags.clear();
+            image.tags.clone_from(&upload.tags);
             if let Some(old) = &upload.replaces {
                 image.tags.insert(tags::replaces(&old.image_id));
             }
@@ -241,9 +246,10 @@ impl Conductor {
             }
         }
         let leftover = retirement.upload.leftover.as_ref();
+        let leftover = leftover.filter(|leftover| leftover.stage == Stage::Published);
         let kept = leftover.map(|leftover| leftover.tags.clone());
         self.glance.patch(&retirement.new_id, |image| {
-            image.tags = kept.unwrap_or_default();
+            image.tags = kept.unwrap_or(retirement.upload.tags.clone());
         })
     }
 
@@ -304,14 +310,26 @@ impl Conductor {
     }
 }
 
+fn set<T: Clone + PartialEq + Debug>(change: Option<&Change<T>>, value: &mut T) {
+    if let Some(change) = change {
+        assert_eq!(*value, change.from);
+        value.clone_from(&change.to);
+    }
+}
+
 fn apply(change: &MetadataChange, image: &mut Image) {
     if let Some(name) = &change.name {
         assert_eq!(image.name, name.from);
         image.name.clone_from(&name.to);
     }
-    if let Some(visibility) = &change.visibility {
-        assert_eq!(image.visibility, visibility.from);
-        image.visibility = visibility.to;
+    let attributes = &change.attributes;
+    set(attributes.visibility.as_ref(), &mut image.visibility);
+    set(attributes.min_disk.as_ref(), &mut image.min_disk);
+    set(attributes.min_ram.as_ref(), &mut image.min_ram);
+    set(attributes.protected.as_ref(), &mut image.protected);
+    set(attributes.os_hidden.as_ref(), &mut image.os_hidden);
+    if let Some(tags) = &attributes.tags {
+        image.tags.clone_from(&tags.to);
     }
     for (name, value) in &change.properties {
         assert_eq!(image.properties.get(name), value.from.as_ref(), "{name}");

@@ -10,7 +10,7 @@ use proptest::sample::{select, subsequence};
 
 use crate::model::{
     ChecksumList, ContentHash, Image, ImageId, KERNEL_ID, MultiHash, Properties, RAMDISK_ID,
-    SyncRules, Visibility,
+    SyncAttribute, SyncRules, Visibility,
 };
 use crate::plan::fixture::{INSTALLATION, PROJECT, checksum, image, now, region_name};
 use crate::plan::{MasterInventory, Plan, RegionImages, Selection, build, tags};
@@ -148,6 +148,8 @@ struct Traits {
     size: Option<u64>,
     hidden: bool,
     protected: bool,
+    needs: (u64, u64),
+    labels: BTreeSet<String>,
     way: Way,
     taken: Taken,
     properties: BTreeMap<&'static str, &'static str>,
@@ -210,8 +212,10 @@ fn traits(place: Side, name: usize) -> impl Strategy<Value = Traits> {
         u32::from(place == Side::Region) => select(vec!["queued", "saving", "killed"]),
     ];
     let flags = (
-        prop::bool::weighted(if place == Side::Master { 0.02 } else { 0.1 }),
+        prop::bool::weighted(if place == Side::Master { 0.05 } else { 0.1 }),
         prop::bool::weighted(0.15),
+        (0..2u64, 0..2u64),
+        prop_oneof![4 => Just(BTreeSet::new()), 1 => labels()],
     );
     let region = u32::from(place == Side::Region);
     let tags = (
@@ -248,6 +252,8 @@ fn traits(place: Side, name: usize) -> impl Strategy<Value = Traits> {
                 size,
                 hidden: flags.0,
                 protected: flags.1,
+                needs: flags.2,
+                labels: flags.3,
                 way: tags.0,
                 taken: tags.1,
                 properties,
@@ -255,6 +261,12 @@ fn traits(place: Side, name: usize) -> impl Strategy<Value = Traits> {
                 ramdisk: parts.1,
             },
         )
+}
+
+/// Tags that are not this program's, and one that is of another version.
+fn labels() -> impl Strategy<Value = BTreeSet<String>> {
+    subsequence(&["os:debian", "lts", "glancesync-later"][..], 0..=3)
+        .prop_map(|labels| labels.into_iter().map(ToOwned::to_owned).collect())
 }
 
 /// One strategy for every name, each made of the name's number.
@@ -317,9 +329,13 @@ fn rules() -> impl Strategy<Value = SyncRules> {
         names_of(&["nid", "type", KERNEL_ID, "owner"]),
         (any::<bool>(), prop::bool::weighted(0.85)),
         prop::bool::weighted(0.4),
+        prop_oneof![
+            1 => Just(Vec::new()),
+            1 => subsequence(&SyncAttribute::ALL[..], 0..=SyncAttribute::ALL.len()),
+        ],
     )
         .prop_map(
-            |(forced, lists, metadata_set, obsolete, flags, renames)| SyncRules {
+            |(forced, lists, metadata_set, obsolete, flags, renames, attributes)| SyncRules {
                 disk_format: crate::model::WantedFormat::Keep,
                 forcesyncs: forced.into_iter().map(master_id).collect(),
                 replace: ChecksumList {
@@ -336,7 +352,7 @@ fn rules() -> impl Strategy<Value = SyncRules> {
                     BTreeSet::new()
                 },
                 metadata_set,
-                sync_attributes: BTreeSet::new(),
+                sync_attributes: attributes.into_iter().collect(),
                 obsolete_syncprops: obsolete,
                 only_tenant_images: flags.0,
                 support_obsolete_images: flags.1,
@@ -525,7 +541,9 @@ fn make(
         size: traits.size,
         os_hidden: traits.hidden,
         protected: traits.protected,
-        tags: traits.way.tags(),
+        min_disk: traits.needs.0,
+        min_ram: traits.needs.1,
+        tags: traits.way.tags().union(&traits.labels).cloned().collect(),
         created_at: Some(now() - TimeDelta::hours(traits.way.hours())),
         properties,
         ..plain

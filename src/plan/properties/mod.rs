@@ -13,6 +13,7 @@ mod oracle;
 mod filtered;
 mod outcome;
 mod pace;
+mod seen;
 mod shape;
 mod stopped;
 mod untouched;

@@ -1,8 +1,12 @@
 //! What the contract says of an image, in the plainest way: slow, without any index or order.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
-use crate::model::{Image, ImageId, ImageStatus, KERNEL_ID, RAMDISK_ID, Status, is_user_property};
+use crate::model::{
+    Image, ImageId, ImageStatus, KERNEL_ID, RAMDISK_ID, Status, SyncAttribute, is_user_property,
+};
 use crate::plan::fixture::{PROJECT, now};
 use crate::plan::tags;
 
@@ -26,10 +30,21 @@ impl<'a> Oracle<'a> {
         self.fleet.master.iter().filter(|image| {
             image.status == ImageStatus::Active
                 && image.is_own(PROJECT)
-                && !image.os_hidden
+                && (!image.os_hidden || self.is_hidden_and_counts(image))
                 && !image.name.is_empty()
                 && !image.content.is_unknown()
         })
+    }
+
+    /// No other own image of the master has its name, and hidden ones are asked for.
+    fn is_hidden_and_counts(&self, image: &Image) -> bool {
+        let mut all = self.fleet.master.iter();
+        self.syncs(SyncAttribute::OsHidden)
+            && !all.any(|it| it.name == image.name && it.id != image.id && it.is_own(PROJECT))
+    }
+
+    pub(super) fn syncs(&self, attribute: SyncAttribute) -> bool {
+        self.fleet.rules.sync_attributes.contains(&attribute)
     }
 
     pub(super) fn inventory(&self) -> impl Iterator<Item = &'a Image> {
@@ -81,8 +96,23 @@ impl<'a> Oracle<'a> {
         if listed.is_empty() { all } else { listed }
     }
 
-    /// The one that is taken.
+    /// The one that is taken: where a hidden one has taken its place, that.
     pub(super) fn matched(&self, master: &Image) -> Option<&'a Image> {
+        let old = self.preferred(master)?;
+        let mut hidden = self.region.iter().filter(|image| image.os_hidden);
+        let new = hidden.find(|new| {
+            new.name == old.name
+                && self.counts(new)
+                && new.is_own(PROJECT)
+                && new.status == ImageStatus::Active
+                && new.tags.contains(&tags::replaces(&old.id))
+        });
+        let may_be = self.syncs(SyncAttribute::OsHidden) && !old.os_hidden && !master.os_hidden;
+        Some(new.filter(|_| may_be).unwrap_or(old))
+    }
+
+    /// The best of those of its name.
+    pub(super) fn preferred(&self, master: &Image) -> Option<&'a Image> {
         let mut present = self.present(&master.name);
         present.sort_by_key(|image| {
             (
@@ -263,6 +293,20 @@ impl<'a> Oracle<'a> {
         (counts.id == image.id).then(|| self.status(master))
     }
 
+    fn attributes_differ(&self, master: &Image, found: &Image) -> bool {
+        SyncAttribute::ALL.into_iter().any(|attribute| {
+            self.syncs(attribute)
+                && match attribute {
+                    SyncAttribute::Visibility => master.visibility != found.visibility,
+                    SyncAttribute::MinDisk => master.min_disk != found.min_disk,
+                    SyncAttribute::MinRam => master.min_ram != found.min_ram,
+                    SyncAttribute::Protected => master.protected != found.protected,
+                    SyncAttribute::OsHidden => master.os_hidden != found.os_hidden,
+                    SyncAttribute::Tags => labels(&master.tags) != labels(&found.tags),
+                }
+        })
+    }
+
     fn metadata_differs(&self, master: &Image, found: &Image) -> bool {
         let rules = &self.fleet.rules;
         let is_compared = |name: &str| {
@@ -279,11 +323,20 @@ impl<'a> Oracle<'a> {
             wanted.map(Option::<&_>::cloned) != actual.map(Some)
         };
         master.visibility.is_public() != found.visibility.is_public()
+            || self.attributes_differ(master, found)
             || names.into_iter().any(|name| {
                 is_compared(name) && master.properties.get(name) != found.properties.get(name)
             })
             || PARTS.into_iter().any(reference_differs)
     }
+}
+
+/// The tags that are not this program's.
+pub(super) fn labels(tags: &BTreeSet<String>) -> BTreeSet<&String> {
+    let others = tags.iter();
+    others
+        .filter(|tag| !tag.starts_with("glancesync-"))
+        .collect()
 }
 
 /// True where an image that is complete has that kernel or ramdisk.

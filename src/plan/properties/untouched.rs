@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::conduct::{Conduct, carry_out};
 use super::fleet::{Fleet, fleet};
-use super::oracle::{Oracle, PARTS, is_abandoned};
+use super::oracle::{Oracle, PARTS, is_abandoned, labels};
 use super::stopped::trouble;
-use crate::model::{Image, Visibility};
+use crate::model::{Image, SyncAttribute, Visibility};
 use crate::plan::fixture::PROJECT;
 
 /// Every image of the beginning, with what became of it; none where it was deleted.
@@ -30,6 +30,12 @@ fn obsolete<'a>(oracle: &Oracle<'a>, image: &Image, end: &Image) -> Option<&'a I
             && (image.name == master.name || Some(image.name.as_str()) == base)
             && image.content.is_same_content(&master.content)
     })
+}
+
+/// The tags that are this program's.
+fn ours(tags: &BTreeSet<&String>) -> BTreeSet<String> {
+    let ours = tags.iter().filter(|tag| tag.starts_with("glancesync-"));
+    ours.map(ToString::to_string).collect()
 }
 
 proptest! {
@@ -96,7 +102,8 @@ proptest! {
                 if is_old {
                     prop_assert_eq!(after.visibility, Visibility::Private);
                 } else {
-                    prop_assert_ne!(after.visibility.is_public(), before.visibility.is_public());
+                    let is_named = oracle.syncs(SyncAttribute::Visibility);
+                    prop_assert!(is_named || after.visibility.is_public() != before.visibility.is_public());
                     prop_assert_eq!(after.visibility, master.unwrap().visibility);
                 }
             }
@@ -119,9 +126,18 @@ proptest! {
             // A tag that says nothing any more may be gone.
             let says_something = |tag: &&String| !tag.starts_with("glancesync-replaces:");
             let tags: BTreeSet<&String> = before.tags.iter().filter(says_something).collect();
-            let left = after.tags.iter().filter(says_something).collect();
-            prop_assert_eq!(tags, left);
+            let left: BTreeSet<&String> = after.tags.iter().filter(says_something).collect();
+            let may_change = |attribute| !is_old && !is_obsolete && oracle.syncs(attribute);
+            if may_change(SyncAttribute::Tags) {
+                prop_assert_eq!(ours(&tags), ours(&left));
+            } else {
+                prop_assert_eq!(tags, left);
+            }
             let equal = Image {
+                min_disk: if may_change(SyncAttribute::MinDisk) { before.min_disk } else { after.min_disk },
+                min_ram: if may_change(SyncAttribute::MinRam) { before.min_ram } else { after.min_ram },
+                protected: if may_change(SyncAttribute::Protected) { before.protected } else { after.protected },
+                os_hidden: if may_change(SyncAttribute::OsHidden) { before.os_hidden } else { after.os_hidden },
                 tags: before.tags.clone(),
                 name: before.name.clone(),
                 visibility: before.visibility,
@@ -143,7 +159,11 @@ proptest! {
             if before.is_some_and(|image| !is_abandoned(image)) {
                 continue;
             }
-            prop_assert!(found.tags.is_empty() && !found.os_hidden);
+            let syncs = |attribute| oracle.syncs(attribute);
+            prop_assert_eq!(found.os_hidden, syncs(SyncAttribute::OsHidden) && master.os_hidden);
+            let wanted = if syncs(SyncAttribute::Tags) { labels(&master.tags) } else { BTreeSet::new() };
+            prop_assert_eq!(found.tags.iter().collect::<BTreeSet<_>>(), wanted);
+            prop_assert_eq!((found.min_disk, found.min_ram), (master.min_disk, master.min_ram));
             prop_assert_eq!(found.visibility, master.visibility);
             prop_assert_eq!(found.protected, master.protected);
             let expected: Vec<_> = master

@@ -15,8 +15,9 @@ fn about_images(fleet: &Fleet) -> Vec<(WarningCode, String)> {
     let mut warnings = Vec::new();
     for master in oracle.selected() {
         let present = oracle.present(&master.name);
-        let only_listed = present.first().is_some_and(|image| !image.os_hidden);
-        let matched = oracle.matched(master).map(|image| &image.id);
+        let only_listed =
+            !master.os_hidden && present.first().is_some_and(|image| !image.os_hidden);
+        let matched = oracle.preferred(master).map(|image| &image.id);
         for image in &fleet.region {
             if image.name != master.name || (only_listed && image.os_hidden) {
                 continue;

@@ -103,8 +103,14 @@ pub(super) async fn published_elsewhere(
     wanted: &Upload,
     ours: &Image,
 ) -> Result<Option<Leftover>, StepError> {
-    let named = Listing::Named(wanted.image.clone());
-    let found = delivery.writer.list(&named).await?;
+    let mut found = delivery
+        .writer
+        .list(&Listing::Named(wanted.image.clone()))
+        .await?;
+    if wanted.os_hidden {
+        let hidden = Listing::HiddenNamed(wanted.image.clone());
+        found.extend(delivery.writer.list(&hidden).await?);
+    }
     let project_id = delivery.writer.session().project_id();
     let Some(winner) = delivery
         .published_before
@@ -137,7 +143,8 @@ pub(super) async fn published_elsewhere(
 }
 
 fn publishing_ops(wanted: &Upload, image: &Image) -> Vec<PatchOp> {
-    let tags: Vec<String> = replaces_tag(wanted).into_iter().collect();
+    let tags = wanted.tags.iter().cloned().chain(replaces_tag(wanted));
+    let tags: Vec<String> = tags.collect();
     let mut ops = vec![
         PatchOp::replace("visibility", wanted.visibility.as_str()),
         PatchOp::replace("protected", wanted.protected),
@@ -159,6 +166,9 @@ fn update_ops(wanted: &Upload, image: &Image) -> Vec<PatchOp> {
         if from != to {
             ops.push(PatchOp::replace(name, to));
         }
+    }
+    if image.os_hidden != wanted.os_hidden {
+        ops.push(PatchOp::replace("os_hidden", wanted.os_hidden));
     }
     for (name, value) in &properties {
         if image.properties.get(name) != Some(value) {

@@ -40,7 +40,8 @@ pub(in crate::engine::region) async fn retire_old_image(
     };
     let leftover = retirement.upload.leftover.as_ref();
     let published = leftover.filter(|leftover| leftover.stage == Stage::Published);
-    let tags = published.map_or_else(Vec::new, |it| it.tags.iter().cloned().collect());
+    let tags = published.map_or(&retirement.upload.tags, |it| &it.tags);
+    let tags: Vec<String> = tags.iter().cloned().collect();
     let untag = [PatchOp::add("tags", tags)];
     let new = &retirement.new_id;
     once_known(delivery, new, async || {

@@ -1,11 +1,11 @@
 //! A region's decision in full: every action with what it changes and why, for region logs and `-v`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::model::{ByteSize, ContentOrigin};
 use crate::plan::{
-    Action, Change, CleanupStep, ImageState, MetadataChange, PartChange, Plan, Reason, Stage,
-    Upload,
+    Action, AttributeChange, Change, CleanupStep, ImageState, MetadataChange, PartChange, Plan,
+    Reason, Stage, Upload,
 };
 use crate::report::messages::warning_text;
 use crate::report::text::OneLine;
@@ -194,6 +194,9 @@ fn upload_details(upload: &Upload) -> Vec<String> {
     if upload.protected {
         kind.push("protected".to_owned());
     }
+    if upload.os_hidden {
+        kind.push("hidden".to_owned());
+    }
     kind.extend(
         [&upload.disk_format, &upload.container_format]
             .into_iter()
@@ -203,6 +206,14 @@ fn upload_details(upload: &Upload) -> Vec<String> {
     lines.push(format!("as: {}", kind.join(", ")));
     if let Some(source) = upload.source {
         lines.push(format!("content: {}", source_text(source, upload.streamed)));
+    }
+    for (name, value) in [("min_disk", upload.min_disk), ("min_ram", upload.min_ram)] {
+        if value > 0 {
+            lines.push(format!("{name}: {value}"));
+        }
+    }
+    if !upload.tags.is_empty() {
+        lines.push(format!("tags: {}", all_quoted(&upload.tags)));
     }
     for (name, value) in &upload.properties {
         lines.push(format!("{}: {}", OneLine(name), quoted(Some(value))));
@@ -237,9 +248,7 @@ fn changes(change: &MetadataChange) -> Vec<String> {
             quoted(Some(to))
         ));
     }
-    if let Some(Change { from, to }) = &change.visibility {
-        lines.push(format!("visibility: {from} → {to}"));
-    }
+    lines.extend(attribute_changes(&change.attributes));
     for (name, Change { from, to }) in &change.properties {
         lines.push(format!(
             "{}: {} → {}",
@@ -249,6 +258,35 @@ fn changes(change: &MetadataChange) -> Vec<String> {
         ));
     }
     lines
+}
+
+fn attribute_change<T>(
+    name: &str,
+    change: Option<&Change<T>>,
+    text: impl Fn(&T) -> String,
+) -> Option<String> {
+    let Change { from, to } = change?;
+    Some(format!("{name}: {} → {}", text(from), text(to)))
+}
+
+fn attribute_changes(change: &AttributeChange) -> Vec<String> {
+    let AttributeChange {
+        visibility,
+        min_disk,
+        min_ram,
+        protected,
+        os_hidden,
+        tags,
+    } = change;
+    let lines = [
+        attribute_change("visibility", visibility.as_ref(), ToString::to_string),
+        attribute_change("min_disk", min_disk.as_ref(), ToString::to_string),
+        attribute_change("min_ram", min_ram.as_ref(), ToString::to_string),
+        attribute_change("protected", protected.as_ref(), ToString::to_string),
+        attribute_change("os_hidden", os_hidden.as_ref(), ToString::to_string),
+        attribute_change("tags", tags.as_ref(), all_quoted),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 fn part_change(change: &PartChange) -> String {
@@ -267,6 +305,14 @@ fn where_part_is(is_uploaded: bool) -> &'static str {
     } else {
         ""
     }
+}
+
+fn all_quoted(texts: &BTreeSet<String>) -> String {
+    if texts.is_empty() {
+        return "none".to_owned();
+    }
+    let texts: Vec<String> = texts.iter().map(|text| quoted(Some(text))).collect();
+    texts.join(", ")
 }
 
 fn quoted(value: Option<&str>) -> String {
