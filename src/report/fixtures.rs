@@ -141,6 +141,14 @@ fn every_state() -> Vec<ImageState> {
     ]
 }
 
+fn cleanup(image: &str, last: u8, step: CleanupStep) -> Action {
+    Action::Cleanup(Cleanup {
+        image: image.to_owned(),
+        image_id: id(last),
+        step,
+    })
+}
+
 /// Every action.
 fn every_action() -> Vec<Action> {
     let old = |last, keep| {
@@ -229,21 +237,13 @@ fn every_action() -> Vec<Action> {
                 },
             }],
         },
-        Action::Cleanup(Cleanup {
-            image: "debian-12.old".to_owned(),
-            image_id: id(8),
-            step: CleanupStep::DeleteOld,
-        }),
-        Action::Cleanup(Cleanup {
-            image: "shelved".to_owned(),
-            image_id: id(9),
-            step: CleanupStep::HideOrphan("2026-11-24".parse().unwrap()),
-        }),
-        Action::Cleanup(Cleanup {
-            image: "retired".to_owned(),
-            image_id: id(10),
-            step: CleanupStep::DeleteOrphan,
-        }),
+        cleanup("debian-12.old", 8, CleanupStep::DeleteOld),
+        cleanup(
+            "shelved",
+            9,
+            CleanupStep::HideOrphan("2026-11-24".parse().unwrap()),
+        ),
+        cleanup("retired", 10, CleanupStep::DeleteOrphan),
     ]
 }
 
