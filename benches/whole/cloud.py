@@ -116,7 +116,9 @@ class Cloud:
         one = re.fullmatch(r"/\w+/v2/images/([^/]+)", path)
         if one:
             made = self.made.get(one[1], {})
+            hashes = {"os_hash_algo": "sha512", "os_hash_value": self.options.raw_hash}
             return 200, json.dumps({**made, "status": "active", "owner": PROJECT,
+                                    **(hashes if self.options.raw_hash else {}),
                                     "size": self.options.raw_size or self.options.size,
                                     "checksum": self.options.raw_checksum
                                     or self.options.checksum}).encode()
@@ -227,6 +229,7 @@ def main():
     parser.add_argument("--hash", help="sha512 of the first image")
     parser.add_argument("--raw-size", type=int, help="of the first image, a qcow2, expanded")
     parser.add_argument("--raw-checksum")
+    parser.add_argument("--raw-hash", help="by SHA-512")
     parser.add_argument("--content", help="a file with the content of the first image")
     parser.add_argument("--in-step", action="store_true")
     parser.add_argument("--watch-flow", action="store_true")
