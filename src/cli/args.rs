@@ -21,7 +21,8 @@ pub(super) use commands::{
     CheckConfigArgs, CompletionsArgs, DemoArgs, FleetArgs, InitArgs, LogsArgs, RestoreArgs,
     SandboxArgs,
 };
-pub(super) use run_args::RunArgs;
+use run_args::ApplyArgs;
+pub(super) use run_args::{RunArgs, SavedPlanArgs};
 pub(super) use shared::{ConfigArgs, DocumentFormat, Format, MessageArgs};
 pub(super) use verb::Verb;
 
@@ -75,6 +76,9 @@ pub(super) enum RunCommand {
     /// Print what a sync would do; changes nothing
     #[command(after_help = examples::PLAN)]
     Plan(Box<RunArgs>),
+    /// Carry out a plan that `plan --out FILE` wrote
+    #[command(after_help = examples::APPLY)]
+    Apply(Box<ApplyArgs>),
     /// Print the status of every image in every region
     #[command(after_help = examples::STATUS)]
     Status(Box<RunArgs>),
@@ -98,6 +102,10 @@ impl RunCommand {
             | Self::Regions(args)
             | Self::Images(args)
             | Self::Backup(args) => *args,
+            Self::Apply(args) => RunArgs {
+                saved_plan: Some(args.saved_plan),
+                ..args.run
+            },
         }
     }
 }
@@ -359,11 +367,11 @@ mod tests {
         for (words, message) in [
             (
                 &["status", "--keep-going"][..],
-                "`--keep-going` does not go with `status`; it belongs to sync, plan, demo",
+                "`--keep-going` does not go with `status`; it belongs to sync, plan, apply, demo",
             ),
             (
                 &["--show-status", "--bwlimit", "5M"],
-                "`--bwlimit` does not go with `--show-status`; it belongs to sync, plan, demo",
+                "`--bwlimit` does not go with `--show-status`; it belongs to sync, plan, apply, demo",
             ),
             (
                 &["demo", "--show-regions", "--image", "a"],
@@ -375,7 +383,7 @@ mod tests {
             ),
             (
                 &["images", "--fail-on", "error"],
-                "`--fail-on` does not go with `images`; it belongs to sync, plan, status, demo",
+                "`--fail-on` does not go with `images`; it belongs to sync, plan, apply, status, demo",
             ),
         ] {
             let error = parse(words).unwrap_err();
@@ -397,6 +405,7 @@ mod tests {
         match command {
             "restore" => vec![command, "folder", "--apply"],
             "completions" => vec![command, "bash"],
+            "apply" => vec![command, "plan.json"],
             _ => vec![command],
         }
     }
@@ -406,7 +415,7 @@ mod tests {
             "exclude" => "West",
             "max-children" | "transfers" | "regions" | "images" => "2",
             "bwlimit" => "5M",
-            "max-duration" | "wait-lock" | "stats" => "10m",
+            "max-duration" | "max-age" | "wait-lock" | "stats" => "10m",
             "fail-on" => "error",
             "format" | "log-format" => "json",
             "color" => "never",

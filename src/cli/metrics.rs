@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use chrono::Utc;
 
+use super::written_file;
 use crate::engine::RunOutcome;
 use crate::event::Mode;
-use crate::host::{FILE_BYTES_MAX, Links, check_replaceable, read_regular};
+use crate::host::{FILE_BYTES_MAX, Links, read_regular};
 use crate::model::{RegionName, Status};
 use crate::report::RunSummary;
 use crate::report::format::{self, RunMetrics};
@@ -55,23 +56,8 @@ impl MetricsFile {
     }
 
     fn try_check(&self) -> Result<(), String> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        written_file::check("--metrics-file", &self.path)?;
         let path = self.path.display();
-        if self.path.file_name().is_none() {
-            return Err(format!("--metrics-file: {path} is a folder, not a file"));
-        }
-        if !folder.is_dir() {
-            let folder = folder.display();
-            return Err(format!(
-                "--metrics-file {path}: the folder {folder} is not there"
-            ));
-        }
-        // It is put in the place of what is there: that may be a device of this machine.
-        check_replaceable(&self.path)
-            .map_err(|error| format!("--metrics-file {path} would be replaced, and {error}"))?;
         // What is that long was never written here.
         if std::fs::metadata(&self.path).is_ok_and(|facts| facts.len() > FILE_BYTES_MAX) {
             return Err(format!(
@@ -79,12 +65,7 @@ impl MetricsFile {
                 FILE_BYTES_MAX >> 20
             ));
         }
-        // The only test that counts everything in: permissions, a read-only disk, a full one.
-        tempfile::Builder::new()
-            .prefix(".glancesync-")
-            .tempfile_in(folder)
-            .map(drop)
-            .map_err(|error| format!("--metrics-file {path}: {error}"))
+        Ok(())
     }
 
     /// The configuration was read: the bare name of its master region.

@@ -13,6 +13,7 @@ mod lock_wait;
 mod logs;
 mod metrics;
 mod output;
+mod plan_file;
 mod regions;
 mod restore;
 mod run;
@@ -21,6 +22,7 @@ mod sandbox;
 mod session;
 mod signals;
 mod temporary;
+mod written_file;
 
 use std::process::ExitCode;
 

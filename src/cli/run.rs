@@ -1,8 +1,10 @@
 //! What runs a fleet: `sync`, `plan`, `status` and `images`; `backup` and `regions` begin here too.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::Local;
 
@@ -12,15 +14,17 @@ use super::findings::Findings;
 use super::metrics::MetricsFile;
 use super::output::OutputError;
 use super::session::Session;
-use super::{backup, known_regions, output, regions, run_lock, session};
+use super::{backup, known_regions, output, plan_file, regions, run_lock, session};
 use crate::config::Draft;
-use crate::engine::{self, RunOptions, RunOutcome, Scope};
+use crate::engine::{self, RunOptions, RunOutcome, SavedPlan, Scope, StartError};
 use crate::event::Mode;
 use crate::exit_codes;
 use crate::model::{Warning, WarningCode};
 use crate::plan::{ImageFilter, OwnIncomplete, Plan};
 use crate::report::format::{self, PlanDetail};
-use crate::report::{ColorChoice, RunSummary, Style, Terminal, Verbosity, stdout_width};
+use crate::report::{
+    ColorChoice, RunSummary, Style, Terminal, Verbosity, stdout_width, tell_errors,
+};
 use crate::state::{
     FAILED_PROOFS, FailedProofs, FoundHashes, HASHES, Keeps, check_records, last_times,
 };
@@ -36,31 +40,36 @@ pub(super) enum Traces {
 
 /// Runs a fleet as the command line says.
 pub(super) fn run(args: &RunArgs, traces: Traces) -> u8 {
+    if let Some(path) = &args.output.read {
+        return plan_file::print(path, args);
+    }
     let sources = session::sources(&args.config, args.overrides());
+    let saved_plan = OnceCell::new();
     let metrics = args
         .output
         .metrics_file
         .as_deref()
-        .map(|path| MetricsFile::new(path, args.verb.mode()));
+        .map(|path| MetricsFile::new(path, args.mode()));
     let metrics = metrics.as_ref();
     let code = session::run(
         &args.messages,
         args.output.stats,
         &sources,
-        |draft, findings| check(args, metrics, draft, findings),
+        |draft, findings| check(args, metrics, &saved_plan, draft, findings),
         async |session| {
             let format = args.output_format().map_err(CliError::Usage)?;
             if args.pace.parallel {
                 session.say_how_many_at_once();
             }
-            let scope = scope(args);
+            let saved_plan = saved_plan.get().map(Arc::clone);
+            let scope = scope(args, saved_plan.as_deref())?;
             if args.verb == Verb::Regions {
                 return regions::print(scope, session, format).await;
             }
             if args.verb == Verb::Backup {
                 return backup::run(&scope, session, format, metrics).await;
             }
-            run_fleet(args, scope, traces, session, format, metrics).await
+            run_fleet(args, scope, saved_plan, traces, session, format, metrics).await
         },
     );
     match metrics.map(|metrics| metrics.write(code)) {
@@ -74,7 +83,13 @@ pub(super) fn run(args: &RunArgs, traces: Traces) -> u8 {
 }
 
 /// What of a run can be wrong before any cloud is asked.
-fn check(args: &RunArgs, metrics: Option<&MetricsFile>, draft: &Draft, findings: &mut Findings) {
+fn check(
+    args: &RunArgs,
+    metrics: Option<&MetricsFile>,
+    saved_plan: &OnceCell<Arc<SavedPlan>>,
+    draft: &Draft,
+    findings: &mut Findings,
+) {
     let settings = &draft.settings;
     if let Some(metrics) = metrics {
         metrics.master(&settings.master_region.region);
@@ -82,8 +97,9 @@ fn check(args: &RunArgs, metrics: Option<&MetricsFile>, draft: &Draft, findings:
     }
     findings.usage(args.output_format());
     findings.usage(filter(args));
-    let mode = args.verb.mode();
-    if matches!(args.verb, Verb::Sync | Verb::Plan) {
+    findings.usage(plan_file::check_out(args));
+    let mode = args.mode();
+    if matches!(args.verb, Verb::Sync | Verb::Plan | Verb::Apply) {
         findings.usage(session::check_source(settings));
         if session::logged_runs(settings).include(mode, args.pace.parallel) {
             let checked = check_records(&settings.log_dir);
@@ -94,7 +110,21 @@ fn check(args: &RunArgs, metrics: Option<&MetricsFile>, draft: &Draft, findings:
         // Targets that cannot be logged in to are passed over.
         return;
     }
-    findings.targets(draft, &scope(args));
+    if let Some(wanted) = &args.saved_plan {
+        match plan_file::load(wanted) {
+            Ok(saved) => {
+                if let Err(error) = plan_file::check_settings(&saved, draft) {
+                    findings.error(error);
+                }
+                saved_plan.get_or_init(|| Arc::new(saved));
+            }
+            Err(error) => return findings.error(error),
+        }
+    }
+    match scope(args, saved_plan.get().map(Arc::as_ref)) {
+        Ok(scope) => findings.targets(draft, &scope),
+        Err(error) => findings.error(error),
+    }
 }
 
 fn filter(args: &RunArgs) -> Result<ImageFilter, String> {
@@ -105,34 +135,39 @@ fn filter(args: &RunArgs) -> Result<ImageFilter, String> {
         .map_err(|error| format!("--exclude-image {error}"))
 }
 
-fn scope(args: &RunArgs) -> Scope {
-    Scope {
-        selectors: args.scope.regions.clone(),
+fn scope(args: &RunArgs, saved_plan: Option<&SavedPlan>) -> Result<Scope, StartError> {
+    let selectors = match saved_plan {
+        Some(saved) => plan_file::regions(saved, args)?,
+        None => args.scope.regions.clone(),
+    };
+    Ok(Scope {
+        selectors,
         exclude: args.scope.exclude.iter().cloned().collect(),
         all: args.scope.all,
         commands: command_names(),
         parallel: args.pace.parallel,
-    }
+    })
 }
 
 async fn run_fleet(
     args: &RunArgs,
     scope: Scope,
+    saved_plan: Option<Arc<SavedPlan>>,
     traces: Traces,
     session: Session,
     format: Format,
     metrics: Option<&MetricsFile>,
 ) -> Result<u8, CliError> {
-    let mode = args.verb.mode();
+    let mode = args.mode();
     let state = &run_lock::state_folders(&session.settings);
     let stop = session.stop_signal();
     let wait = args.failure.wait_lock.unwrap_or_default();
     let admission = match mode {
-        Mode::Sync => run_lock::acquire_run_lock(&session, state, wait, &stop).await?,
+        mode if mode.is_sync() => run_lock::acquire_run_lock(&session, state, wait, &stop).await?,
         _ => run_lock::admit_read_only(&session, state),
     };
     let keeps = match mode {
-        Mode::Sync => Keeps::InFolder,
+        mode if mode.is_sync() => Keeps::InFolder,
         _ => Keeps::Nothing,
     };
     let (mut hashes, mut failed_proofs) = (FoundHashes::default(), FailedProofs::default());
@@ -150,7 +185,12 @@ async fn run_fleet(
     let options = RunOptions {
         mode,
         scope,
-        filter: filter(args).map_err(CliError::Usage)?,
+        filter: match &saved_plan {
+            Some(saved) => saved.file.filter().map_err(|error| saved.error(error))?,
+            None => filter(args).map_err(CliError::Usage)?,
+        },
+        saved_plan,
+        plan_out: args.output.out.clone(),
         keep_going: args.failure.keep_going || session.settings.keep_going,
         fail_on: args.failure.fail_on.map(Into::into),
         installation: admission.installation.clone(),
@@ -171,6 +211,7 @@ async fn run_fleet(
     }
     let terminal = session.terminal.clone();
     let log_dir = session.settings.log_dir.clone();
+    let digests = session.settings.digests();
     let mut summary = session.finish().await?;
     if traces == Traces::Removed {
         summary.log_folder = None;
@@ -178,6 +219,18 @@ async fn run_fleet(
     summary.sync_under_way = admission.sync.as_ref().map(ToString::to_string);
     if let Some(metrics) = metrics {
         metrics.ended(&summary, &outcome);
+    }
+    let mut exit_code = outcome.exit_code;
+    if let Some(path) = &args.output.out
+        && let Err(lost) = plan_file::write(path, args, digests, &outcome, &summary)
+    {
+        tell_errors(&terminal, &CliError::Machine(lost).failures());
+        exit_code = exit_code.max(exit_codes::FAILED);
+    } else if let Some(path) = &args.output.out {
+        let path = path.display();
+        terminal.say(&format!(
+            "The plan is in {path}: `glancesync apply {path}` carries it out."
+        ));
     }
     let options = PrintOptions {
         style: ColorChoice::from(args.messages.color).style_of_stdout(),
@@ -188,7 +241,6 @@ async fn run_fleet(
         },
         orphans: args.output.orphans,
     };
-    let exit_code = outcome.exit_code;
     if let Err(error) = print(mode, format, &outcome, &summary, &log_dir, options) {
         return Ok(session::output_lost(&terminal, &summary, error, exit_code));
     }

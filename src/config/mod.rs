@@ -12,6 +12,7 @@ mod cloud_keys;
 mod clouds;
 mod condition_error;
 mod credential;
+mod digest;
 mod effective;
 mod error;
 mod files;

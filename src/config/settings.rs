@@ -3,7 +3,7 @@
 //! Whatever is wrong is collected and told at once. The rest of the program knows the
 //! configuration by the types of this file alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use url::Url;
 
 use super::check::Checker;
 use super::credential::{self, Login};
+use super::digest;
 use super::effective::{self, EffectiveValue};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::keys::{self, MAIN, MASTER};
@@ -259,6 +260,13 @@ impl Settings {
         } else {
             Err(ConfigErrors(errors, warnings))
         }
+    }
+
+    /// By target, the SHA-256 of the settings that decide which images are selected, what is done with
+    /// them, and where: two configurations with the same digests lead to the same plans. Nothing about
+    /// log-ins is in them, nor about how fast or how much at once.
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        digest::of_targets(&self.effective)
     }
 
     /// Every value that counts, with its place, for `check-config`; secrets are hidden.

@@ -38,7 +38,7 @@ pub async fn backup(
     if !scope.excludes(master) {
         tasks.insert(0, RegionTask::new(master, &run.fleet.master_target));
     }
-    run.announce(&tasks, &ImageFilter::default(), BTreeMap::new());
+    run.announce(&tasks, &ImageFilter::default(), None, BTreeMap::new());
     let planned = tasks.len();
     let work = Backup {
         folder,

@@ -43,7 +43,7 @@ pub(super) async fn open(
     tokio::task::spawn_blocking(move || {
         if let Some(folder) = named.filter(|_| source != ContentSource::Directory) {
             match mode {
-                Mode::Sync => spool.open_folder()?,
+                Mode::Sync | Mode::Apply => spool.open_folder()?,
                 Mode::DryRun => check_spool_folder(&folder)?,
                 Mode::Status | Mode::Images | Mode::Backup | Mode::Restore => {}
             }

@@ -17,6 +17,7 @@ mod region;
 mod region_selection;
 mod restore;
 mod run;
+mod saved_plan;
 mod shutdown;
 mod targets;
 mod verdict;
@@ -27,5 +28,6 @@ pub use outcome::{FailOn, RegionOutcome, RegionRestore, RegionSync, RegionWorkRe
 pub use prepare::{Scope, check_credentials, check_targets};
 pub use restore::{RestoreOptions, restore};
 pub use run::{FleetRegions, RunOptions, regions, run};
+pub use saved_plan::SavedPlan;
 pub use shutdown::{OVERTIME, Stop, StopSignal, Stopper};
 pub use targets::StartError;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::event::RegionResult;
 use crate::model::{ImageId, RegionName, Status};
-use crate::plan::{Plan, RestorePlan};
+use crate::plan::{MasterInventory, Plan, RestorePlan};
 use crate::state::BackupFile;
 
 /// How one region ended.
@@ -124,6 +124,8 @@ impl FailOn {
 pub struct RunOutcome {
     /// The regions that ran, in run order. One that was not begun before an interrupt is missing.
     pub regions: Vec<RegionOutcome>,
+    /// Of a run that compares, the master region and its images that counted.
+    pub masters: Option<(RegionName, Arc<MasterInventory>)>,
     /// The exit code of the program.
     pub exit_code: u8,
 }

@@ -2,6 +2,7 @@
 //! the events around it all. `run` and `backup` say what is done in between.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -242,6 +243,7 @@ impl<'a> Prepared<'a> {
         &self,
         tasks: &[RegionTask],
         filter: &ImageFilter,
+        plan_file: Option<&Path>,
         passed_over: BTreeMap<PassedOver, usize>,
     ) {
         let regions: Vec<_> = tasks.iter().map(|task| task.region.clone()).collect();
@@ -256,6 +258,7 @@ impl<'a> Prepared<'a> {
             max_children: self.max_children,
             images: filter.globs(),
             excluded_images: filter.excluded(),
+            plan_file: plan_file.map(|path| path.display().to_string()),
             passed_over,
         };
         self.events.emit(None, started);
@@ -338,7 +341,11 @@ impl<'a> Prepared<'a> {
                 reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
             },
         );
-        RunOutcome { regions, exit_code }
+        RunOutcome {
+            regions,
+            masters: None,
+            exit_code,
+        }
     }
     fn out_of_time(&self) -> String {
         let limit = self.max_duration.unwrap_or_default();

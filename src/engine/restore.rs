@@ -79,7 +79,7 @@ pub async fn restore(
         });
         tasks.extend(refused);
     }
-    run.announce(&tasks, &ImageFilter::default(), BTreeMap::new());
+    run.announce(&tasks, &ImageFilter::default(), None, BTreeMap::new());
     let planned = tasks.len();
     // A master that does not give its list is one that nothing can be put back into.
     let inventory = run

@@ -2,6 +2,7 @@
 //! it has in common with other runs is in `prepare`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::contents;
@@ -11,6 +12,7 @@ use super::outcome::{FailOn, RunOutcome};
 use super::prepare::{Names, Prepared, Scope, log_in, whole_targets};
 use super::region::{Pipeline, RegionTask, RunContext, failure_of};
 use super::region_selection::{ChoiceKind, SelectedRegions};
+use super::saved_plan::SavedPlan;
 use super::shutdown::StopSignal;
 use super::targets::{Fleet, StartError, select};
 use super::verdict::Verdict;
@@ -35,6 +37,10 @@ pub struct RunOptions {
     pub scope: Scope,
     /// `--image`
     pub filter: ImageFilter,
+    /// The saved plan that is carried out, where one is.
+    pub saved_plan: Option<Arc<SavedPlan>>,
+    /// Where a dry run's plan will be written.
+    pub plan_out: Option<PathBuf>,
     /// `--keep-going`
     pub keep_going: bool,
     /// `--fail-on`
@@ -62,7 +68,12 @@ pub async fn run(
 ) -> Result<RunOutcome, StartError> {
     let begun = stop.unless_stopping(async {
         let (scope, mode) = (&options.scope, options.mode);
-        let run = Prepared::new(settings, scope, mode, Names::Checked, events, stop).await?;
+        // A region that a saved plan has, and the catalogue no more, fails alone.
+        let names = match &options.saved_plan {
+            Some(_) => Names::Unchecked,
+            None => Names::Checked,
+        };
+        let run = Prepared::new(settings, scope, mode, names, events, stop).await?;
         events.phase(format!("listing the images of {}", run.fleet.master), "");
         let targets = used_targets(&run.fleet, &run.chosen);
         let listing = if targets.iter().any(|it| lists_hidden_masters(&it.rules)) {
@@ -71,6 +82,10 @@ pub async fn run(
             Listing::Visible
         };
         let inventory = Arc::new(run.fleet.inventory(&listing).await?);
+        if let Some(saved) = &options.saved_plan {
+            let checked = saved.file.check_master(&run.fleet.master, &inventory);
+            checked.map_err(|error| saved.error(error))?;
+        }
         let masters = if targets.iter().any(|it| it.rules.counts_hidden_masters()) {
             Arc::new(inventory.with_hidden())
         } else {
@@ -86,7 +101,14 @@ pub async fn run(
     let counted = regions_by_image(&tasks, &selections);
     let contents = contents::open(settings, &run.fleet, counted, options.mode, events).await?;
     let passed_over = masters.passed_over.clone();
-    run.announce(&tasks, &options.filter, passed_over);
+    let plan_file = options.saved_plan.as_ref().map(|saved| &saved.path);
+    let plan_file = plan_file.or(options.plan_out.as_ref());
+    run.announce(
+        &tasks,
+        &options.filter,
+        plan_file.map(PathBuf::as_path),
+        passed_over,
+    );
     let planned = tasks.len();
     let mut warnings = master_warnings(&run.fleet, &masters);
     warnings.extend(selection_warnings(&run.fleet, &inventory, &selections));
@@ -104,6 +126,7 @@ pub async fn run(
     let context = Arc::new(RunContext {
         mode: options.mode,
         filter: options.filter,
+        saved_plan: options.saved_plan,
         keep_going: options.keep_going,
         selections,
         contents,
@@ -131,7 +154,9 @@ pub async fn run(
         conditions_failed,
         fail_on: options.fail_on,
     };
-    Ok(run.finish(regions, planned, &verdict))
+    let outcome = run.finish(regions, planned, &verdict);
+    let masters = Some((run.fleet.master.clone(), masters));
+    Ok(RunOutcome { masters, ..outcome })
 }
 
 /// Some target pulls from any region.

@@ -24,7 +24,7 @@ use crate::openstack::{
     GlanceOptions, GlanceReader, HttpClient, HttpClients, Listing, MasterEndpoints, OpenStackError,
     RetryPolicy, Session, TlsOptions,
 };
-use crate::plan::{MasterInventory, Selection};
+use crate::plan::{MasterInventory, PlanFileError, Selection};
 
 /// Between two looks at how far a condition is.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -44,6 +44,14 @@ pub enum StartError {
     /// Endpoints are for regions that nothing names; never empty.
     #[error("{}", lines(.0))]
     Overrides(Vec<OpenStackError>),
+    /// The saved plan cannot be carried out.
+    #[error("the plan {}: {source}", path.display())]
+    SavedPlan {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: PlanFileError,
+    },
     /// The run was stopped.
     #[error("the run was interrupted before any region was begun")]
     Interrupted,
@@ -69,6 +77,7 @@ impl StartError {
             Self::Config(_) => ErrorCode::AuthFailed,
             Self::Spool(_) | Self::Overrides(_) => ErrorCode::ConfigInvalid,
             Self::UnknownNames(_) => ErrorCode::RegionUnknown,
+            Self::SavedPlan { .. } => ErrorCode::PlanInvalid,
             Self::Interrupted => ErrorCode::Interrupted,
             Self::SpoolLost | Self::SelectionLost | Self::CoordinatorLost => ErrorCode::Internal,
         }
@@ -91,6 +100,7 @@ impl StartError {
             Self::UnknownNames(_) => {
                 "Nothing was changed. A region is written `Region` or `target:Region`; see `glancesync --show-regions`."
             }
+            Self::SavedPlan { source, .. } => source.hint(),
             Self::Interrupted => "Nothing was changed: run again.",
             Self::Spool(_) => {
                 "Set `spool_dir` to a folder that can be written to, on a disk with room, or take it out for the default."

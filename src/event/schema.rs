@@ -30,6 +30,8 @@ pub enum Level {
 pub enum Mode {
     /// Brings the regions in step.
     Sync,
+    /// Carries out a saved plan, as far as it is still what is needed.
+    Apply,
     /// Prints the plan.
     DryRun,
     /// Prints the status report.
@@ -45,7 +47,12 @@ pub enum Mode {
 impl Mode {
     /// True where the run may change something in a region.
     pub fn may_change_regions(self) -> bool {
-        matches!(self, Self::Sync | Self::Restore)
+        self.is_sync() || self == Self::Restore
+    }
+
+    /// True where regions are brought in step, by today's plan or a saved one.
+    pub fn is_sync(self) -> bool {
+        matches!(self, Self::Sync | Self::Apply)
     }
 
     /// True where a region's images are compared with the master's and nothing more.
@@ -57,6 +64,7 @@ impl Mode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sync => "sync",
+            Self::Apply => "apply",
             Self::DryRun => "dry_run",
             Self::Status => "status",
             Self::Images => "images",
@@ -176,6 +184,9 @@ pub struct Failure {
     /// The action that failed, where one was under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionKind>,
+    /// Of a saved plan that is outdated, what differs, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
 }
 
 impl Failure {
@@ -187,6 +198,7 @@ impl Failure {
             hint: hint.to_owned(),
             image: None,
             action: None,
+            differs: Vec::new(),
         }
     }
 
@@ -223,6 +235,9 @@ pub enum EventKind {
         /// The globs of `--exclude-image`.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         excluded_images: Vec<String>,
+        /// The saved plan that is carried out, or that a dry run writes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        plan_file: Option<String>,
         /// How many images of the master do not count, by why; empty where all count.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         passed_over: BTreeMap<PassedOver, usize>,

@@ -64,6 +64,10 @@ pub enum ErrorCode {
     RenameFailed,
     /// The plan would replace more images than `max_replace`.
     MaxReplaceExceeded,
+    /// A region needs something that the saved plan does not have.
+    PlanOutdated,
+    /// A saved plan cannot be used.
+    PlanInvalid,
     /// More old images and orphans would be hidden or deleted than `max_delete`.
     MaxDeleteExceeded,
     /// A quota, a size limit or a disk is full.
@@ -128,6 +132,8 @@ impl ErrorCode {
         Self::MaxDeleteExceeded,
         Self::QuotaExceeded,
         Self::PartFailed,
+        Self::PlanOutdated,
+        Self::PlanInvalid,
         Self::MasterRefused,
         Self::BackupFailed,
         Self::BackupUnreadable,
@@ -222,6 +228,12 @@ impl ErrorCode {
             }
             Self::MaxDeleteExceeded => {
                 "None of these images was touched, and everything else is done. Look at them with `glancesync plan`; if they may go, raise `max_delete` of this target."
+            }
+            Self::PlanOutdated => {
+                "Nothing was done in this region. Make a new plan with `glancesync plan --out FILE`, look at it, and apply that."
+            }
+            Self::PlanInvalid => {
+                "Nothing was changed. Make a new plan with `glancesync plan --out FILE`, look at it, and apply that."
             }
             Self::QuotaExceeded => {
                 "Free space or raise the quota or the size limit of images in that region, then run again."

@@ -34,6 +34,7 @@ mod old_images;
 mod order;
 mod orphans;
 mod parts;
+mod plan_file;
 mod published_before;
 mod reason;
 mod references;
@@ -65,6 +66,10 @@ pub use matching::{UnknownExpansion, unknown_expansions, unknown_hashes};
 pub use members::{members_lost, shared_old_images};
 pub use not_retried::{delivery_tried, is_something_not_retried, leave_out_not_retried};
 pub use orphans::{Orphan, OrphanReason, find_orphans, without_named};
+pub use plan_file::{
+    PlanFile, PlanFileError, SavedAction, SavedContent, SavedFailure, SavedMasterImage,
+    SavedOldImage, SavedPart, SavedRegion, SavedValue, compare_with_saved,
+};
 pub use published_before::PublishedBefore;
 pub use reason::{PartProblem, Reason};
 pub use region_images::{OwnIncomplete, RegionImages};

@@ -308,6 +308,7 @@ pub(super) fn failure() -> Failure {
         hint: ErrorCode::QuotaExceeded.hint().to_owned(),
         image: Some(NASTY.to_owned()),
         action: Some(ActionKind::Upload),
+        differs: Vec::new(),
     }
 }
 
@@ -326,6 +327,7 @@ pub(super) fn run_started(mode: Mode, parallel: bool, regions: &[&str]) -> Event
         max_children: if parallel { 4 } else { 1 },
         images: Vec::new(),
         excluded_images: Vec::new(),
+        plan_file: None,
         passed_over: BTreeMap::new(),
     };
     at(None, 0, kind)

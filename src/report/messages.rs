@@ -72,7 +72,7 @@ impl Line {
 /// read.
 pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -> Vec<Line> {
     // What a read-only mode found is on standard output; its steps would only be noise.
-    let step = if mode == Mode::Sync {
+    let step = if mode.is_sync() {
         Weight::Step
     } else {
         Weight::Detail
@@ -128,7 +128,7 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
         EventKind::Error(failure) => failure_lines(failure, region),
         EventKind::RegionFinished { result, .. } => vec![Line {
             label: Label::Ended(*result),
-            weight: if mode == Mode::Sync {
+            weight: if mode.is_sync() {
                 Weight::Normal
             } else {
                 Weight::Detail
@@ -160,6 +160,7 @@ fn run_started(kind: &EventKind) -> String {
         images,
         excluded_images,
         passed_over,
+        plan_file,
     } = kind
     else {
         return String::new();
@@ -188,6 +189,11 @@ fn run_started(kind: &EventKind) -> String {
     };
     match mode {
         Mode::Sync => format!("synchronising {regions} with {master}{at_once}"),
+        Mode::Apply => {
+            let file = plan_file.as_deref().unwrap_or_default();
+            let file = OneLine(file);
+            format!("carrying out the plan {file} in {regions}; master is {master}{at_once}")
+        }
         Mode::DryRun => {
             format!("comparing {regions} with {master}{at_once}; nothing is changed (dry run)")
         }
@@ -349,11 +355,13 @@ fn region_finished(kind: &EventKind, mode: Mode) -> String {
         }
         (_, Mode::Restore, done) => format!("restored in {time}: {done}"),
         (_, Mode::Backup, _) => format!("written in {time}"),
-        (RegionResult::Synchronised, Mode::Sync, _) if !left.is_empty() => {
+        (RegionResult::Synchronised, Mode::Sync | Mode::Apply, _) if !left.is_empty() => {
             format!("not in step: {} ({time})", counts_text(left))
         }
-        (RegionResult::Synchronised, Mode::Sync, _) => format!("in step ({time})"),
-        (RegionResult::Changed, Mode::Sync, "") => format!("changed in {time}"),
-        (RegionResult::Changed, Mode::Sync, done) => format!("changed in {time}: {done}"),
+        (RegionResult::Synchronised, Mode::Sync | Mode::Apply, _) => format!("in step ({time})"),
+        (RegionResult::Changed, Mode::Sync | Mode::Apply, "") => format!("changed in {time}"),
+        (RegionResult::Changed, Mode::Sync | Mode::Apply, done) => {
+            format!("changed in {time}: {done}")
+        }
     }
 }

@@ -19,7 +19,7 @@ impl LoggedRuns {
     /// Whether a run of that kind leaves region logs.
     pub fn include(self, mode: Mode, parallel: bool) -> bool {
         match mode {
-            Mode::Sync => parallel || self == Self::EverySync,
+            Mode::Sync | Mode::Apply => parallel || self == Self::EverySync,
             Mode::DryRun => parallel,
             _ => false,
         }

@@ -125,7 +125,7 @@ impl ReporterState {
         let lines = plan_log(plan);
         self.log(region, Utc::now(), &lines, now);
         // A dry run has its plan on standard output, and a status report its states.
-        if self.mode == Mode::Sync {
+        if self.mode.is_sync() {
             self.open_actions.planned(plan);
             if let Messages::Text(messages) = &mut self.messages {
                 messages.write(Some(region), &lines);
@@ -206,10 +206,10 @@ impl ReporterState {
         if !self.logged_runs.include(*mode, *parallel) {
             return;
         }
-        let what = if *mode == Mode::Sync {
-            "sync"
-        } else {
-            "dry run"
+        let what = match mode {
+            Mode::Apply => "apply",
+            Mode::DryRun => "dry run",
+            _ => "sync",
         };
         let master = master.to_string();
         let title = format!(

@@ -75,6 +75,7 @@ mod tests {
             hint: "Correct it.".to_owned(),
             image: None,
             action: None,
+            differs: Vec::new(),
         }
     }
 

@@ -130,7 +130,7 @@ impl RegionSummary {
             None => Standing::NotBegun,
             Some(RegionResult::Failed) => Standing::Failed,
             Some(_) if self.left.keys().any(|status| status.is_error()) => Standing::NeedsDecision,
-            Some(RegionResult::Changed) if mode == Mode::Sync => Standing::Changed,
+            Some(RegionResult::Changed) if mode.is_sync() => Standing::Changed,
             Some(_) if mode == Mode::DryRun && self.planned_actions > 0 => Standing::WouldChange,
             Some(_) if !self.left.is_empty() => Standing::NotInStep,
             Some(_) => Standing::InStep,

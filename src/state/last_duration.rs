@@ -37,7 +37,7 @@ pub fn last_times(log_dir: &Path, regions: &[String]) -> BTreeMap<String, LastTi
             break;
         }
         let run = folder.read_run();
-        if run.mode.as_deref() != Some("sync") {
+        if !matches!(run.mode.as_deref(), Some("sync" | "apply")) {
             continue;
         }
         let ends: BTreeMap<&String, &RegionEnd> = run

@@ -125,7 +125,7 @@ pub struct PastRun {
     pub started: Option<DateTime<Utc>>,
     /// How far it has come.
     pub state: RunState,
-    /// `sync` or `dry_run`.
+    /// `sync`, `apply` or `dry_run`.
     pub mode: Option<String>,
     /// The master region.
     pub master: Option<String>,

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 const PAGE: &str = include_str!("../../docs/json.md");
 const EVENTS: &str = include_str!("../../docs/events.md");
-const ACTIONS: &str =
-    "upload, replace, rename, update_metadata, mark_obsolete, update_ami, delete_leftover";
+const ACTIONS: &str = "upload, replace, rename, update_metadata, mark_obsolete, update_ami, delete_leftover, \
+     delete_old, hide_orphan, delete_orphan";
 const STATUSES: &str = "ok, ok_stalled_checksum, pending_upload, pending_metadata, pending_rename, \
      pending_replace, pending_ami, error_checksum, error_ami";
 

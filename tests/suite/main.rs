@@ -61,6 +61,7 @@ mod restore;
 mod retention;
 mod retry;
 mod rights;
+mod saved_plans;
 mod seeded;
 mod selection;
 mod settling;

@@ -32,8 +32,24 @@ Examples:
   glancesync plan Trento -v                every property that differs, and why
                                            an image is wanted
   glancesync plan --all --format json | jq '.regions[].actions[]'
+  glancesync plan --all --out plan.json    also write it down, to be applied later
+  glancesync plan --read plan.json         print what was written down
 
 It takes the options of a sync, and shows what a sync with them would do.";
+
+pub(super) const APPLY: &str = "\
+Examples:
+  glancesync plan --all --out plan.json    make a plan, and look at it
+  glancesync apply plan.json --parallel    carry it out
+  glancesync apply plan.json Trento        in one region of it alone
+  glancesync apply plan.json --dry-run     what is still to be done of it, and
+                                           which regions it no longer fits
+
+Every region is planned anew. Where something is needed that the plan does not
+have, that region is left as it is (`plan_outdated`); the others go on. It can
+be applied again after an interruption: what is done already is passed over.
+Exit codes: 0 in order, 1 something failed or is outdated, 2 wrong command line,
+configuration or plan, 3 another run is under way, 130 interrupted.";
 
 pub(super) const STATUS: &str = "\
 Examples:

@@ -1,15 +1,18 @@
 //! The options that have an effect on some commands alone.
 
 /// Commands that run a fleet, those that look at it, and those that read the configuration.
-const CHANGES: &[&str] = &["sync", "plan", "demo"];
+const CHANGES: &[&str] = &["sync", "plan", "apply", "demo"];
 const CHOOSES: &[&str] = &["sync", "plan", "status", "images", "demo"];
-const RUNS: &[&str] = &["sync", "plan", "status", "images", "backup", "demo"];
+const RUNS: &[&str] = &[
+    "sync", "plan", "apply", "status", "images", "backup", "demo",
+];
 const RUNS_AND_RESTORE: &[&str] = &[
-    "sync", "plan", "status", "images", "backup", "demo", "restore",
+    "sync", "plan", "apply", "status", "images", "backup", "demo", "restore",
 ];
 const CLOUDS: &[&str] = &[
     "sync",
     "plan",
+    "apply",
     "status",
     "regions",
     "images",
@@ -21,6 +24,7 @@ const CLOUDS: &[&str] = &[
 const READS_FILE: &[&str] = &[
     "sync",
     "plan",
+    "apply",
     "status",
     "regions",
     "images",
@@ -32,6 +36,7 @@ const READS_FILE: &[&str] = &[
 const READS_VALUES: &[&str] = &[
     "sync",
     "plan",
+    "apply",
     "status",
     "regions",
     "images",
@@ -44,6 +49,7 @@ const READS_VALUES: &[&str] = &[
 const SAYS_STEPS: &[&str] = &[
     "sync",
     "plan",
+    "apply",
     "status",
     "regions",
     "images",
@@ -56,6 +62,7 @@ const SAYS_STEPS: &[&str] = &[
 const SAYS: &[&str] = &[
     "sync",
     "plan",
+    "apply",
     "status",
     "regions",
     "images",
@@ -70,7 +77,7 @@ const SAYS: &[&str] = &[
 
 /// The options that do not go with every command that could have them, by their ids, and the commands
 /// that they go with. A plan takes what a sync takes, to be its rehearsal word for word.
-const LIMITED: [(&str, &[&str]); 23] = [
+const LIMITED: [(&str, &[&str]); 26] = [
     ("image", CHOOSES),
     ("exclude_image", CHOOSES),
     ("parallel", RUNS),
@@ -79,15 +86,23 @@ const LIMITED: [(&str, &[&str]); 23] = [
     ("bwlimit", CHANGES),
     ("max_duration", CHANGES),
     ("keep_going", CHANGES),
-    ("wait_lock", &["sync", "plan", "restore"]),
-    ("fail_on", &["sync", "plan", "status", "demo"]),
+    ("wait_lock", &["sync", "plan", "apply", "restore"]),
+    ("fail_on", &["sync", "plan", "apply", "status", "demo"]),
     (
         "metrics_file",
-        &["sync", "plan", "status", "backup", "demo"],
+        &["sync", "plan", "apply", "status", "backup", "demo"],
     ),
+    (
+        "all",
+        &[
+            "sync", "plan", "status", "regions", "images", "backup", "demo",
+        ],
+    ),
+    ("out", &["plan"]),
+    ("read", &["plan"]),
     ("orphans", &["status"]),
     ("stats", RUNS),
-    ("dry_run", &["sync", "demo"]),
+    ("dry_run", &["sync", "apply", "demo"]),
     ("overrides", READS_VALUES),
     ("file", READS_FILE),
     ("os_cloud", CLOUDS),

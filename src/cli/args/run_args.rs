@@ -9,6 +9,7 @@ use super::verb::Verb;
 use crate::cli::known_regions;
 use crate::cli::lock_wait::{LockWait, UNLIMITED};
 use crate::engine::FailOn;
+use crate::event::Mode;
 use crate::model::{Bandwidth, RegionSelector, TimeSpan};
 
 /// Everything about a run.
@@ -17,6 +18,10 @@ pub(in crate::cli) struct RunArgs {
     /// What is done.
     #[arg(skip)]
     pub(in crate::cli) verb: Verb,
+
+    /// Of `apply`, what is carried out.
+    #[arg(skip)]
+    pub(in crate::cli) saved_plan: Option<SavedPlanArgs>,
 
     #[command(flatten)]
     pub(in crate::cli) choice: ChoiceArgs,
@@ -32,6 +37,27 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) messages: MessageArgs,
     #[command(flatten)]
     pub(in crate::cli) config: ConfigArgs,
+}
+
+/// Which plan is carried out.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SavedPlanArgs {
+    /// A plan that `glancesync plan --out FILE` wrote
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) plan_file: PathBuf,
+
+    /// Refuse a plan that is older, such as 90m or 7d
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub(in crate::cli) max_age: TimeSpan,
+}
+
+/// Everything about `apply`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ApplyArgs {
+    #[command(flatten)]
+    pub(super) saved_plan: SavedPlanArgs,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
 }
 
 /// Which command is meant where none is named.
@@ -141,6 +167,15 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub(in crate::cli) format: Option<Format>,
 
+    /// Also write the plan into FILE, for `glancesync apply` [default: only printed]
+    #[arg(long, value_name = "FILE", conflicts_with = "read")]
+    pub(in crate::cli) out: Option<PathBuf>,
+
+    /// Print the plan that is in FILE, as text, table, html or json; no cloud is
+    /// asked [default: a new plan is made]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) read: Option<PathBuf>,
+
     /// Also the images that no rule selects any more, as csv or table; json and html
     /// always have them
     #[arg(long)]
@@ -176,11 +211,22 @@ impl From<FailOnArg> for FailOn {
 }
 
 impl RunArgs {
+    /// What the events call what is done.
+    pub(in crate::cli) fn mode(&self) -> Mode {
+        match self.verb {
+            Verb::Apply if self.choice.dry_run => Mode::DryRun,
+            verb => verb.mode(),
+        }
+    }
+
     /// `--format`, or what its verb prints by default; an error where the verb has no such format.
     pub(in crate::cli) fn output_format(&self) -> Result<Format, String> {
         let formats: &[Format] = match self.verb {
             Verb::Status => &[Format::Csv, Format::Table, Format::Json, Format::Html],
             Verb::Images => &[Format::Csv, Format::Table, Format::Json],
+            Verb::Plan if self.output.read.is_some() => {
+                &[Format::Text, Format::Table, Format::Html, Format::Json]
+            }
             _ => &[Format::Text, Format::Json],
         };
         let wanted = self.output.format.unwrap_or(formats[0]);

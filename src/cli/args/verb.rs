@@ -13,6 +13,8 @@ pub(in crate::cli) enum Verb {
     Sync,
     /// Prints what a sync would do.
     Plan,
+    /// Carries out a saved plan.
+    Apply,
     /// Prints the status of every image.
     Status,
     /// Prints the regions.
@@ -23,7 +25,7 @@ pub(in crate::cli) enum Verb {
     Images,
 }
 
-use Verb::{Backup, Images, Plan, Regions, Status, Sync};
+use Verb::{Apply, Backup, Images, Plan, Regions, Status, Sync};
 
 /// The flags that choose what is done where no command does, and what they choose.
 const FLAGS: [(&str, &str, Verb); 4] = [
@@ -34,13 +36,14 @@ const FLAGS: [(&str, &str, Verb); 4] = [
 ];
 
 impl Verb {
-    pub(super) const ALL: [Self; 6] = [Sync, Plan, Status, Regions, Backup, Images];
+    pub(super) const ALL: [Self; 7] = [Sync, Plan, Apply, Status, Regions, Backup, Images];
 
     /// Its command.
     pub(super) fn command(self) -> &'static str {
         match self {
             Sync => "sync",
             Plan => "plan",
+            Apply => "apply",
             Status => "status",
             Regions => "regions",
             Backup => "backup",
@@ -48,11 +51,12 @@ impl Verb {
         }
     }
 
-    /// What the events call it; regions are printed without a run.
-    pub(in crate::cli) fn mode(self) -> Mode {
+    /// What the events call it, unless it is a dry run; regions are printed without a run.
+    pub(super) fn mode(self) -> Mode {
         match self {
             Sync | Regions => Mode::Sync,
             Plan => Mode::DryRun,
+            Apply => Mode::Apply,
             Status => Mode::Status,
             Backup => Mode::Backup,
             Images => Mode::Images,

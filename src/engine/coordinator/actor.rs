@@ -122,13 +122,11 @@ impl Coordinator {
     fn lost(&self, region: RegionName, error: MailboxError) -> RegionOutcome {
         self.events.error(
             Some(&region),
-            Failure {
-                code: ErrorCode::Internal,
-                message: format!("{region}: its work ended unexpectedly ({error})"),
-                hint: ErrorCode::Internal.hint().to_owned(),
-                image: None,
-                action: None,
-            },
+            Failure::new(
+                ErrorCode::Internal,
+                format!("{region}: its work ended unexpectedly ({error})"),
+                ErrorCode::Internal.hint(),
+            ),
         );
         self.events.emit(
             Some(&region),
@@ -244,6 +242,7 @@ mod tests {
                     hint: String::new(),
                     image: None,
                     action: None,
+                    differs: Vec::new(),
                 }),
             })
             .collect();

@@ -7,6 +7,7 @@ use crate::content::ContentResolver;
 use crate::delivery::RateLimiter;
 use crate::engine::coordinator::{ProofTurns, VerifiedCopies};
 use crate::engine::orphan_doubts::OrphanDoubts;
+use crate::engine::saved_plan::SavedPlan;
 use crate::engine::shutdown::StopSignal;
 use crate::event::Events;
 use crate::event::Mode;
@@ -22,6 +23,8 @@ pub(crate) struct RunContext {
     pub mode: Mode,
     /// `--image`.
     pub filter: ImageFilter,
+    /// The saved plan that is carried out, where one is.
+    pub saved_plan: Option<Arc<SavedPlan>>,
     /// `--keep-going`.
     pub keep_going: bool,
     /// What each target wants of the master inventory.

@@ -268,11 +268,9 @@ impl StepError {
     /// The public error.
     pub(super) fn into_failure(self, image: &str, action: ActionKind) -> Failure {
         Failure {
-            code: self.code(),
-            message: self.to_string(),
-            hint: self.hint().to_owned(),
             image: Some(image.to_owned()),
             action: Some(action),
+            ..Failure::new(self.code(), self.to_string(), self.hint())
         }
     }
 }
@@ -295,10 +293,8 @@ pub(super) fn master_by_image(region: &RegionName, image: &ImageId) -> Warning {
 
 pub(super) fn failure_of_image(failure: &PlannedFailure) -> Failure {
     Failure {
-        code: failure.code,
-        message: failure.message.clone(),
-        hint: failure.hint.to_owned(),
         image: Some(failure.image.clone()),
         action: Some(failure.action),
+        ..Failure::new(failure.code, failure.message.clone(), failure.hint)
     }
 }

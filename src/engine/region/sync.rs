@@ -112,6 +112,7 @@ impl RegionRun<'_> {
             self.make_room(&reader, &mut plan).await;
             self.lookup().look_for_content(&mut plan).await;
         }
+        let outdated = self.check_saved_plan(&mut plan);
         let plan = Arc::new(plan);
         self.plan = Some(Arc::clone(&plan));
         self.statuses = plan
@@ -124,6 +125,10 @@ impl RegionRun<'_> {
         }
         self.context.events.planned(Arc::clone(&plan));
         if self.context.mode.only_compares() {
+            return Ok(());
+        }
+        if let Some(failure) = outdated {
+            self.fail(failure);
             return Ok(());
         }
         if let Some(failure) = too_many_replaced(&plan, job) {
@@ -139,7 +144,7 @@ impl RegionRun<'_> {
         }
         self.offer_copies(job, &plan);
         match self.context.mode {
-            Mode::Sync if !(plan.actions.is_empty() && plan.untags.is_empty()) => {
+            mode if mode.is_sync() && !(plan.actions.is_empty() && plan.untags.is_empty()) => {
                 self.execute(job, &plan, published_before).await
             }
             Mode::DryRun => {
@@ -256,6 +261,33 @@ impl RegionRun<'_> {
             };
         }
         plan::clean_up(plan, orphans, selection, rules, images, is_wanted);
+    }
+
+    /// Where a saved plan is carried out: a failure where this region needs something else than that has. Then
+    /// nothing of today's plan is left.
+    fn check_saved_plan(&self, plan: &mut Plan) -> Option<Failure> {
+        let saved = self.context.saved_plan.as_ref()?;
+        let differs = match saved.file.region(self.region) {
+            Some(region) => {
+                let mut left = Vec::new();
+                let differs = plan::compare_with_saved(region, plan, &mut left);
+                for image in left {
+                    let what = format!(
+                        "`{image}` is one too many only since this plan renamed another: the next sync deletes it"
+                    );
+                    self.context.events.note(self.region, what);
+                }
+                differs
+            }
+            None => vec!["the plan does not have this region".to_owned()],
+        };
+        if differs.is_empty() {
+            return None;
+        }
+        plan.actions.clear();
+        plan.untags.clear();
+        plan.too_many_deletions = None;
+        Some(outdated(self.region, differs))
     }
 
     /// Which way each content takes, by what the region offers; a failure where it does not offer what the
@@ -477,6 +509,25 @@ fn too_many_deleted(plan: &Plan, too_many: &TooManyDeletions) -> Failure {
     Failure::new(code, message, code.hint())
 }
 
+fn outdated(region: &RegionName, differs: Vec<String>) -> Failure {
+    /// So many differences are in the message; all are beside it.
+    const SHOWN: usize = 3;
+    let code = ErrorCode::PlanOutdated;
+    let shown = differs.iter().take(SHOWN).cloned().collect::<Vec<_>>();
+    let more = match differs.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let message = format!(
+        "{region}: the saved plan is outdated, and nothing was done: {}{more}",
+        shown.join("; ")
+    );
+    Failure {
+        differs,
+        ..Failure::new(code, message, code.hint())
+    }
+}
+
 fn too_many_replaced(plan: &Plan, job: &RegionJob) -> Option<Failure> {
     let most = job.target.settings.rules.max_replace?;
     let planned = plan
@@ -484,14 +535,12 @@ fn too_many_replaced(plan: &Plan, job: &RegionJob) -> Option<Failure> {
         .iter()
         .filter(|state| matches!(state.status, Status::PendingReplace | Status::PendingRename))
         .count();
-    (planned > most).then(|| Failure {
-        code: ErrorCode::MaxReplaceExceeded,
-        message: format!(
+    (planned > most).then(|| {
+        let code = ErrorCode::MaxReplaceExceeded;
+        let message = format!(
             "{}: {planned} images would be replaced or renamed, and `max_replace` of [{}] is {most}: nothing is done",
             plan.region, plan.region.target
-        ),
-        hint: ErrorCode::MaxReplaceExceeded.hint().to_owned(),
-        image: None,
-        action: None,
+        );
+        Failure::new(code, message, code.hint())
     })
 }

@@ -13,6 +13,7 @@ mod oracle;
 mod filtered;
 mod outcome;
 mod pace;
+mod saved;
 mod seen;
 mod shape;
 mod stopped;

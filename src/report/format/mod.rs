@@ -11,6 +11,7 @@ mod metrics;
 mod orphans;
 mod plan;
 mod restore;
+mod saved_plan;
 mod status;
 mod summary;
 mod table;
@@ -27,7 +28,7 @@ use crate::event::Failure;
 use crate::model::RegionName;
 
 pub use backup::{backup_json, backup_text};
-pub use html::status_html;
+pub use html::{saved_plan_html, status_html};
 pub use images::{images_csv, images_json, images_table};
 pub use logs::{
     LogDocument, LoggedErrors, errors_json, errors_text, log_line, run_json, run_text, runs_json,
@@ -38,6 +39,7 @@ pub use orphans::{orphans_csv, orphans_text};
 pub use plan::{LastTimes, PlanDetail, plan_json, plan_text};
 pub(super) use plan::{PlanLine, region_lines};
 pub use restore::{RestoreView, restore_json, restore_text};
+pub use saved_plan::{saved_plan_table, saved_plan_text};
 pub use status::{Reader, status_csv, status_json};
 pub use summary::{summary_json, summary_text};
 pub use table::status_table;

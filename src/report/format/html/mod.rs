@@ -4,6 +4,7 @@
 //! Foreign text (names, servers' words) only ever gets into the page through [`Text`]. The page's own
 //! script is named by its hash in the page's policy, so no other one would run.
 
+mod saved_plan;
 mod table;
 mod text;
 
@@ -15,6 +16,7 @@ use base64::Engine as _;
 use chrono::{DateTime, FixedOffset};
 use sha2::{Digest, Sha256};
 
+pub use self::saved_plan::saved_plan_html;
 use self::table::{class, filters, shown, table};
 use self::text::Text;
 use super::matrix::{Cell, Matrix};

@@ -10,7 +10,7 @@ use crate::report::text::{OneLine, count, pad};
 
 /// What becomes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Sign {
+pub(in crate::report::format) enum Sign {
     /// It is new in the region.
     Upload,
     /// Its metadata is changed.
@@ -84,7 +84,7 @@ impl Sign {
         }
     }
 
-    pub(super) fn painted(self, paint: Paint) -> String {
+    pub(in crate::report::format) fn painted(self, paint: Paint) -> String {
         let sign = self.as_str();
         match self {
             Self::Upload => paint.green(sign),

@@ -9,7 +9,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use self::brief::{Entry, Sign};
+use self::brief::Entry;
+pub(super) use self::brief::Sign;
 use super::json;
 use super::summary::summary_with;
 use crate::model::ByteSize;

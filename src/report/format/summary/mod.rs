@@ -41,7 +41,7 @@ pub(super) fn summary_with(
     if let Some(done) = done {
         line(done)?;
     }
-    if summary.mode != Mode::Sync && !summary.counts.is_empty() {
+    if !summary.mode.is_sync() && !summary.counts.is_empty() {
         line(format!("Images: {}.", counts_text(&summary.counts)))?;
     }
     if summary.orphans > 0 {
@@ -116,7 +116,7 @@ fn headline(summary: &RunSummary) -> String {
             part(summary.regions_failed, "failed", "failed");
             part(summary.regions_unfinished, "not begun", "not begun");
         }
-        Mode::Sync | Mode::DryRun | Mode::Status | Mode::Images => {
+        Mode::Sync | Mode::Apply | Mode::DryRun | Mode::Status | Mode::Images => {
             let mut standings: BTreeMap<Standing, usize> = BTreeMap::new();
             for region in &summary.regions {
                 *standings.entry(region.standing(summary.mode)).or_default() += 1;
