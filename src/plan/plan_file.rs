@@ -365,3 +365,100 @@ impl SavedMasterImage {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixture::{image, now, plan, replace_all};
+
+    fn saved() -> PlanFile {
+        let planned = plan(&[image("a").build()], &[], &replace_all());
+        PlanFile {
+            created_at: now(),
+            glancesync: "0.1.0".to_owned(),
+            master: "Spain".to_owned(),
+            master_fingerprint: "0".to_owned(),
+            images: vec!["a*".to_owned()],
+            excluded_images: Vec::new(),
+            settings: BTreeMap::from([("master".to_owned(), "1".to_owned())]),
+            master_images: Vec::new(),
+            regions: vec![SavedRegion::new(&planned)],
+            failed: Vec::new(),
+        }
+    }
+
+    fn day() -> TimeSpan {
+        TimeSpan::from_secs(24 * 3600)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let plan = saved();
+        assert_eq!(PlanFile::parse(&plan.to_bytes().unwrap()), Ok(plan));
+    }
+
+    /// Somebody who makes the right SHA-256 too can only write what is checked here.
+    #[test]
+    fn names_in_a_forged_file_are_checked() {
+        let forged = |change: &dyn Fn(&mut PlanFile)| {
+            let mut plan = saved();
+            change(&mut plan);
+            PlanFile::parse(&plan.to_bytes().unwrap())
+        };
+        for name in ["", "a:", ":", "no such:"] {
+            let found = forged(&|plan| plan.regions[0].region = name.to_owned());
+            assert!(
+                matches!(found, Err(PlanFileError::Invalid(_))),
+                "{name}: {found:?}"
+            );
+        }
+        let twice = forged(&|plan| plan.regions.push(plan.regions[0].clone()));
+        assert!(matches!(twice, Err(PlanFileError::Invalid(_))));
+        let glob = forged(&|plan| plan.images = vec!["[".to_owned()]);
+        assert!(matches!(glob, Err(PlanFileError::Invalid(_))), "{glob:?}");
+        assert!(forged(&|plan| plan.regions.clear()).is_ok());
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_damage() {
+        let text = String::from_utf8(saved().to_bytes().unwrap()).unwrap();
+        for (from, to) in [
+            ("\"version\": 1", "\"version\": -1"),
+            ("\"version\": 1", "\"version\": 1e99"),
+            ("\"warnings\": 0", "\"warnings\": 99999999999999999999999"),
+        ] {
+            assert!(text.contains(from), "{text}");
+            let found = PlanFile::parse(text.replace(from, to).as_bytes());
+            assert!(matches!(found, Err(PlanFileError::Damaged(_))), "{found:?}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(PlanFile::parse(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_plan_is_used_for_a_day_and_never_before_it_was_made() {
+        let plan = saved();
+        let after = |hours: i64| plan.check_age(now() + TimeDelta::hours(hours), day());
+        assert_eq!(after(0), Ok(()));
+        assert_eq!(after(24), Ok(()));
+        assert!(matches!(after(25), Err(PlanFileError::TooOld { .. })));
+        assert!(matches!(after(-1), Err(PlanFileError::Future(_))));
+        assert_eq!(plan.check_age(now() - TimeDelta::minutes(4), day()), Ok(()));
+    }
+
+    #[test]
+    fn other_settings_and_another_master_are_named() {
+        let plan = saved();
+        assert_eq!(plan.check_settings(&plan.settings), Ok(()));
+        let mut other = plan.settings.clone();
+        other.insert("partner".to_owned(), "2".to_owned());
+        let found = plan.check_settings(&other);
+        assert_eq!(
+            found,
+            Err(PlanFileError::OtherSettings("`partner`".to_owned()))
+        );
+        let inventory = MasterInventory::default();
+        let master: RegionName = "Spain".parse().unwrap();
+        assert!(plan.check_master(&master, &inventory).is_err());
+    }
+}

@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use glancesync::sandbox::{Effect, Fault};
 use serde_json::{Value, json};
 
-use crate::common::{Config, Fleet, NewImage, Outcome};
+use crate::common::{Config, Fleet, NewImage, Outcome, Program, wait_for};
 
 fn config(fleet: &Fleet) -> Config {
     fleet.config().master("replace", "any")
@@ -318,4 +319,40 @@ fn the_pipeline_of_the_documents_plans_and_applies() {
     }
     assert!(fleet.work_dir().join("plan.html").is_file());
     assert_eq!(fleet.region("RegionTwo").names(), ["a", "b"]);
+}
+
+#[test]
+fn a_plan_whose_run_was_killed_is_gone_on_with() {
+    let fleet = Fleet::embedded(|_| {});
+    let config = config(&fleet);
+    let content = vec![7; 1 << 20];
+    fleet.master().create(NewImage::new("a", "one"));
+    fleet.master().create(NewImage::new("b", &content));
+    fleet.region("RegionTwo").create(NewImage::new("b", "old"));
+    plan(&fleet, &config, &["RegionTwo"]);
+    let bytes_per_sec = 64 << 10;
+    let fault = Fault::new("PUT", "/v2/images/*/file", Effect::Slow { bytes_per_sec });
+    let sandbox = fleet.sandbox();
+    sandbox.set_faults("RegionTwo", vec![fault]).unwrap();
+    let region = fleet.region("RegionTwo");
+    let program = Program::with(&fleet, &config).args(["apply", "plan.json"]);
+    let running = program.start();
+    wait_for("the larger image to be on its way", || {
+        let mut on_its_way = region.named("b").into_iter();
+        on_its_way.find(|image| image["status"] == "saving")
+    });
+    running.signal("KILL");
+    drop(running);
+    sandbox.set_faults("RegionTwo", Vec::new()).unwrap();
+
+    // Somebody else's image came meanwhile, and stays as it is.
+    let other = region.create(NewImage::new("other", "by hand").with("nid", "1"));
+    let outcome = apply(&fleet, &config, &[], 0);
+    // What was cut off may have to go first.
+    let done = outcome.actions("action_finished");
+    assert_eq!(done.last().unwrap(), "RegionTwo replace b");
+    assert!(!done.contains(&"RegionTwo upload a".to_owned()), "{done:?}");
+    assert_eq!(region.names(), ["a", "b", "other"]);
+    assert_eq!(region.get(&other).unwrap()["nid"], "1");
+    apply(&fleet, &config, &[], 0).assert_changed_nothing();
 }
