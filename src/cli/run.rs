@@ -97,6 +97,7 @@ fn check(
     }
     findings.usage(args.output_format());
     findings.usage(filter(args));
+    findings.usage(check_wave(args, draft));
     findings.usage(plan_file::check_out(args));
     let mode = args.mode();
     if matches!(args.verb, Verb::Sync | Verb::Plan | Verb::Apply) {
@@ -127,6 +128,25 @@ fn check(
     }
 }
 
+/// Refuses a wave that the configuration does not have.
+fn check_wave(args: &RunArgs, draft: &Draft) -> Result<(), String> {
+    let waves = &draft.settings.waves;
+    let Some(wanted) = args.pace.until_wave.as_deref() else {
+        return Ok(());
+    };
+    // What is missing may be in what cannot be read.
+    if draft.is_partial || waves.names().any(|name| name == wanted) {
+        return Ok(());
+    }
+    let names: Vec<String> = waves.names().map(|name| format!("`{name}`")).collect();
+    let has = if names.is_empty() {
+        "`waves` of [main] is not set".to_owned()
+    } else {
+        format!("`waves` has {}", names.join(", "))
+    };
+    Err(format!("--until-wave `{wanted}` is not a wave: {has}"))
+}
+
 fn filter(args: &RunArgs) -> Result<ImageFilter, String> {
     let scope = &args.scope;
     ImageFilter::new(scope.image.iter().map(String::as_str))
@@ -145,6 +165,7 @@ fn scope(args: &RunArgs, saved_plan: Option<&SavedPlan>) -> Result<Scope, StartE
         exclude: args.scope.exclude.iter().cloned().collect(),
         all: args.scope.all,
         commands: command_names(),
+        until_wave: args.pace.until_wave.clone(),
         parallel: args.pace.parallel,
     })
 }

@@ -18,7 +18,7 @@ use crate::model::{
     Bandwidth, BandwidthError, ByteSize, ByteSizeError, ChecksumList, ContentSource, Delivery,
     DeliveryRules, KeepOld, ListedHash, OrphanRule, PullFrom, RegionName, RetentionRules,
     SyncAttribute, SyncRules, TargetName, TimeSpan, TimeSpanError, WantedFormat, Warning,
-    WarningCode,
+    WarningCode, WaveRules, parse_waves,
 };
 
 /// What is wrong with a text that is not a flag.
@@ -176,6 +176,26 @@ impl<'a> Checker<'a> {
                 Err(error) => Err(error.to_string()),
             }
         })
+    }
+
+    /// Everything about waves.
+    pub(super) fn waves(&mut self, layers: &Layers) -> WaveRules {
+        let gate = self.read(layers, MAIN, "wave_gate", |text| {
+            let words = shlex::split(text);
+            words.ok_or_else(|| "has a quote that does not end".to_owned())
+        });
+        let soak = self.read(layers, MAIN, "wave_soak", |text| {
+            let span = text.parse::<TimeSpan>();
+            span.map_err(|error| error.to_string())
+        });
+        let waves = self.read(layers, MAIN, "waves", parse_waves);
+        WaveRules {
+            waves: waves.unwrap_or_default(),
+            max_failures: self.number(layers, MAIN, "wave_max_failures"),
+            gate: gate.unwrap_or_default(),
+            gate_timeout: TimeSpan(self.duration(layers, MAIN, "wave_gate_timeout")),
+            soak: soak.unwrap_or_default(),
+        }
     }
 
     pub(super) fn size(&mut self, layers: &Layers, section: &str, key: &str) -> Option<ByteSize> {

@@ -25,7 +25,7 @@ use super::value;
 use crate::condition::Condition;
 use crate::model::{
     Bandwidth, ByteSize, ContentSource, Credential, DeliveryRules, Interface, RegionName,
-    SyncRules, TargetName, TimeSpan, Warning, WarningCode,
+    SyncRules, TargetName, TimeSpan, Warning, WarningCode, WaveRules,
 };
 
 /// A configuration that is checked as a whole.
@@ -43,6 +43,8 @@ pub struct Settings {
     pub bwlimit_total: Bandwidth,
     /// After which a run begins no action any more; none for as long as it takes.
     pub max_duration: Option<TimeSpan>,
+    /// In which order a fleet is changed, and what halts it.
+    pub waves: WaveRules,
     /// Where the lock and the installation's id are kept; none for the user's state folder.
     pub state_dir: Option<PathBuf>,
     /// Who this installation is; none for the id that is kept in the state folder.
@@ -186,6 +188,7 @@ impl Draft {
             keep_going: checker.flag(&layers, MAIN, "keep_going"),
             bwlimit_total: checker.bandwidth(&layers, MAIN, "bwlimit_total"),
             max_duration: checker.optional_duration(&layers, MAIN, "max_duration"),
+            waves: checker.waves(&layers),
             state_dir: checker.optional_path(&layers, MAIN, "state_dir"),
             installation: checker.installation(&layers),
             images_dir: checker.path(&layers, MAIN, "images_dir"),

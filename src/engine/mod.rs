@@ -21,6 +21,7 @@ mod saved_plan;
 mod shutdown;
 mod targets;
 mod verdict;
+mod waves;
 
 pub use availability::{RegionSurvey, TargetSurvey, survey};
 pub use backup::backup;

@@ -1,12 +1,13 @@
 //! What every run over regions has in common: log-ins and choice before, coordinator, outcome and
 //! the events around it all. `run` and `backup` say what is done in between.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix::Actor;
+use actix::{Actor, Addr};
 
 use super::coordinator::{Coordinator, RunRegions};
 use super::names::KnownNames;
@@ -18,12 +19,16 @@ use super::region_selection::{
 use super::shutdown::{OVERTIME, StopCause, StopSignal};
 use super::targets::{Fleet, StartError};
 use super::verdict::Verdict;
+use super::waves::WaveRun;
 use crate::config::{Settings, TargetSettings};
 use crate::event::Events;
-use crate::event::{EventKind, Mode};
+use crate::event::{EventKind, Failure, Mode};
 use crate::exit_codes;
 use crate::host::regions_at_once;
-use crate::model::{RegionName, RegionSelector, TargetName, TimeSpan, Warning, WarningCode};
+use crate::model::{
+    RegionName, RegionSelector, RunWave, TargetName, TimeSpan, Warning, WarningCode, WaveMember,
+    WaveRules,
+};
 use crate::plan::{ImageFilter, PassedOver};
 
 /// Which regions, and how many of them at once.
@@ -37,6 +42,8 @@ pub struct Scope {
     pub exclude: BTreeSet<RegionSelector>,
     /// What else a word of the command line may have been meant as.
     pub commands: Vec<String>,
+    /// After which wave the run ends, where not after the last.
+    pub until_wave: Option<String>,
     /// At most `max_children` regions at once; otherwise one after another.
     pub parallel: bool,
 }
@@ -63,6 +70,36 @@ impl Scope {
                 .collect(),
         }
     }
+}
+
+/// A warning for each region that a wave names, and no target that was logged in to has.
+fn unknown_members(settings: &Settings, fleet: &Fleet) -> Vec<Warning> {
+    let configured: BTreeSet<&TargetName> = settings.targets.iter().map(|it| &it.name).collect();
+    let known = fleet.regions();
+    let is_unknown = |selector: &RegionSelector| {
+        let target = selector.target();
+        match (selector, known.get(target)) {
+            (RegionSelector::Region(name), Some(TargetRegions::Known { regions, master })) => {
+                !regions.contains(&name.region) && !master.contains(&name.region)
+            }
+            _ => !configured.contains(target),
+        }
+    };
+    let waves = settings.waves.waves.iter();
+    let members = waves.flat_map(|wave| wave.members.iter().map(move |member| (wave, member)));
+    let unknown = members.filter_map(|(wave, member)| match member {
+        WaveMember::Regions(selector) if is_unknown(selector) => Some((wave, selector)),
+        _ => None,
+    });
+    unknown
+        .map(|(wave, selector)| {
+            let message = format!(
+                "`waves`: `{selector}` of the wave `{}` is a region of no target",
+                wave.name
+            );
+            Warning::new(WarningCode::NoMatch, message)
+        })
+        .collect()
 }
 
 /// Each of these targets as a whole.
@@ -173,6 +210,12 @@ pub(super) struct Prepared<'a> {
     /// What in the values of each target's log-in was hardly meant.
     doubts: BTreeMap<TargetName, Vec<String>>,
     mode: Mode,
+    /// The waves; empty where the run has none.
+    waves: Vec<RunWave>,
+    wave_rules: &'a WaveRules,
+    until_wave: Option<String>,
+    /// The wave that halted the run.
+    halted: OnceCell<(String, Failure)>,
     parallel: bool,
     max_children: usize,
     /// After which no action begins.
@@ -185,7 +228,7 @@ pub(super) struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     /// Logs in and chooses the regions.
     pub(super) async fn new(
-        settings: &Settings,
+        settings: &'a Settings,
         scope: &Scope,
         mode: Mode,
         names: Names,
@@ -194,10 +237,20 @@ impl<'a> Prepared<'a> {
     ) -> Result<Self, StartError> {
         let started = Instant::now();
         events.phase("logging in", "");
-        let (fleet, chosen) = log_in(settings, scope, names).await?;
+        let (mut fleet, mut chosen) = log_in(settings, scope, names).await?;
+        let waves = if mode.is_sync() || mode == Mode::DryRun {
+            fleet.warnings.extend(unknown_members(settings, &fleet));
+            chosen.sort_into(&settings.waves)
+        } else {
+            Vec::new()
+        };
         Ok(Self {
             fleet,
             chosen,
+            waves,
+            wave_rules: &settings.waves,
+            until_wave: scope.until_wave.clone(),
+            halted: OnceCell::new(),
             doubts: settings
                 .targets
                 .iter()
@@ -259,6 +312,7 @@ impl<'a> Prepared<'a> {
             images: filter.globs(),
             excluded_images: filter.excluded(),
             plan_file: plan_file.map(|path| path.display().to_string()),
+            waves: self.waves.clone(),
             passed_over,
         };
         self.events.emit(None, started);
@@ -288,9 +342,8 @@ impl<'a> Prepared<'a> {
         tasks: Vec<RegionTask>,
     ) -> Result<Vec<RegionOutcome>, StartError> {
         let (events, stop) = (self.events.clone(), self.stop.clone());
-        let regions = Coordinator::new(work, events, stop, self.max_children)
-            .start()
-            .send(RunRegions(tasks));
+        let coordinator = Coordinator::new(work, events, stop, self.max_children).start();
+        let regions = self.run_regions(&coordinator, tasks);
         let regions = match self.max_duration {
             None => regions.await,
             Some(limit) => {
@@ -302,7 +355,31 @@ impl<'a> Prepared<'a> {
                 }
             }
         };
-        regions.ok().flatten().ok_or(StartError::CoordinatorLost)
+        regions.ok_or(StartError::CoordinatorLost)
+    }
+
+    /// Runs the tasks, wave by wave where there are waves; none where the coordinator is gone.
+    async fn run_regions(
+        &self,
+        coordinator: &Addr<Coordinator>,
+        tasks: Vec<RegionTask>,
+    ) -> Option<Vec<RegionOutcome>> {
+        if self.waves.is_empty() || tasks.is_empty() {
+            return coordinator.send(RunRegions(tasks)).await.ok()?;
+        }
+        let run = WaveRun {
+            rules: self.wave_rules,
+            waves: self.waves.clone(),
+            until: self.until_wave.as_deref(),
+            mode: self.mode,
+            events: self.events,
+            stop: self.stop,
+        };
+        let outcome = run.carry_out(coordinator, tasks).await?;
+        if let Some(halted) = outcome.halted {
+            self.halted.get_or_init(|| halted);
+        }
+        Some(outcome.regions)
     }
 
     /// Reports that the run over so many regions is over, and what it came to.
@@ -314,6 +391,8 @@ impl<'a> Prepared<'a> {
     ) -> RunOutcome {
         let regions_failed = regions.iter().filter(|region| region.is_failed()).count();
         let mut reasons = verdict.reasons(&regions);
+        let halted = self.halted.get();
+        reasons.extend(halted.map(|(_, failure)| failure.message.clone()));
         let not_begun = planned.saturating_sub(regions.len());
         let is_out_of_time = self.stop.cause() == StopCause::OutOfTime;
         let exit_code = if self.stop.is_stopping() && !is_out_of_time {
@@ -337,6 +416,7 @@ impl<'a> Prepared<'a> {
                 uploaded_bytes: synced().map(|sync| sync.uploaded_bytes).sum(),
                 pulled_bytes: synced().map(|sync| sync.pulled_bytes).sum(),
                 seconds: self.started.elapsed().as_secs_f64(),
+                halted_by: halted.map(|(wave, _)| wave.clone()),
                 exit_code,
                 reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
             },
@@ -347,6 +427,7 @@ impl<'a> Prepared<'a> {
             exit_code,
         }
     }
+
     fn out_of_time(&self) -> String {
         let limit = self.max_duration.unwrap_or_default();
         format!("the run took longer than `max_duration` ({limit})")

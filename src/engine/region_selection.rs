@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{RegionName, RegionSelector, TargetName};
+use crate::model::{RegionName, RegionSelector, RunWave, TargetName, WaveRules};
 
 /// What is known of a target that the configuration has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,20 @@ pub(super) struct SelectedRegions {
     pub regions: Vec<(RegionName, ChoiceKind)>,
     /// Named outright, and skipped because they lead to the master's Glance.
     pub skipped_master: Vec<RegionName>,
+}
+
+impl SelectedRegions {
+    /// Puts the regions into the order of the waves, and gives these.
+    pub(super) fn sort_into(&mut self, rules: &WaveRules) -> Vec<RunWave> {
+        let names: Vec<RegionName> = self.regions.iter().map(|(name, _)| name.clone()).collect();
+        let waves = rules.sorted(&names);
+        let order = waves.iter().flat_map(|wave| &wave.regions).enumerate();
+        let places: BTreeMap<&RegionName, usize> =
+            order.map(|(place, name)| (name, place)).collect();
+        self.regions
+            .sort_by_key(|(name, _)| places.get(name).copied());
+        waves
+    }
 }
 
 impl RegionCriteria {

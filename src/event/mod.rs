@@ -10,5 +10,7 @@ mod sink;
 
 #[cfg(test)]
 pub(crate) use memory::collected;
-pub use schema::{ActionFacts, Event, EventKind, Failure, Level, Mode, RegionResult, SkipReason};
+pub use schema::{
+    ActionFacts, Event, EventKind, Failure, Level, Mode, RegionResult, SkipReason, WaveResult,
+};
 pub use sink::{EventSink, Events, Report, TransferGuard};

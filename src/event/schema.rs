@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use crate::model::{
-    ActionKind, ContentOrigin, DeliveryWay, ErrorCode, ImageId, RegionName, Status, Warning,
+    ActionKind, ContentOrigin, DeliveryWay, ErrorCode, ImageId, RegionName, RunWave, Status,
+    Warning,
 };
 use crate::plan::{Action, Orphan, PassedOver, SelectedBy, Upload};
 
@@ -105,6 +106,20 @@ pub enum SkipReason {
     Interrupted,
     /// The time of `max_duration` was over.
     OutOfTime,
+    /// An earlier wave halted the run.
+    WaveHalted,
+    /// `--until-wave` named an earlier wave.
+    UntilWave,
+}
+
+/// How a wave ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaveResult {
+    /// The run may go on.
+    Done,
+    /// No later wave is begun.
+    Halted,
 }
 
 /// What is done to which image.
@@ -238,9 +253,30 @@ pub enum EventKind {
         /// The saved plan that is carried out, or that a dry run writes.
         #[serde(skip_serializing_if = "Option::is_none")]
         plan_file: Option<String>,
+        /// The waves, in order, each with its regions; empty where there are none.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        waves: Vec<RunWave>,
         /// How many images of the master do not count, by why; empty where all count.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         passed_over: BTreeMap<PassedOver, usize>,
+    },
+    /// The regions of a wave begin.
+    WaveStarted(RunWave),
+    /// The regions of a wave have ended, and its gate, where it had one, has decided.
+    WaveFinished {
+        /// The wave.
+        #[serde(flatten)]
+        wave: RunWave,
+        /// Whether the run may go on.
+        result: WaveResult,
+        /// How many of its regions failed.
+        regions_failed: usize,
+        /// How the gate ended; none where there was none, or it did not end by itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        gate_exit_code: Option<i32>,
+        /// How long all of it took.
+        #[serde(serialize_with = "millis")]
+        seconds: f64,
     },
     /// A region got its permit.
     RegionStarted,
@@ -340,6 +376,9 @@ pub enum EventKind {
         /// How long it took.
         #[serde(serialize_with = "millis")]
         seconds: f64,
+        /// The wave that halted the run; none where none did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        halted_by: Option<String>,
         /// The exit code of the program.
         exit_code: u8,
         /// Why that is not 0; none where it is.
@@ -359,6 +398,9 @@ pub struct Event {
     /// The region that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<RegionName>,
+    /// The wave that the region is in, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wave: Option<Box<str>>,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -371,6 +413,7 @@ impl Event {
             ts: Utc::now(),
             level: kind.level(),
             region,
+            wave: None,
             kind,
         }
     }

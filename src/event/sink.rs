@@ -11,6 +11,7 @@ use crate::plan::Plan;
 
 /// What a sink is told.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all reports are events")]
 pub enum Report {
     /// A public event.
     Event(Event),
@@ -21,8 +22,8 @@ pub enum Report {
     /// What a region does right now, in a few words: for the screen, its log, and `-v`. No public
     /// event is made of it.
     Note {
-        /// The region.
-        region: RegionName,
+        /// The region; none where it is about the run.
+        region: Option<RegionName>,
         /// Such as `lists images`.
         message: String,
     },
@@ -113,7 +114,15 @@ impl Events {
     /// Reports what a region does right now, such as `lists images`.
     pub fn note(&self, region: &RegionName, message: impl Into<String>) {
         self.send(Report::Note {
-            region: region.clone(),
+            region: Some(region.clone()),
+            message: message.into(),
+        });
+    }
+
+    /// Reports what the run does between its regions, such as `waits 10 min`.
+    pub fn note_of_run(&self, message: impl Into<String>) {
+        self.send(Report::Note {
+            region: None,
             message: message.into(),
         });
     }

@@ -68,6 +68,10 @@ pub enum ErrorCode {
     PlanOutdated,
     /// A saved plan cannot be used.
     PlanInvalid,
+    /// More regions of a wave failed than `wave_max_failures`.
+    WaveHalted,
+    /// `wave_gate` said no, or could not be asked.
+    GateFailed,
     /// More old images and orphans would be hidden or deleted than `max_delete`.
     MaxDeleteExceeded,
     /// A quota, a size limit or a disk is full.
@@ -134,6 +138,8 @@ impl ErrorCode {
         Self::PartFailed,
         Self::PlanOutdated,
         Self::PlanInvalid,
+        Self::WaveHalted,
+        Self::GateFailed,
         Self::MasterRefused,
         Self::BackupFailed,
         Self::BackupUnreadable,
@@ -234,6 +240,12 @@ impl ErrorCode {
             }
             Self::PlanInvalid => {
                 "Nothing was changed. Make a new plan with `glancesync plan --out FILE`, look at it, and apply that."
+            }
+            Self::WaveHalted => {
+                "No region of a later wave was begun. Solve the errors of the regions that failed, then run again, or apply the same plan again: what is done is passed over."
+            }
+            Self::GateFailed => {
+                "No region of a later wave was begun. See what the gate printed in the log, look at the regions of this wave, then run again, or apply the same plan again."
             }
             Self::QuotaExceeded => {
                 "Free space or raise the quota or the size limit of images in that region, then run again."

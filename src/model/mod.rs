@@ -25,6 +25,7 @@ mod size;
 mod suggest;
 mod time_span;
 mod warning;
+mod wave;
 
 pub use action::{ActionKind, Status};
 pub use attribute::SyncAttribute;
@@ -55,3 +56,4 @@ pub use size::{ByteSize, ByteSizeError};
 pub use suggest::did_you_mean;
 pub use time_span::{TimeSpan, TimeSpanError};
 pub use warning::{Warning, WarningCode};
+pub use wave::{RunWave, Wave, WaveMember, WaveRules, parse_waves};

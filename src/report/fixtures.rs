@@ -328,6 +328,7 @@ pub(super) fn run_started(mode: Mode, parallel: bool, regions: &[&str]) -> Event
         images: Vec::new(),
         excluded_images: Vec::new(),
         plan_file: None,
+        waves: Vec::new(),
         passed_over: BTreeMap::new(),
     };
     at(None, 0, kind)
@@ -357,6 +358,7 @@ pub(super) fn run_finished(exit_code: u8) -> Event {
         uploaded_bytes: 0,
         pulled_bytes: 0,
         seconds: 192.25,
+        halted_by: None,
         exit_code,
         reason: (exit_code != 0).then(|| "1 region failed: Trento".to_owned()),
     };

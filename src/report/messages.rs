@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use super::action_words::{Tense, action, took};
 use super::text::{OneLine, before, count, rate, seconds};
-use crate::event::{EventKind, Failure, Mode, RegionResult};
-use crate::model::{ByteSize, RegionName, Status, Warning};
+use crate::event::{EventKind, Failure, Mode, RegionResult, SkipReason, WaveResult};
+use crate::model::{ByteSize, RegionName, RunWave, Status, Warning};
 use crate::plan::passed_over_text;
 
 /// How much must be asked for before a line is shown; a region's log holds them all.
@@ -118,8 +118,18 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
                 action(facts, Tense::Conditional),
             )]
         }
-        // What is skipped has an error that says it.
-        EventKind::RegionSkipped { .. } | EventKind::Progress { .. } => Vec::new(),
+        EventKind::WaveStarted(wave) => vec![Line::info(Weight::Normal, wave_started(wave))],
+        EventKind::WaveFinished { .. } => vec![Line::info(Weight::Normal, wave_finished(kind))],
+        EventKind::RegionSkipped { reason } => {
+            let why = match reason {
+                SkipReason::WaveHalted => "an earlier wave halted the run",
+                SkipReason::UntilWave => "the run ends before its wave (`--until-wave`)",
+                // An error says it.
+                SkipReason::Interrupted | SkipReason::OutOfTime => return Vec::new(),
+            };
+            vec![Line::info(Weight::Normal, format!("skipped: {why}"))]
+        }
+        EventKind::Progress { .. } => Vec::new(),
         EventKind::Warning(warning) => vec![Line {
             label: Label::Warning,
             weight: Weight::Normal,
@@ -150,6 +160,45 @@ pub(super) fn lines(kind: &EventKind, region: Option<&RegionName>, mode: Mode) -
     }
 }
 
+fn wave_started(wave: &RunWave) -> String {
+    let regions: Vec<String> = wave.regions.iter().map(ToString::to_string).collect();
+    format!(
+        "wave `{}` begins: {}",
+        OneLine(&wave.wave),
+        OneLine(&regions.join(", "))
+    )
+}
+
+fn wave_finished(kind: &EventKind) -> String {
+    let EventKind::WaveFinished {
+        wave,
+        result,
+        regions_failed,
+        gate_exit_code,
+        seconds: time,
+    } = kind
+    else {
+        return String::new();
+    };
+    let name = OneLine(&wave.wave);
+    let regions = count(wave.regions.len(), "region");
+    let failed = match regions_failed {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    let gate = match gate_exit_code {
+        Some(0) => ", its gate lets the run go on",
+        _ => "",
+    };
+    let time = seconds(*time);
+    match result {
+        WaveResult::Done => format!("wave `{name}` is done in {time}: {regions}{failed}{gate}"),
+        WaveResult::Halted => {
+            format!("wave `{name}` halts the run after {time}: {regions}{failed}")
+        }
+    }
+}
+
 fn run_started(kind: &EventKind) -> String {
     let EventKind::RunStarted {
         master,
@@ -161,6 +210,7 @@ fn run_started(kind: &EventKind) -> String {
         excluded_images,
         passed_over,
         plan_file,
+        waves,
     } = kind
     else {
         return String::new();
@@ -186,6 +236,13 @@ fn run_started(kind: &EventKind) -> String {
     } else {
         let reasons = passed_over_text(passed_over);
         format!("{at_once}; of the images of {master} these do not count: {reasons}")
+    };
+    let at_once = if waves.is_empty() {
+        at_once
+    } else {
+        let names = waves.iter().map(|wave| OneLine(&wave.wave).to_string());
+        let names = names.collect::<Vec<_>>().join(", ");
+        format!("{at_once}; in {}: {names}", count(waves.len(), "wave"))
     };
     match mode {
         Mode::Sync => format!("synchronising {regions} with {master}{at_once}"),

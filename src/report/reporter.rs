@@ -1,5 +1,6 @@
 //! What the reporter knows and does, without actix: each report goes to every sink in turn.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,8 @@ pub(super) struct ReporterState {
     log_failed: bool,
     summary: SummaryBuilder,
     open_actions: OpenActions,
+    /// The wave of each region, where there are any.
+    waves: BTreeMap<RegionName, Box<str>>,
     transfers: Vec<Transfer>,
     mode: Mode,
 }
@@ -80,6 +83,7 @@ impl ReporterState {
             open_actions: OpenActions::default(),
             transfers: Vec::new(),
             mode: Mode::Sync,
+            waves: BTreeMap::new(),
         }
     }
 
@@ -88,7 +92,16 @@ impl ReporterState {
             Report::Event(event) => self.event(&event, now),
             Report::Planned(plan) => self.planned(&plan, now),
             Report::Phase { doing, progress } => self.activity.phase(doing, progress, now),
-            Report::Note { region, message } => self.note(&region, &message),
+            Report::Note {
+                region: Some(region),
+                message,
+            } => self.note(&region, &message),
+            Report::Note {
+                region: None,
+                message,
+            } => self
+                .messages
+                .write(None, &[Line::info(Weight::Step, message)]),
             Report::TransferStarted {
                 region,
                 image,
@@ -159,7 +172,24 @@ impl ReporterState {
     }
 
     fn event(&mut self, event: &Event, now: Instant) {
-        if let EventKind::RunStarted { .. } = &event.kind {
+        let with_wave;
+        let wave = event.region.as_ref().and_then(|it| self.waves.get(it));
+        let event = match wave {
+            Some(wave) => {
+                with_wave = Event {
+                    wave: Some(wave.clone()),
+                    ..event.clone()
+                };
+                &with_wave
+            }
+            None => event,
+        };
+        if let EventKind::RunStarted { waves, .. } = &event.kind {
+            for wave in waves {
+                let regions = wave.regions.iter();
+                self.waves
+                    .extend(regions.map(|region| (region.clone(), Box::from(wave.wave.as_str()))));
+            }
             self.run_started(event, now);
         }
         self.record(event, now);
@@ -174,7 +204,11 @@ impl ReporterState {
         if let Some(region) = &event.region
             && !matches!(event.kind, EventKind::ActionPlanned { .. })
         {
-            let lines = messages::lines(&event.kind, Some(region), self.mode);
+            let mut lines = messages::lines(&event.kind, Some(region), self.mode);
+            if let (EventKind::RegionStarted, Some(wave)) = (&event.kind, &event.wave) {
+                let text = format!("of the wave `{}`", OneLine(wave));
+                lines.push(Line::info(Weight::Detail, text));
+            }
             self.log(region, event.ts, &lines, now);
             if let (EventKind::RegionFinished { .. }, Some(logs)) = (&event.kind, &mut self.logs) {
                 logs.close(region);

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::run_id::RunId;
 use super::text::OneLine;
-use crate::event::{Failure, Mode, RegionResult};
-use crate::model::{ListedHash, RegionName, Status, TargetName};
+use crate::event::{Failure, Mode, RegionResult, WaveResult};
+use crate::model::{ListedHash, RegionName, RunWave, Status, TargetName};
 use crate::plan::Reason;
 
 /// What one region came to.
@@ -93,6 +93,32 @@ impl fmt::Display for Question {
             Self::Checksum(Some(checksum)) => checksum.fmt(f),
             Self::Checksum(None) => f.write_str("`any`, since there is no checksum"),
             Self::Part(part) => write!(f, "`{}`, which is needed by", OneLine(part)),
+        }
+    }
+}
+
+/// What one wave came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WaveSummary {
+    /// The wave, and its regions.
+    #[serde(flatten)]
+    pub wave: RunWave,
+    /// How it ended; none where it was not begun, or the run ended before it did.
+    pub result: Option<WaveResult>,
+    /// How many of its regions failed.
+    pub regions_failed: usize,
+    /// How its gate ended; none where it had none, or that did not end by itself.
+    pub gate_exit_code: Option<i32>,
+}
+
+impl WaveSummary {
+    /// It has not begun.
+    pub(super) fn new(wave: RunWave) -> Self {
+        Self {
+            wave,
+            result: None,
+            regions_failed: 0,
+            gate_exit_code: None,
         }
     }
 }
@@ -223,6 +249,9 @@ pub struct RunSummary {
     /// The master region was chosen as a destination, and skipped.
     #[serde(skip)]
     pub master_skipped: bool,
+    /// The waves of the run, in order; empty where it had none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<WaveSummary>,
     /// What failed outside every region.
     pub errors: Vec<Failure>,
     /// The regions, in run order.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::run_id::RunId;
-use super::summary::{Question, RegionSummary, RunSummary, SlowestRegion};
+use super::summary::{Question, RegionSummary, RunSummary, SlowestRegion, WaveSummary};
 use crate::event::{Event, EventKind, Failure, Mode, RegionResult};
 use crate::model::{RegionName, TargetName, WarningCode};
 use crate::plan::{ImageState, Plan};
@@ -21,6 +21,7 @@ pub(super) struct SummaryBuilder {
     warnings: usize,
     empty_selections: Vec<TargetName>,
     master_skipped: bool,
+    waves: Vec<WaveSummary>,
     errors: Vec<Failure>,
     regions: Vec<RegionSummary>,
     places: BTreeMap<RegionName, usize>,
@@ -33,9 +34,11 @@ impl SummaryBuilder {
             regions,
             mode,
             images,
+            waves,
             ..
         } = &event.kind
         {
+            self.waves = waves.iter().cloned().map(WaveSummary::new).collect();
             self.mode = Some(*mode);
             self.images.clone_from(images);
             self.master = Some(master.clone());
@@ -70,6 +73,20 @@ impl SummaryBuilder {
                 }
             }
             EventKind::Error(failure) => self.errors.push(failure.clone()),
+            EventKind::WaveFinished {
+                wave,
+                result,
+                regions_failed,
+                gate_exit_code,
+                ..
+            } => {
+                let mut waves = self.waves.iter_mut();
+                if let Some(known) = waves.find(|known| known.wave.wave == wave.wave) {
+                    known.result = Some(*result);
+                    known.regions_failed = *regions_failed;
+                    known.gate_exit_code = *gate_exit_code;
+                }
+            }
             EventKind::RunFinished {
                 seconds,
                 exit_code,
@@ -146,6 +163,7 @@ impl SummaryBuilder {
             log_folder,
             empty_selections: self.empty_selections.clone(),
             master_skipped: self.master_skipped,
+            waves: self.waves.clone(),
             errors: self.errors.clone(),
             regions: regions.clone(),
         }

@@ -37,7 +37,7 @@ fn reports(mode: Mode, parallel: bool) -> Vec<Report> {
         )),
         started("Trento"),
         Report::Note {
-            region: region("Trento"),
+            region: Some(region("Trento")),
             message: "lists images".to_owned(),
         },
         Report::Planned(Arc::new(full_plan())),

@@ -84,6 +84,10 @@ impl Tables {
                 let items = value.as_array();
                 items.is_some_and(|items| items.iter().all(Value::is_string))
             }
+            "array of objects" => {
+                let items = value.as_array();
+                items.is_some_and(|items| items.iter().all(Value::is_object))
+            }
             "object of integers" => {
                 let fields = value.as_object();
                 fields.is_some_and(|fields| fields.values().all(Value::is_u64))

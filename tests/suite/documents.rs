@@ -109,6 +109,7 @@ fn fleet() -> Fleet {
         .config()
         .set("main", "log_dir", work.to_str().unwrap())
         .set("partner", "credential", &credential(&fleet.cloud, "other"))
+        .set("main", "waves", "canary: Trento; rest")
         .set("DEFAULT", "retries", "0");
     let words = ["--parallel", "master:", "other:"];
     fleet.run(&config, &words).expect(0);

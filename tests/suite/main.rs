@@ -71,5 +71,6 @@ mod transfers;
 mod truth;
 mod tutorial;
 mod upload;
+mod waves;
 mod wire;
 mod year;

@@ -77,11 +77,12 @@ const SAYS: &[&str] = &[
 
 /// The options that do not go with every command that could have them, by their ids, and the commands
 /// that they go with. A plan takes what a sync takes, to be its rehearsal word for word.
-const LIMITED: [(&str, &[&str]); 26] = [
+const LIMITED: [(&str, &[&str]); 27] = [
     ("image", CHOOSES),
     ("exclude_image", CHOOSES),
     ("parallel", RUNS),
     ("max_children", RUNS),
+    ("until_wave", &["sync", "plan", "apply"]),
     ("transfers", CHANGES),
     ("bwlimit", CHANGES),
     ("max_duration", CHANGES),

@@ -116,6 +116,10 @@ pub(in crate::cli) struct ScopeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How many, how fast")]
 pub(in crate::cli) struct PaceArgs {
+    /// End after this wave [default: after the last] [key: `main.waves`]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) until_wave: Option<String>,
+
     /// Several regions at once, and a log file for each region
     #[arg(long)]
     pub(in crate::cli) parallel: bool,

@@ -362,6 +362,23 @@ fn rules() -> impl Strategy<Value = SyncRules> {
         )
 }
 
+/// A hidden image that took another's place is found by its tag, which goes when that is dealt with. Where a third
+/// image has the name, the next plan then takes that one: such duplicates have their warning, and
+/// somebody has to choose.
+fn show_where_there_are_three(region: &mut [Image]) {
+    let count = |name: &str, region: &[Image]| region.iter().filter(|it| it.name == name).count();
+    for place in 0..region.len() {
+        let image = &region[place];
+        let replaces = image
+            .tags
+            .iter()
+            .any(|tag| tag.starts_with("glancesync-replaces:"));
+        if image.os_hidden && replaces && count(&image.name, region) > 2 {
+            region[place].os_hidden = false;
+        }
+    }
+}
+
 /// Any fleet. Some are tidy: there, replaced kernels and what refers to them are the only matter.
 pub(super) fn fleet() -> impl Strategy<Value = Fleet> {
     (
@@ -392,6 +409,7 @@ pub(super) fn fleet() -> impl Strategy<Value = Fleet> {
                 let middle = newest.index(region.len());
                 region.rotate_left(middle);
             }
+            show_where_there_are_three(&mut region);
             Fleet {
                 master,
                 region,

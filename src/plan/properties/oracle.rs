@@ -85,13 +85,16 @@ impl<'a> Oracle<'a> {
             && !image.tags.contains(tags::INCOMPLETE)
     }
 
+    /// Images of that name that are not passed over, hidden ones too.
+    pub(super) fn all_present(&self, name: &str) -> Vec<&'a Image> {
+        let all = self.region.iter();
+        all.filter(|image| image.name == name && self.counts(image))
+            .collect()
+    }
+
     /// Images of that name that count, of which one is taken.
     pub(super) fn present(&self, name: &str) -> Vec<&'a Image> {
-        let all: Vec<_> = self
-            .region
-            .iter()
-            .filter(|image| image.name == name && self.counts(image))
-            .collect();
+        let all = self.all_present(name);
         let listed: Vec<_> = all.iter().copied().filter(|i| !i.os_hidden).collect();
         if listed.is_empty() { all } else { listed }
     }
@@ -111,13 +114,19 @@ impl<'a> Oracle<'a> {
         Some(new.filter(|_| may_be).unwrap_or(old))
     }
 
-    /// The best of those of its name.
+    /// The best of those of its name. Of an image that the master hides, the region's may be hidden too:
+    /// were another taken, the next run would hide that as well.
     pub(super) fn preferred(&self, master: &Image) -> Option<&'a Image> {
-        let mut present = self.present(&master.name);
+        let mut present = if master.os_hidden {
+            self.all_present(&master.name)
+        } else {
+            self.present(&master.name)
+        };
         present.sort_by_key(|image| {
             (
                 !image.is_own(PROJECT),
                 !image.content.is_same_content(&master.content),
+                master.os_hidden && !image.os_hidden,
             )
         });
         present.first().copied()

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use self::decisions::decisions;
 use self::failures::failures;
 use super::json;
-use crate::event::Mode;
+use crate::event::{Mode, WaveResult};
 use crate::model::ByteSize;
 use crate::report::messages::{counts_text, removed};
 use crate::report::style::Style;
@@ -40,6 +40,9 @@ pub(super) fn summary_with(
     }
     if let Some(done) = done {
         line(done)?;
+    }
+    if !summary.waves.is_empty() {
+        line(waves(summary))?;
     }
     if !summary.mode.is_sync() && !summary.counts.is_empty() {
         line(format!("Images: {}.", counts_text(&summary.counts)))?;
@@ -84,6 +87,24 @@ pub(super) fn summary_with(
 /// Writes one document.
 pub fn summary_json(out: &mut impl Write, summary: &RunSummary) -> io::Result<()> {
     json(out, summary)
+}
+
+/// `Waves: canary (Trento); rest (Lannion, other:Prague).`, or what became of each.
+fn waves(summary: &RunSummary) -> String {
+    let waves = summary.waves.iter().map(|known| {
+        let what = match known.result {
+            _ if !summary.mode.is_sync() => {
+                let regions = known.wave.regions.iter();
+                let regions: Vec<String> = regions.map(ToString::to_string).collect();
+                regions.join(", ")
+            }
+            Some(WaveResult::Done) => "done".to_owned(),
+            Some(WaveResult::Halted) => "halted the run".to_owned(),
+            None => "not begun".to_owned(),
+        };
+        format!("{} ({})", OneLine(&known.wave.wave), OneLine(&what))
+    });
+    format!("Waves: {}.", waves.collect::<Vec<_>>().join("; "))
 }
 
 /// `12 regions in 3 min 12 s: 8 in step, 2 changed, 1 needs a decision, 1 failed.`
