@@ -239,7 +239,16 @@ fn what_cannot_be_written_is_said_before_anything_is_asked() {
         let outcome = fleet.run(&config, &["plan", "--out", path]).expect(2);
         outcome.assert_says("--out");
     }
-    for words in [&["sync", "--out", "x"][..], &["status", "--read", "x"]] {
+    for words in [
+        &["sync", "--out", "x"][..],
+        &["status", "--read", "x"],
+        &["plan", "--read", "x", "--image", "a"],
+        &["plan", "--read", "x", "RegionTwo"],
+        &["plan", "--read", "x", "--out", "y"],
+        &["apply", "x", "--image", "a"],
+        &["apply", "x", "--all"],
+        &["apply"],
+    ] {
         fleet.run(&config, words).expect(2);
     }
 }

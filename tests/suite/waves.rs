@@ -420,3 +420,94 @@ fn a_signal_ends_gate_and_wait_at_once() {
         assert_eq!(fleet.region("RegionThree").names(), Vec::<String>::new());
     }
 }
+
+/// The page about rolling out an image, as a story: limits, an approved plan, waves and a gate together.
+#[test]
+fn an_image_that_does_not_boot_stays_in_the_canary() {
+    let fleet = Fleet::start();
+    let master = fleet.master();
+    let all = ["RegionTwo", "RegionThree", "other:RegionOne"];
+    // The gate boots what the master has; this one does not.
+    let config = gated(&fleet, "grep -q broken release && exit 1; exit 0")
+        .set("main", "waves", "canary: RegionTwo; rest")
+        .set("DEFAULT", "rename", "any")
+        .set("DEFAULT", "max_replace", "1")
+        .set("DEFAULT", "max_delete", "1")
+        .set("DEFAULT", "keep_old", "2");
+    let release = |content: &str| {
+        for image in master.named("base") {
+            master.delete(image["id"].as_str().unwrap());
+        }
+        master.create(NewImage::new("base", content));
+        fs::write(fleet.work_dir().join("release"), content).unwrap();
+        let words = [&["plan", "--out", "plan.json"], &all[..]].concat();
+        fleet.run(&config, &words).expect(0);
+    };
+    let contents = |region: &str| {
+        let region = fleet.region(region);
+        let content = |name: &str| {
+            let images = region.named(name).into_iter();
+            let mut contents: Vec<String> = images
+                .map(|image| {
+                    String::from_utf8(region.content(image["id"].as_str().unwrap())).unwrap()
+                })
+                .collect();
+            contents.sort();
+            contents.join(",")
+        };
+        (content("base"), content("base.old"))
+    };
+    let apply = |code: i32| {
+        fleet
+            .run(&config, &["apply", "plan.json", "--parallel"])
+            .expect(code)
+    };
+    release("one");
+    apply(0);
+
+    release("two, broken");
+    let outcome = apply(1);
+    outcome.assert_fails("gate_failed");
+    assert_eq!(
+        contents("RegionTwo"),
+        ("two, broken".to_owned(), "one".to_owned())
+    );
+    for region in &all[1..] {
+        assert_eq!(
+            contents(region),
+            ("one".to_owned(), String::new()),
+            "{region}"
+        );
+    }
+
+    release("three");
+    apply(0);
+    let old = "one,two, broken".to_owned();
+    assert_eq!(contents("RegionTwo"), ("three".to_owned(), old));
+    for region in &all[1..] {
+        assert_eq!(
+            contents(region),
+            ("three".to_owned(), "one".to_owned()),
+            "{region}"
+        );
+    }
+    apply(0).assert_changed_nothing();
+
+    // Two at once are more than `max_replace`: nothing of any region is touched.
+    master.create(NewImage::new("more", "1"));
+    release("four");
+    apply(0);
+    for name in ["base", "more"] {
+        master.delete(master.the(name)["id"].as_str().unwrap());
+        master.create(NewImage::new(name, "five"));
+    }
+    let outcome = fleet
+        .run(&config, &[&["sync"], &all[..]].concat())
+        .expect(1);
+    outcome.assert_fails("max_replace_exceeded");
+    outcome.assert_changed_nothing();
+    assert_eq!(
+        outcome.events_named("run_finished")[0]["halted_by"],
+        "canary"
+    );
+}
