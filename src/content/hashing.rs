@@ -1,11 +1,16 @@
 //! Hashes that are made of a content while it is read.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::thread::{Builder, JoinHandle};
 
 use super::hashes::Digests;
 use crate::host;
 use crate::model::MultiHash;
+
+/// How many pieces may wait to be hashed.
+const PIECES: usize = 4;
 
 /// Hashes that are made of a content while it is read.
 #[derive(Debug)]
@@ -28,38 +33,88 @@ impl Hashing {
     }
 }
 
-/// Hashes what is read, in order.
+/// Hashes what is read, in order, on a thread of its own: to hash an expansion costs as much as to make and send it.
+/// The thread has ended when the last byte was taken, and when this is dropped.
 #[derive(Debug)]
 pub(super) struct Hasher {
-    digests: Digests,
-    /// How much was hashed.
-    hashed: u64,
-    hashing: Arc<Hashing>,
+    size: u64,
+    /// How much was taken.
+    taken: u64,
+    pieces: Option<mpsc::SyncSender<Vec<u8>>>,
+    /// Pieces that were hashed, to be filled again.
+    returned: mpsc::Receiver<Vec<u8>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Hasher {
-    pub(super) fn new(hashing: &Arc<Hashing>, size: u64) -> Self {
-        let algorithms = hashing.algorithms.iter().map(String::as_str);
+    /// For a content of `size` bytes. It fails where there can be no thread.
+    pub(super) fn begin(hashing: &Arc<Hashing>, size: u64) -> io::Result<Self> {
+        let (pieces, filled) = mpsc::sync_channel(PIECES);
+        let (home, returned) = mpsc::channel();
+        let hashing = Arc::clone(hashing);
+        let digest = move || hash(&hashing, size, filled, &home);
+        let thread = Builder::new().name("image-digest".to_owned());
         let mut hasher = Self {
-            digests: Digests::by(algorithms),
-            hashed: 0,
-            hashing: Arc::clone(hashing),
+            size,
+            taken: 0,
+            pieces: Some(pieces),
+            returned,
+            thread: Some(thread.spawn(digest)?),
         };
-        hasher.update(0, &[], size);
-        hasher
+        hasher.update(0, &[]);
+        Ok(hasher)
     }
 
-    /// Takes the bytes that begin at `offset` of a content of `size` bytes.
-    pub(super) fn update(&mut self, offset: u64, bytes: &[u8], size: u64) {
+    /// Takes the bytes that begin at `offset` of the content. The hashes are made when it has taken the last.
+    pub(super) fn update(&mut self, offset: u64, bytes: &[u8]) {
         // What is read out of order is not the content.
-        if offset != self.hashed {
+        if offset != self.taken {
             return;
         }
-        self.digests.update(bytes);
-        self.hashed += bytes.len() as u64;
-        if self.hashed == size {
-            let digests = std::mem::replace(&mut self.digests, Digests::by([]));
-            *self.hashing.made() = Some(digests.finish());
+        if let Some(pieces) = &self.pieces {
+            let mut piece = self.returned.try_recv().unwrap_or_default();
+            piece.clear();
+            piece.extend_from_slice(bytes);
+            // Where the thread has ended too early, no hash is made.
+            let _ = pieces.send(piece);
         }
+        self.taken += bytes.len() as u64;
+        if self.taken == self.size {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.pieces = None;
+        if let Some(thread) = self.thread.take() {
+            // Where it panicked, no hash is made.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Hashes the pieces of a content of `size` bytes, and keeps the hashes if there were all of them.
+fn hash(
+    hashing: &Hashing,
+    size: u64,
+    pieces: mpsc::Receiver<Vec<u8>>,
+    home: &mpsc::Sender<Vec<u8>>,
+) {
+    let mut digests = Digests::by(hashing.algorithms.iter().map(String::as_str));
+    let mut hashed = 0;
+    for piece in pieces {
+        digests.update(&piece);
+        hashed += piece.len() as u64;
+        // Nothing more may be read.
+        let _ = home.send(piece);
+    }
+    if hashed == size {
+        *hashing.made() = Some(digests.finish());
     }
 }

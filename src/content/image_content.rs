@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub struct Content {
     virtual_size: Option<u64>,
     /// Set where it is hashed while it is sent.
     hashing: Option<Arc<Hashing>>,
+    /// Set where it is expanded, and the qcow2 itself is hashed as well.
+    stored_hashing: Option<Arc<Hashing>>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +64,7 @@ impl From<FoundFile> for Content {
             kind: Kind::File(file),
             virtual_size: None,
             hashing: None,
+            stored_hashing: None,
         }
     }
 }
@@ -77,6 +80,7 @@ impl Content {
             },
             virtual_size: None,
             hashing: None,
+            stored_hashing: None,
         }
     }
 
@@ -92,7 +96,8 @@ impl Content {
     }
 
     /// This qcow2 as the raw content that it expands to, which is read, sent and hashed as any other is;
-    /// its size is the virtual size. What the master's Glance gives is waited for to its end, since a qcow2 is
+    /// its size is the virtual size. The hashes that are to be made of the qcow2 itself are made by
+    /// [`hash_stored`](Self::hash_stored). What the master's Glance gives is waited for to its end, since a qcow2 is
     /// not read in its own order, and every table is looked at, so that nothing need be created for what
     /// cannot be expanded. Compressed data is looked at when it is read, and then an error breaks the content
     /// off. Dropping the future ends the wait.
@@ -114,6 +119,7 @@ impl Content {
         Ok(Self {
             virtual_size: Some(self.on_thread("image-checker", check).await?),
             hashing: None,
+            stored_hashing: self.hashing.clone(),
             ..self.clone()
         })
     }
@@ -121,11 +127,29 @@ impl Content {
     /// This content as it is stored, not expanded.
     #[must_use]
     pub fn as_stored(&self) -> Self {
+        if self.virtual_size.is_none() {
+            return self.clone();
+        }
         Self {
             virtual_size: None,
-            hashing: self.hashing.clone().filter(|_| self.virtual_size.is_none()),
+            hashing: self.stored_hashing.clone(),
+            stored_hashing: None,
             ..self.clone()
         }
+    }
+
+    /// Makes the hashes that are to be made of the qcow2 of an expansion, where there are any and they are not made yet:
+    /// beside the sending, on a thread of its own. Dropping the future ends that.
+    ///
+    /// # Errors
+    ///
+    /// The qcow2 cannot be read, or is no longer what was found.
+    pub async fn hash_stored(&self) -> Result<(), SourceError> {
+        let is_made = |hashing: &Arc<Hashing>| hashing.made().is_some();
+        if self.stored_hashing.as_ref().is_none_or(is_made) {
+            return Ok(());
+        }
+        self.as_stored().hash().await.map(drop)
     }
 
     /// Does something that blocks on a thread of its own. The second argument of `work` tells that nobody waits for it
@@ -180,51 +204,20 @@ impl Content {
             .ok_or_else(|| self.unreadable("it was not read to its end"))
     }
 
-    /// Reads it on this thread and hashes it on another: an expansion costs as much as its hash.
     fn read_to_end(&self, is_unwanted: &dyn Fn() -> bool) -> Result<(), SourceError> {
-        let plain = Self {
-            hashing: None,
-            ..self.clone()
-        };
-        let mut opened = plain.open()?;
-        let hashing = self.hashing.as_ref();
-        let mut hasher = hashing.map(|hashing| Hasher::new(hashing, self.size()));
-        let size = self.size();
-        let (filled, pieces) = mpsc::sync_channel::<Vec<u8>>(1);
-        let (home, returned) = mpsc::channel();
-        let hash = move || {
-            let mut offset = 0;
-            for piece in pieces {
-                if let Some(hasher) = &mut hasher {
-                    hasher.update(offset, &piece, size);
-                }
-                offset += piece.len() as u64;
-                // Nothing more may be read.
-                let _ = home.send(piece);
-            }
-        };
-        thread::scope(|scope| {
-            let thread = thread::Builder::new().name("image-digest".to_owned());
-            thread
-                .spawn_scoped(scope, hash)
-                .map_err(|error| self.unreadable(&error.to_string()))?;
-            let mut offset = 0;
-            while offset < size && !is_unwanted() {
-                let Some(ready) = opened.ready(offset, LOOK_UP)? else {
-                    continue;
-                };
-                let length = usize::try_from(ready.length).unwrap_or(BUFFER_BYTES);
-                let mut piece: Vec<u8> = returned.try_recv().unwrap_or_default();
-                piece.resize(length.min(BUFFER_BYTES), 0);
-                opened.read(&ready, offset, &mut piece)?;
-                offset += piece.len() as u64;
-                if filled.send(piece).is_err() {
-                    break;
-                }
-            }
-            drop(filled);
-            Ok(())
-        })
+        let mut opened = self.open()?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut offset = 0;
+        while offset < self.size() && !is_unwanted() {
+            let Some(ready) = opened.ready(offset, LOOK_UP)? else {
+                continue;
+            };
+            let length = usize::try_from(ready.length).unwrap_or(BUFFER_BYTES);
+            let piece = &mut buffer[..length.min(BUFFER_BYTES)];
+            opened.read(&ready, offset, piece)?;
+            offset += piece.len() as u64;
+        }
+        Ok(())
     }
 
     /// Where it comes from.
@@ -273,7 +266,9 @@ impl Content {
             None => Source::Stored(stored),
         };
         let hashing = self.hashing.as_ref();
-        let hasher = hashing.map(|hashing| Hasher::new(hashing, self.size()));
+        let hasher = hashing.map(|hashing| Hasher::begin(hashing, self.size()));
+        let hasher = hasher.transpose();
+        let hasher = hasher.map_err(|error| self.unreadable(&error.to_string()))?;
         Ok(Opened::new(source, hasher))
     }
 

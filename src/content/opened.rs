@@ -64,9 +64,8 @@ impl Opened {
             Source::Stored(stored) => stored.read(ready, offset, buffer)?,
             Source::Expanded(expanded) => expanded.read(offset, buffer)?,
         }
-        let size = self.size();
         if let Some(hasher) = &mut self.hasher {
-            hasher.update(offset, buffer, size);
+            hasher.update(offset, buffer);
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! Expansions of files, as they are read, sent and hashed.
 
 use std::fs::{self, File};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::hashes::Digests;
+use super::hashing::{Hasher, Hashing};
 use super::qcow2::fixture::Fixture;
 use super::{Content, ImagesDir, SourceError, Unsupported};
 use crate::model::{ErrorCode, ImageId};
@@ -55,6 +57,57 @@ async fn an_expansion_is_read_and_hashed_as_the_raw_content_that_it_is() {
     read(&sent).unwrap();
     drop(folder);
     assert_eq!(sent.hashes(algorithms).await.unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn the_qcow2_is_hashed_beside_the_sending_of_its_expansion() {
+    let qcow2 = Fixture::mixed(3, 16, 20).build();
+    let (folder, content) = file(&qcow2);
+    let algorithm = || ["sha512".to_owned()];
+    let content = content.hashed_by(algorithm()).expanded().await.unwrap();
+    content.hash_stored().await.unwrap();
+    drop(folder);
+    let mut digests = Digests::by(["sha512"]);
+    digests.update(&qcow2);
+    let stored = content.as_stored();
+    assert_eq!(stored.hashes(algorithm()).await.unwrap(), digests.finish());
+    assert!(stored.hashes(["md5".to_owned()]).await.is_err());
+    content.hash_stored().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_qcow2_of_an_expansion_is_hashed_only_while_it_is_what_was_found() {
+    let (folder, content) = file(&Fixture::mixed(3, 16, 20).build());
+    let hashed = content.hashed_by(["sha512".to_owned()]);
+    let expanded = hashed.expanded().await.unwrap();
+    let path = folder.path().join(ID);
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(5))
+        .unwrap();
+    let error = expanded.hash_stored().await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::SourceChanged);
+    content.hash_stored().await.unwrap();
+}
+
+#[test]
+fn what_is_broken_off_has_no_hash_and_leaves_no_thread() {
+    let hashing = Arc::new(Hashing::by(["sha512".to_owned()].into()));
+    let mut hasher = Hasher::begin(&hashing, 3 << 20).unwrap();
+    let piece = vec![7; 1 << 20];
+    for offset in [0, 1 << 20, 0, 3 << 20] {
+        hasher.update(offset, &piece);
+    }
+    assert_eq!(Arc::strong_count(&hashing), 2);
+    drop(hasher);
+    assert_eq!(Arc::strong_count(&hashing), 1, "the thread has ended");
+    assert!(hashing.made().is_none());
+}
+
+#[test]
+fn nothing_is_hashed_as_nothing() {
+    let hashing = Arc::new(Hashing::by(["md5".to_owned()].into()));
+    let _hasher = Hasher::begin(&hashing, 0).unwrap();
+    assert_eq!(*hashing.made(), Some(Digests::by(["md5"]).finish()));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::create::create;
@@ -202,6 +203,9 @@ pub(super) async fn fill(
             }
         }
     };
+    let hashed = Box::pin(hash_stored(delivery, wanted, content));
+    // A failure to send ends the hashing.
+    let sent = Box::pin(async { tokio::try_join!(sent, hashed.map(Ok)).map(|((), ())| ()) });
     let sent = delivery.context.stop.unless_dropped(sent).await;
     drop(transfer);
     if bytes_sent.load(Ordering::Relaxed) >= content.size() {
@@ -210,6 +214,14 @@ pub(super) async fn fill(
     match sent {
         Some(sent) => Ok(sent?),
         None => Err(delivery.stopped()),
+    }
+}
+
+/// Hashes the qcow2 of an expansion beside the sending, for the proof. One region at a time does that; a failure
+/// is the proof's to find, which then reads it again.
+async fn hash_stored(delivery: &ImageDelivery<'_>, wanted: &Upload, content: &Content) {
+    if let Some(_turn) = delivery.context.proofs.free_turn(&wanted.master_id) {
+        let _ = content.hash_stored().await;
     }
 }
 

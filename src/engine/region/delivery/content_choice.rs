@@ -75,15 +75,21 @@ async fn as_it_is_sent(
     if !wanted.is_expanded_here() {
         return Ok(hashed_as_the_region_does(delivery, wanted, content));
     }
+    let known = delivery.context.hashes.complete(&wanted.content).expansion;
+    let master = wanted.content.hashes().find(MultiHash::is_computable);
+    let master = master.map(|hash| hash.algorithm);
+    let algorithm = wanted.region_algorithm.clone().or(master.clone());
+    let unknown = algorithm.filter(|it| !known.is_some_and(|expansion| expansion.is_hashed_by(it)));
+    // The proof needs both: that this is the master's qcow2, and what it expands to.
+    let content = match (&unknown, master) {
+        (Some(_), Some(master)) => content.hashed_by([master]),
+        _ => content,
+    };
     let expanded = content.expanded();
     let Some(expanded) = delivery.context.stop.unless_dropped(expanded).await else {
         return Err(delivery.stopped());
     };
     let expanded = expanded?;
-    let known = delivery.context.hashes.complete(&wanted.content).expansion;
-    let masters = wanted.content.hashes().next().map(|hash| hash.algorithm);
-    let algorithm = wanted.region_algorithm.clone().or(masters);
-    let unknown = algorithm.filter(|it| !known.is_some_and(|expansion| expansion.is_hashed_by(it)));
     Ok(unknown.map_or_else(|| expanded.clone(), |it| expanded.hashed_by([it])))
 }
 
