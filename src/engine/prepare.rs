@@ -238,7 +238,7 @@ impl<'a> Prepared<'a> {
         let started = Instant::now();
         events.phase("logging in", "");
         let (mut fleet, mut chosen) = log_in(settings, scope, names).await?;
-        let waves = if mode.is_sync() || mode == Mode::DryRun {
+        let waves = if mode.is_sync() || mode == Mode::DryRun || mode.only_compares() {
             fleet.warnings.extend(unknown_members(settings, &fleet));
             chosen.sort_into(&settings.waves)
         } else {
@@ -364,7 +364,8 @@ impl<'a> Prepared<'a> {
         coordinator: &Addr<Coordinator>,
         tasks: Vec<RegionTask>,
     ) -> Option<Vec<RegionOutcome>> {
-        if self.waves.is_empty() || tasks.is_empty() {
+        // What only looks shows the waves, and waits for none.
+        if self.waves.is_empty() || tasks.is_empty() || self.mode.only_compares() {
             return coordinator.send(RunRegions(tasks)).await.ok()?;
         }
         let run = WaveRun {

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use chrono::{DateTime, Utc};
+
 use super::schema::{Event, EventKind, Failure};
 use crate::model::{ActionKind, RegionName, Warning};
 use crate::plan::Plan;
@@ -18,7 +20,12 @@ pub enum Report {
     /// The decision for a region. The reporter makes the event `plan` of it and, in a dry run, one
     /// `action_planned` per action; the region's log gets every reason. The plan's warnings and
     /// failures are not reported by this: they are events of their own.
-    Planned(Arc<Plan>),
+    Planned {
+        /// The decision.
+        plan: Arc<Plan>,
+        /// When it was made.
+        at: DateTime<Utc>,
+    },
     /// What a region does right now, in a few words: for the screen, its log, and `-v`. No public
     /// event is made of it.
     Note {
@@ -100,7 +107,8 @@ impl Events {
 
     /// Reports the decision for a region; see [`Report::Planned`] for what it stands for.
     pub fn planned(&self, plan: Arc<Plan>) {
-        self.send(Report::Planned(plan));
+        let at = Utc::now();
+        self.send(Report::Planned { plan, at });
     }
 
     /// Reports what the run does before its first region, and how far it is.

@@ -4,7 +4,7 @@ use super::interrupted_replacement;
 use super::matching::match_images;
 use super::region_images::RegionImages;
 use super::selection::Selection;
-use crate::model::{KeepOld, OrphanRule, RetentionRules, SyncAttribute, SyncRules};
+use crate::model::{KeepOld, OrphanRule, RetentionRules, SyncRules};
 
 /// True where these rules have the hidden images of a region listed whatever else it has.
 fn are_always_listed(rules: &SyncRules) -> bool {
@@ -14,7 +14,7 @@ fn are_always_listed(rules: &SyncRules) -> bool {
         orphans,
         ..
     } = rules.retention;
-    rules.sync_attributes.contains(&SyncAttribute::OsHidden)
+    rules.counts_hidden_masters()
         || hide_old
         || keep_old != KeepOld::All
         || orphans != OrphanRule::Report
@@ -22,12 +22,7 @@ fn are_always_listed(rules: &SyncRules) -> bool {
 
 /// True where these rules have the hidden images of the master listed, whether they count or not.
 pub fn lists_hidden_masters(rules: &SyncRules) -> bool {
-    needs_hidden_masters(rules) || rules.retention.orphans != OrphanRule::Report
-}
-
-/// True where these rules look at the hidden images of the master.
-pub(super) fn needs_hidden_masters(rules: &SyncRules) -> bool {
-    rules.sync_attributes.contains(&SyncAttribute::OsHidden)
+    rules.counts_hidden_masters() || rules.retention.orphans != OrphanRule::Report
 }
 
 /// True where the hidden images of a region have to be looked at: always, where its rules say so, and

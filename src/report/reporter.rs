@@ -90,7 +90,7 @@ impl ReporterState {
     pub(super) fn report(&mut self, report: Report, now: Instant) {
         match report {
             Report::Event(event) => self.event(&event, now),
-            Report::Planned(plan) => self.planned(&plan, now),
+            Report::Planned { plan, at } => self.planned(&plan, at, now),
             Report::Phase { doing, progress } => self.activity.phase(doing, progress, now),
             Report::Note {
                 region: Some(region),
@@ -120,8 +120,12 @@ impl ReporterState {
         }
     }
 
-    fn planned(&mut self, plan: &Plan, now: Instant) {
+    fn planned(&mut self, plan: &Plan, at: DateTime<Utc>, now: Instant) {
         let region = &plan.region;
+        let event = |kind| Event {
+            ts: at,
+            ..Event::now(Some(region.clone()), kind)
+        };
         self.summary.planned(plan);
         let kind = EventKind::Plan {
             counts: plan.counts(),
@@ -130,13 +134,13 @@ impl ReporterState {
             deletions: plan.deletions(),
             orphans: plan.orphans.len(),
         };
-        self.event(&Event::now(Some(region.clone()), kind), now);
+        self.event(&event(kind), now);
         for orphan in &plan.orphans {
             let kind = EventKind::Orphan(orphan.clone());
-            self.event(&Event::now(Some(region.clone()), kind), now);
+            self.event(&event(kind), now);
         }
         let lines = plan_log(plan);
-        self.log(region, Utc::now(), &lines, now);
+        self.log(region, at, &lines, now);
         // A dry run has its plan on standard output, and a status report its states.
         if self.mode.is_sync() {
             self.open_actions.planned(plan);
@@ -150,7 +154,7 @@ impl ReporterState {
                     facts: ActionFacts::of(action),
                     wanted_by: plan.wanted_by(action),
                 };
-                self.event(&Event::now(Some(region.clone()), kind), now);
+                self.event(&event(kind), now);
             }
         }
     }

@@ -18,6 +18,14 @@ use super::terminal::{LogFormat, TerminalOptions, Verbosity};
 use crate::event::Report;
 use crate::event::{ActionFacts, EventKind, Mode, RegionResult};
 use crate::model::{ActionKind, Warning, WarningCode};
+use crate::plan::Plan;
+
+fn planned(plan: Plan) -> Report {
+    Report::Planned {
+        plan: Arc::new(plan),
+        at: at(None, 1, EventKind::RegionStarted).ts,
+    }
+}
 
 /// Everything that can be reported, about three regions.
 fn reports(mode: Mode, parallel: bool) -> Vec<Report> {
@@ -40,7 +48,7 @@ fn reports(mode: Mode, parallel: bool) -> Vec<Report> {
             region: Some(region("Trento")),
             message: "lists images".to_owned(),
         },
-        Report::Planned(Arc::new(full_plan())),
+        planned(full_plan()),
         Report::Event(at(Some("Trento"), 2, EventKind::Warning(warning))),
     ];
     if mode == Mode::Sync {
@@ -64,7 +72,7 @@ fn reports(mode: Mode, parallel: bool) -> Vec<Report> {
     reports.extend([
         Report::Event(region_finished("Trento", RegionResult::Changed, uploaded)),
         started("other:Prague"),
-        Report::Planned(Arc::new(quiet_plan())),
+        planned(quiet_plan()),
         Report::Event(region_finished(
             "other:Prague",
             RegionResult::Synchronised,

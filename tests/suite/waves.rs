@@ -99,7 +99,11 @@ fn each_wave_begins_when_the_one_before_has_ended() {
     let waves = &json.expect(0).json()["summary"]["waves"];
     assert_eq!(waves[0]["wave"], "canary");
     assert_eq!(waves[1]["regions"], json!(["RegionThree"]));
-    fleet.run(&config, &["status"]).expect(0);
+    let status = fleet
+        .run(&config, &[&["status"], &REGIONS[..]].concat())
+        .expect(0);
+    assert_eq!(status.events_named("region_started")[0]["wave"], "canary");
+    assert!(status.stdout.find("RegionTwo") < status.stdout.find("RegionThree"));
 }
 
 #[test]

@@ -241,7 +241,7 @@ impl<W: Write> Page<'_, W> {
 
     fn regions(&mut self, summary: &RunSummary) -> io::Result<()> {
         type Value = fn(&RegionSummary) -> f64;
-        let of_regions: [(&str, &str, Value); 5] = [
+        let of_regions: [(&str, &str, Value); 6] = [
             (
                 "glancesync_region_failed",
                 "1 where the region failed in the last run or was not finished, else 0.",
@@ -274,6 +274,12 @@ impl<W: Write> Page<'_, W> {
                 "Bytes of content that the region lacked when the last run looked.",
                 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows nothing else")]
                 |region| region.bytes_pending as f64,
+            ),
+            (
+                "glancesync_region_orphans",
+                "Images of the region that no rule selected any more when the last run looked.",
+                #[expect(clippy::cast_precision_loss, reason = "Prometheus knows nothing else")]
+                |region| region.orphans as f64,
             ),
         ];
         for (name, help, value) in of_regions {
