@@ -558,3 +558,50 @@ fn an_image_that_vanishes_before_it_is_pulled_fails_and_leaves_nothing() {
     outcome.assert_fails("pull_failed a");
     assert_has(&fleet, &[], &outcome);
 }
+
+/// How many pulls each region is away from the master, by the events of a run.
+fn distances(outcome: &Outcome) -> std::collections::BTreeMap<String, usize> {
+    let mut known = std::collections::BTreeMap::from([("RegionOne".to_owned(), 0)]);
+    // Whoever lends has ended before.
+    for event in outcome.events_named("action_finished") {
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        let distance = known[&text("from")] + 1;
+        known.insert(text("region"), distance);
+    }
+    known
+}
+
+#[test]
+fn regions_that_pull_from_each_other_take_few_rounds() {
+    let names: Vec<String> = (1..=9).map(|number| format!("Pull{number}")).collect();
+    let fleet = Fleet::embedded(|spec| {
+        let regions = names.iter().map(RegionSpec::new);
+        spec.keystones[0].regions.extend(regions);
+    });
+    fleet.master().create(NewImage::new("a", vec![7; 64 << 10]));
+    let bytes_per_sec = 64 << 10;
+    let slow = Fault::new("GET", "/v2/images/*/file", Effect::Slow { bytes_per_sec });
+    for region in names.iter().map(String::as_str).chain(["master:RegionOne"]) {
+        let sandbox = fleet.sandbox();
+        sandbox.set_faults(region, vec![slow.clone()]).unwrap();
+    }
+    let config = fleet
+        .config()
+        .master("delivery", "pull")
+        .master("pull_from", "any")
+        .master("pull_fanout", "2");
+    let mut words = vec!["--parallel", "-j", "9"];
+    words.extend(names.iter().map(String::as_str));
+    let outcome = fleet.run(&config, &words).expect(0);
+    let distances = distances(&outcome);
+    assert_eq!(distances.len(), 10, "{outcome}");
+    // Each copy lends two at once, so there are three times as many after each round; the master alone would
+    // take five.
+    assert!(
+        distances.values().all(|distance| *distance <= 3),
+        "{distances:?}"
+    );
+    let of_master = distances.values().filter(|distance| **distance == 1);
+    assert!(of_master.count() <= 6, "{distances:?}");
+    assert_eq!(outcome.events_named("run_finished")[0]["uploaded_bytes"], 0);
+}
