@@ -13,7 +13,7 @@ const REST: &str = "rest";
 /// `waves`, `wave_max_failures`, `wave_gate`, `wave_gate_timeout`, `wave_soak`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WaveRules {
-    /// In order; the last is [`REST`] unless that is written elsewhere. Empty where there are none.
+    /// In order; the last is `rest` unless that is written elsewhere. Empty where there are none.
     pub waves: Vec<Wave>,
     /// So many regions of a wave may fail, and the run goes on.
     pub max_failures: usize,

@@ -363,17 +363,24 @@ fn rules() -> impl Strategy<Value = SyncRules> {
 }
 
 /// A hidden image that took another's place is found by its tag, which goes when that is dealt with. Where a third
-/// image has the name, the next plan then takes that one: such duplicates have their warning, and
-/// somebody has to choose.
-fn show_where_there_are_three(region: &mut [Image]) {
-    let count = |name: &str, region: &[Image]| region.iter().filter(|it| it.name == name).count();
+/// image has the name, or the other is hidden too, the next plan may then take the other: such duplicates have
+/// their warning, and somebody has to choose.
+fn show_where_there_are_more(region: &mut [Image]) {
     for place in 0..region.len() {
         let image = &region[place];
         let replaces = image
             .tags
             .iter()
             .any(|tag| tag.starts_with("glancesync-replaces:"));
-        if image.os_hidden && replaces && count(&image.name, region) > 2 {
+        let others = region
+            .iter()
+            .filter(|other| other.name == image.name && other.id != image.id);
+        let (mut number, mut is_hidden) = (0, false);
+        for other in others {
+            number += 1;
+            is_hidden |= other.os_hidden;
+        }
+        if image.os_hidden && replaces && (number > 1 || is_hidden) {
             region[place].os_hidden = false;
         }
     }
@@ -409,7 +416,7 @@ pub(super) fn fleet() -> impl Strategy<Value = Fleet> {
                 let middle = newest.index(region.len());
                 region.rotate_left(middle);
             }
-            show_where_there_are_three(&mut region);
+            show_where_there_are_more(&mut region);
             Fleet {
                 master,
                 region,
