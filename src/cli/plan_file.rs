@@ -1,5 +1,6 @@
 //! Saved plans: `plan --out` writes one, `plan --read` prints one, `apply` carries one out.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{Local, Utc};
@@ -12,7 +13,7 @@ use crate::config::Draft;
 use crate::engine::{RunOutcome, SavedPlan, StartError};
 use crate::exit_codes;
 use crate::host::{Links, read_regular};
-use crate::model::RegionSelector;
+use crate::model::{RegionName, RegionSelector, redact_urls};
 use crate::plan::{PlanFile, PlanFileError, SavedFailure, SavedMasterImage, SavedRegion};
 use crate::report::{ColorChoice, RunSummary, Terminal, format, stdout_width};
 use crate::state::write_atomic;
@@ -69,7 +70,7 @@ pub(super) fn regions(
             return Err(saved.error(PlanFileError::NoRegion(name.clone())));
         }
     }
-    let is_meant = |region: &crate::model::RegionName| {
+    let is_meant = |region: &RegionName| {
         named.is_empty()
             || named.iter().any(|selector| match selector {
                 RegionSelector::Region(name) => name == region,
@@ -90,16 +91,20 @@ pub(super) fn check_out(args: &RunArgs) -> Result<(), String> {
     out.map_or(Ok(()), |path| written_file::check("--out", path))
 }
 
-/// Writes what a dry run planned.
+/// Writes what a dry run planned, and says where. A plan that was broken off is not written: nobody would see that
+/// regions are missing.
 pub(super) fn write(
     path: &Path,
     args: &RunArgs,
-    settings: std::collections::BTreeMap<String, String>,
+    settings: BTreeMap<String, String>,
     outcome: &RunOutcome,
     summary: &RunSummary,
-) -> Result<(), String> {
-    let Some((master, inventory)) = &outcome.masters else {
-        return Ok(());
+) -> Result<String, String> {
+    let shown = path.display();
+    let masters = outcome.masters.as_ref();
+    let whole = masters.filter(|_| outcome.exit_code != exit_codes::INTERRUPTED);
+    let Some((master, inventory)) = whole else {
+        return Ok(format!("The plan is not whole, and {shown} is as it was."));
     };
     let regions = outcome.regions.iter();
     let planned = regions.filter_map(|region| Some(&region.sync()?.plan));
@@ -111,7 +116,7 @@ pub(super) fn write(
         let failures = errors.map(|error| SavedFailure {
             what: name.clone(),
             code: error.code,
-            message: crate::model::redact_urls(&error.message).into_owned(),
+            message: redact_urls(&error.message).into_owned(),
         });
         failures.collect::<Vec<_>>()
     });
@@ -128,12 +133,11 @@ pub(super) fn write(
         regions,
     };
     let bytes = file.to_bytes().map_err(|error| error.to_string())?;
-    write_atomic(path, &bytes, PERMISSIONS).map_err(|error| {
-        format!(
-            "the plan could not be written into {}: {error}",
-            path.display()
-        )
-    })
+    write_atomic(path, &bytes, PERMISSIONS)
+        .map_err(|error| format!("the plan could not be written into {shown}: {error}"))?;
+    Ok(format!(
+        "The plan is in {shown}: `glancesync apply {shown}` carries it out."
+    ))
 }
 
 /// `plan --read`

@@ -22,9 +22,7 @@ use crate::exit_codes;
 use crate::model::{Warning, WarningCode};
 use crate::plan::{ImageFilter, OwnIncomplete, Plan};
 use crate::report::format::{self, PlanDetail};
-use crate::report::{
-    ColorChoice, RunSummary, Style, Terminal, Verbosity, stdout_width, tell_errors,
-};
+use crate::report::{ColorChoice, RunSummary, Style, Terminal, Verbosity, stdout_width};
 use crate::state::{
     FAILED_PROOFS, FailedProofs, FoundHashes, HASHES, Keeps, check_records, last_times,
 };
@@ -75,7 +73,8 @@ pub(super) fn run(args: &RunArgs, traces: Traces) -> u8 {
     match metrics.map(|metrics| metrics.write(code)) {
         Some(Err(error)) => {
             let terminal = Terminal::stderr(args.messages.terminal_options());
-            session::metrics_lost(&terminal, &error);
+            let what = format!("the file of --metrics-file could not be written: {error}");
+            session::file_lost(&terminal, what);
             code.max(exit_codes::FAILED)
         }
         _ => code,
@@ -242,16 +241,14 @@ async fn run_fleet(
         metrics.ended(&summary, &outcome);
     }
     let mut exit_code = outcome.exit_code;
-    if let Some(path) = &args.output.out
-        && let Err(lost) = plan_file::write(path, args, digests, &outcome, &summary)
-    {
-        tell_errors(&terminal, &CliError::Machine(lost).failures());
-        exit_code = exit_code.max(exit_codes::FAILED);
-    } else if let Some(path) = &args.output.out {
-        let path = path.display();
-        terminal.say(&format!(
-            "The plan is in {path}: `glancesync apply {path}` carries it out."
-        ));
+    if let Some(path) = &args.output.out {
+        match plan_file::write(path, args, digests, &outcome, &summary) {
+            Ok(said) => terminal.say(&said),
+            Err(lost) => {
+                session::file_lost(&terminal, lost);
+                exit_code = exit_code.max(exit_codes::FAILED);
+            }
+        }
     }
     let options = PrintOptions {
         style: ColorChoice::from(args.messages.color).style_of_stdout(),

@@ -159,15 +159,13 @@ pub(super) fn say_summary(terminal: &Terminal, summary: &RunSummary) {
     }
 }
 
-/// Says that what the run came to could not be written for the monitoring system.
-pub(super) fn metrics_lost(terminal: &Terminal, error: &std::io::Error) {
+/// Says that a file of what the run came to could not be written: `what` says which, and why.
+pub(super) fn file_lost(terminal: &Terminal, what: String) {
+    let hint =
+        "The rest of the run is as it was said; make room on the disk, or the folder writable.";
     tell_errors(
         terminal,
-        &[Failure::new(
-            ErrorCode::Internal,
-            format!("the file of --metrics-file could not be written: {error}"),
-            "The rest of the run is as it was said; make room on the disk, or the folder writable.",
-        )],
+        &[Failure::new(ErrorCode::OutputUnwritable, what, hint)],
     );
 }
 

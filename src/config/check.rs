@@ -181,8 +181,11 @@ impl<'a> Checker<'a> {
     /// Everything about waves.
     pub(super) fn waves(&mut self, layers: &Layers) -> WaveRules {
         let gate = self.read(layers, MAIN, "wave_gate", |text| {
-            let words = shlex::split(text);
-            words.ok_or_else(|| "has a quote that does not end".to_owned())
+            let words = shlex::split(text).ok_or("has a quote that does not end")?;
+            match words.first() {
+                Some(program) if program.is_empty() => Err("names no program".to_owned()),
+                _ => Ok(words),
+            }
         });
         let soak = self.read(layers, MAIN, "wave_soak", |text| {
             let span = text.parse::<TimeSpan>();

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::effective::EffectiveValue;
 use super::keys::MAIN;
+use crate::model::hexadecimal;
 
 /// The keys of targets that decide what is done, and where. `transfers`, `pull_fanout` and the like say how
 /// fast.
@@ -53,12 +54,7 @@ pub(super) fn of_targets(values: &[EffectiveValue]) -> BTreeMap<String, String> 
             let _ = writeln!(all, "{key}={value}");
             all
         });
-        Sha256::digest(text)
-            .iter()
-            .fold(String::new(), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        hexadecimal(&Sha256::digest(text))
     };
     let texts = texts.iter();
     texts

@@ -1,7 +1,7 @@
 //! Whether bytes are the content that the master's checksums stand for.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -12,7 +12,7 @@ use sha2::digest::DynDigest;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 use super::source_error::SourceError;
-use crate::model::{ContentHash, MultiHash};
+use crate::model::{ContentHash, MultiHash, hexadecimal};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -129,14 +129,6 @@ pub(super) fn difference_of(
         offset += part.len() as u64;
     }
     Ok(digests.difference(expected))
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a text does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

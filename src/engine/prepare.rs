@@ -19,10 +19,10 @@ use super::region_selection::{
 use super::shutdown::{OVERTIME, StopCause, StopSignal};
 use super::targets::{Fleet, StartError};
 use super::verdict::Verdict;
-use super::waves::WaveRun;
+use super::waves::{WaveRun, WavesOutcome};
 use crate::config::{Settings, TargetSettings};
 use crate::event::Events;
-use crate::event::{EventKind, Failure, Mode};
+use crate::event::{EventKind, Mode};
 use crate::exit_codes;
 use crate::host::regions_at_once;
 use crate::model::{
@@ -214,8 +214,8 @@ pub(super) struct Prepared<'a> {
     waves: Vec<RunWave>,
     wave_rules: &'a WaveRules,
     until_wave: Option<String>,
-    /// The wave that halted the run.
-    halted: OnceCell<(String, Failure)>,
+    /// What the waves came to, but for the regions.
+    waves_outcome: OnceCell<WavesOutcome>,
     parallel: bool,
     max_children: usize,
     /// After which no action begins.
@@ -250,7 +250,7 @@ impl<'a> Prepared<'a> {
             waves,
             wave_rules: &settings.waves,
             until_wave: scope.until_wave.clone(),
-            halted: OnceCell::new(),
+            waves_outcome: OnceCell::new(),
             doubts: settings
                 .targets
                 .iter()
@@ -376,11 +376,10 @@ impl<'a> Prepared<'a> {
             events: self.events,
             stop: self.stop,
         };
-        let outcome = run.carry_out(coordinator, tasks).await?;
-        if let Some(halted) = outcome.halted {
-            self.halted.get_or_init(|| halted);
-        }
-        Some(outcome.regions)
+        let mut outcome = run.carry_out(coordinator, tasks).await?;
+        let regions = std::mem::take(&mut outcome.regions);
+        self.waves_outcome.get_or_init(|| outcome);
+        Some(regions)
     }
 
     /// Reports that the run over so many regions is over, and what it came to.
@@ -392,14 +391,16 @@ impl<'a> Prepared<'a> {
     ) -> RunOutcome {
         let regions_failed = regions.iter().filter(|region| region.is_failed()).count();
         let mut reasons = verdict.reasons(&regions);
-        let halted = self.halted.get();
+        let waves = self.waves_outcome.get();
+        let halted = waves.and_then(|waves| waves.halted.as_ref());
         reasons.extend(halted.map(|(_, failure)| failure.message.clone()));
         let not_begun = planned.saturating_sub(regions.len());
+        let left_out = waves.map_or(0, |waves| waves.left_out);
         let is_out_of_time = self.stop.cause() == StopCause::OutOfTime;
         let exit_code = if self.stop.is_stopping() && !is_out_of_time {
             reasons.insert(0, "a signal ended the run".to_owned());
             exit_codes::INTERRUPTED
-        } else if is_out_of_time && regions_failed + not_begun > 0 {
+        } else if is_out_of_time && regions_failed + not_begun > left_out {
             reasons.insert(0, self.out_of_time());
             exit_codes::FAILED
         } else if reasons.is_empty() {

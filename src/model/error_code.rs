@@ -245,7 +245,7 @@ impl ErrorCode {
                 "No region of a later wave was begun. Solve the errors of the regions that failed, then run again, or apply the same plan again: what is done is passed over."
             }
             Self::GateFailed => {
-                "No region of a later wave was begun. See what the gate printed in the log, look at the regions of this wave, then run again, or apply the same plan again."
+                "No region of a later wave was begun. See what the gate printed in the log. Before anything runs again, mend or withdraw the image at the master: the next run asks no gate for a wave in which it changes nothing, and goes on to the later ones."
             }
             Self::QuotaExceeded => {
                 "Free space or raise the quota or the size limit of images in that region, then run again."

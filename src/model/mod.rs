@@ -10,6 +10,7 @@ mod credential;
 mod delivery;
 mod error_code;
 mod failed_proof;
+mod hexadecimal;
 mod hidden;
 mod identity;
 mod image;
@@ -41,6 +42,7 @@ pub use delivery::{
 };
 pub use error_code::ErrorCode;
 pub use failed_proof::{DeliveryTried, FailedProof, NOT_RETRIED_FOR};
+pub use hexadecimal::hexadecimal;
 pub use hidden::is_hidden;
 pub use identity::{ApplicationCredentialRef, DomainRef, ProjectRef, UserRef};
 pub use image::{Image, ImageStatus, Visibility};

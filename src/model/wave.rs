@@ -76,9 +76,18 @@ impl WaveRules {
         sorted.into_iter().map(named).collect()
     }
 
-    /// The place of the wave that the region is in.
+    /// True where the wave of the first name comes after that of the second.
+    pub fn is_after(&self, wave: &str, other: &str) -> bool {
+        let place = |wanted: &str| self.names().position(|name| name == wanted);
+        place(wave) > place(other)
+    }
+
+    /// The place of the wave that the region is in. A target whose regions nobody knows, since it cannot be logged
+    /// in to, is in the first wave that names any of them.
     fn place(&self, region: &RegionName) -> usize {
+        let is_whole_target = region.region.is_empty();
         let names_it = |member: &WaveMember| match member {
+            WaveMember::Regions(selector) if is_whole_target => *selector.target() == region.target,
             WaveMember::Regions(RegionSelector::Region(name)) => name == region,
             WaveMember::Regions(RegionSelector::WholeTarget(target)) => *target == region.target,
             WaveMember::Rest => false,
@@ -191,6 +200,7 @@ fn overlap(one: &WaveMember, other: &WaveMember) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::TargetName;
 
     fn sorted(waves: &str, regions: &[&str]) -> Vec<String> {
         let rules = WaveRules {
@@ -228,6 +238,13 @@ mod tests {
             ["early: A", "late: rest"]
         );
         assert_eq!(sorted("", &regions), Vec::<String>::new());
+        let failed = RegionName::new(TargetName::new("partner"), "");
+        let rules = WaveRules {
+            waves: parse_waves("one: A; two: partner:Berlin; rest").unwrap(),
+            ..WaveRules::default()
+        };
+        assert_eq!(rules.sorted(&[failed])[0].wave, "two");
+        assert!(rules.is_after("rest", "one") && !rules.is_after("two", "two"));
     }
 
     #[test]

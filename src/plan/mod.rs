@@ -67,8 +67,8 @@ pub use members::{members_lost, shared_old_images};
 pub use not_retried::{delivery_tried, is_something_not_retried, leave_out_not_retried};
 pub use orphans::{Orphan, OrphanReason, find_orphans, without_named};
 pub use plan_file::{
-    PlanFile, PlanFileError, SavedAction, SavedContent, SavedFailure, SavedMasterImage,
-    SavedOldImage, SavedPart, SavedRegion, SavedValue, compare_with_saved,
+    PlanFile, PlanFileError, SavedAction, SavedComparison, SavedContent, SavedFailure,
+    SavedMasterImage, SavedOldImage, SavedPart, SavedRegion, SavedValue, compare_with_saved,
 };
 pub use published_before::PublishedBefore;
 pub use reason::{PartProblem, Reason};

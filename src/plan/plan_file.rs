@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use self::approval::compare_with_saved;
+pub use self::approval::{SavedComparison, compare_with_saved};
 pub use self::saved_action::{SavedAction, SavedContent, SavedOldImage, SavedPart};
 pub use self::value::SavedValue;
 use super::{ImageFilter, MasterInventory, Plan};

@@ -33,6 +33,19 @@ fn a_second_run_ends_with_3_and_names_the_first() {
     }
 }
 
+#[test]
+fn a_plan_is_applied_under_the_lock_of_a_sync() {
+    let (fleet, lock) = held();
+    let config = fleet.config();
+    let words = ["plan", "RegionTwo", "--out", "plan.json"];
+    fleet.run(&config, &words).expect(0);
+    let outcome = fleet.run(&config, &["apply", "plan.json"]).expect(3);
+    outcome.assert_fails("run_locked");
+    outcome.assert_changed_nothing();
+    drop(lock);
+    fleet.run(&config, &["apply", "plan.json"]).expect(0);
+}
+
 /// A path at which no folder can be, whoever asks for it.
 fn unusable(fleet: &Fleet) -> String {
     let file = fleet.home().join("a-file");

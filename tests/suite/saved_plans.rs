@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use glancesync::sandbox::{Effect, Fault};
+use glancesync::sandbox::{Effect, Fault, When};
 use serde_json::{Value, json};
 
 use crate::common::{Config, Fleet, NewImage, Outcome, Program, wait_for};
@@ -245,6 +245,7 @@ fn what_cannot_be_written_is_said_before_anything_is_asked() {
         &["plan", "--read", "x", "--image", "a"],
         &["plan", "--read", "x", "RegionTwo"],
         &["plan", "--read", "x", "--out", "y"],
+        &["plan", "--read", "x", "--until-wave", "y"],
         &["apply", "x", "--image", "a"],
         &["apply", "x", "--all"],
         &["apply"],
@@ -364,4 +365,25 @@ fn a_plan_whose_run_was_killed_is_gone_on_with() {
     assert_eq!(region.names(), ["a", "b", "other"]);
     assert_eq!(region.get(&other).unwrap()["nid"], "1");
     apply(&fleet, &config, &[], 0).assert_changed_nothing();
+}
+
+#[test]
+fn a_plan_that_was_broken_off_is_not_written() {
+    let fleet = Fleet::embedded(|_| {});
+    let config = config(&fleet);
+    fleet.master().create(NewImage::new("a", "one"));
+    plan(&fleet, &config, &["RegionTwo"]);
+    let before = fs::read(file(&fleet)).unwrap();
+    let held = Fault::new("GET", "/v2/images", Effect::Hang { when: When::Before });
+    fleet
+        .sandbox()
+        .set_faults("RegionThree", vec![held])
+        .unwrap();
+    let words = ["plan", "--out", "plan.json", "RegionTwo", "RegionThree"];
+    let running = Program::with(&fleet, &config).args(words).start();
+    fleet.wait_for_a_held_request("RegionThree");
+    running.signal("TERM");
+    let outcome = running.wait().expect(130);
+    outcome.assert_says("is as it was");
+    assert_eq!(fs::read(file(&fleet)).unwrap(), before);
 }

@@ -253,6 +253,55 @@ fn the_run_ends_after_the_wave_that_is_named() {
 }
 
 #[test]
+fn nothing_is_begun_where_the_named_wave_has_no_region_of_the_run() {
+    let fleet = fleet();
+    let config = config(&fleet);
+    for words in [
+        &["--until-wave", "canary", "RegionThree"][..],
+        &[
+            "--until-wave",
+            "canary",
+            "RegionThree",
+            "RegionTwo",
+            "--exclude",
+            "RegionTwo",
+        ],
+    ] {
+        let outcome = sync(&fleet, &config, words, 0);
+        assert_eq!(story(&outcome), ["RegionThree skipped until_wave"]);
+        outcome.assert_changed_nothing();
+    }
+    let outcome = sync(&fleet, &config, &["--until-wave", "more", "RegionTwo"], 0);
+    assert_eq!(story(&outcome).len(), 3, "{outcome}");
+}
+
+#[test]
+fn a_target_without_a_log_in_fails_in_the_wave_of_its_regions() {
+    let fleet = fleet();
+    let keystone = &fleet.cloud.keystones["other"];
+    let config = fleet
+        .config()
+        .set("main", "waves", "canary: other:RegionOne; rest")
+        .without("other", "credential")
+        .set("other", "user", &keystone.sync.name)
+        .set("other", "password", "wrong")
+        .set("other", "keystone_url", &keystone.url)
+        .set("other", "tenant", &keystone.sync.project);
+    let outcome = sync(&fleet, &config, &["other:", "RegionTwo"], 1);
+    assert_eq!(
+        story(&outcome),
+        [
+            "begin canary",
+            "other: failed of canary",
+            "end canary halted",
+            "wave_halted",
+            "RegionTwo skipped wave_halted"
+        ]
+    );
+    outcome.assert_changed_nothing();
+}
+
+#[test]
 fn a_region_of_two_waves_is_an_error_and_one_of_none_a_warning() {
     let fleet = fleet();
     for (waves, says) in [
@@ -262,8 +311,10 @@ fn a_region_of_two_waves_is_an_error_and_one_of_none_a_warning() {
         let config = fleet.config().set("main", "waves", waves);
         fleet.run(&config, &["plan"]).expect(2).assert_says(says);
     }
-    let config = fleet.config().set("main", "wave_gate", "'a b");
-    fleet.run(&config, &["plan"]).expect(2).assert_says("quote");
+    for (gate, says) in [("'a b", "quote"), ("'' b", "no program")] {
+        let config = fleet.config().set("main", "wave_gate", gate);
+        fleet.run(&config, &["plan"]).expect(2).assert_says(says);
+    }
     let config = fleet
         .config()
         .set("main", "waves", "a: Nowhere, none:X; rest");
@@ -361,11 +412,12 @@ fn a_gate_that_hangs_is_killed_with_all_that_it_started() {
 #[test]
 fn what_a_gate_leaves_behind_goes_with_it() {
     let fleet = fleet();
-    let config = gated(&fleet, "sleep 98763 & exit 0");
+    let lines = "sleep 98763 & setsid sleep 98765 & sleep 0.1; exit 0";
+    let config = gated(&fleet, lines);
     let started = Instant::now();
     sync(&fleet, &config, &REGIONS, 0);
     assert!(started.elapsed() < Duration::from_mins(1));
-    assert_eq!(processes("98763"), 0);
+    assert_eq!(processes("98763") + processes("98765"), 0);
 }
 
 #[test]
@@ -379,6 +431,12 @@ fn a_gate_that_prints_without_end_is_bounded() {
     assert!(outcome.stderr.len() < 1 << 20, "{}", outcome.stderr.len());
     outcome.assert_says("999934464 more bytes");
     outcome.assert_says("gate: end");
+
+    let config = gated(&fleet, "yes '' | head -c 60000");
+    fleet.region("RegionTwo").purge();
+    let outcome = sync(&fleet, &config, &REGIONS, 0);
+    assert!(outcome.stderr.len() < 1 << 20, "{}", outcome.stderr.len());
+    outcome.assert_says("gate: 59000 more bytes");
 }
 
 #[test]

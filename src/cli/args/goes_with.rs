@@ -4,7 +4,7 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 
-use super::limited::{takes, those_of};
+use super::limited::{self, takes, those_of};
 use super::verb::Verb;
 
 /// Refuses an option that would have no effect on the command of that name, or on what the flags without
@@ -20,7 +20,11 @@ pub(super) fn check(
     let command = name.filter(|name| *name != "demo");
     // Scripts that are older than the commands have them beside any flag.
     let is_harmless = |id: &str| name.is_none() && ["parallel", "max_children"].contains(&id);
+    let is_read = verb == Some(Verb::Plan) && given("read");
     let has_effect = |id: &str| {
+        if is_read {
+            return limited::goes_with_read(id);
+        }
         if is_harmless(id) {
             return true;
         }
@@ -34,15 +38,20 @@ pub(super) fn check(
     let Some(lost) = lost else { return Ok(()) };
     let id = lost.get_id().as_str();
     let with = match (name, verb) {
+        _ if is_read => "--read",
         (Some(name), _) if !takes(name, id) => name,
         (_, Some(verb)) => verb.shown(command),
         (name, None) => name.unwrap_or_default(),
     };
-    let others = those_of(id).map_or_else(String::new, |commands| {
+    let commands = those_of(id).filter(|_| !is_read);
+    let others = commands.map_or_else(String::new, |commands| {
         format!("; it belongs to {}", commands.join(", "))
     });
-    let option = lost.get_long().unwrap_or(id);
-    let message = format!("`--{option}` does not go with `{with}`{others}\n");
+    let lost = match lost.get_long() {
+        Some(option) => format!("`--{option}`"),
+        None => "a region".to_owned(),
+    };
+    let message = format!("{lost} does not go with `{with}`{others}\n");
     Err((ErrorKind::ArgumentConflict, message))
 }
 

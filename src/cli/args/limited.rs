@@ -115,6 +115,24 @@ const LIMITED: [(&str, &[&str]); 27] = [
     ("quiet", SAYS),
 ];
 
+/// The options that go with a saved plan that is only printed, by their ids. No configuration is read; that a
+/// wrapper always names its file is no slip.
+const WITH_READ: [&str; 8] = [
+    "read",
+    "file",
+    "format",
+    "log_format",
+    "no_progress",
+    "color",
+    "quiet",
+    "verbose",
+];
+
+/// True where the option of that id has an effect beside `plan --read`.
+pub(super) fn goes_with_read(id: &str) -> bool {
+    WITH_READ.contains(&id)
+}
+
 /// The commands that the option of that id goes with, where it does not go with all that have it.
 pub(super) fn those_of(id: &str) -> Option<&'static [&'static str]> {
     let limited = LIMITED.iter().find(|(limited, _)| *limited == id);

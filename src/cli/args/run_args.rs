@@ -162,30 +162,6 @@ pub(in crate::cli) struct FailureArgs {
     pub(in crate::cli) wait_lock: Option<LockWait>,
 }
 
-/// What has no effect where a plan is only printed.
-const NOT_WITH_READ: [&str; 20] = [
-    "regions",
-    "all",
-    "exclude",
-    "image",
-    "exclude_image",
-    "until_wave",
-    "parallel",
-    "max_children",
-    "transfers",
-    "bwlimit",
-    "max_duration",
-    "keep_going",
-    "fail_on",
-    "wait_lock",
-    "stats",
-    "metrics_file",
-    "overrides",
-    "file",
-    "os_cloud",
-    "os_region_name",
-];
-
 /// What is printed, and where to.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is printed")]
@@ -196,12 +172,12 @@ pub(in crate::cli) struct OutputArgs {
     pub(in crate::cli) format: Option<Format>,
 
     /// Also write the plan into FILE, for `glancesync apply` [default: only printed]
-    #[arg(long, value_name = "FILE", conflicts_with = "read")]
+    #[arg(long, value_name = "FILE")]
     pub(in crate::cli) out: Option<PathBuf>,
 
     /// Print the plan that is in FILE, as text, table, html or json; no cloud is
     /// asked [default: a new plan is made]
-    #[arg(long, value_name = "FILE", conflicts_with_all = NOT_WITH_READ)]
+    #[arg(long, value_name = "FILE")]
     pub(in crate::cli) read: Option<PathBuf>,
 
     /// Also the images that no rule selects any more, as csv or table; json and html

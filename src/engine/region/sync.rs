@@ -269,15 +269,14 @@ impl RegionRun<'_> {
         let saved = self.context.saved_plan.as_ref()?;
         let differs = match saved.file.region(self.region) {
             Some(region) => {
-                let mut left = Vec::new();
-                let differs = plan::compare_with_saved(region, plan, &mut left);
-                for image in left {
+                let compared = plan::compare_with_saved(region, plan);
+                for image in compared.left_for_later {
                     let what = format!(
                         "`{image}` is one too many only since this plan renamed another: the next sync deletes it"
                     );
                     self.context.events.note(self.region, what);
                 }
-                differs
+                compared.differs
             }
             None => vec!["the plan does not have this region".to_owned()],
         };

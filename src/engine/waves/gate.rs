@@ -1,15 +1,17 @@
 //! The gate: a program of the operator's that says whether the next wave may begin.
 //!
 //! It is run without a shell, in a process group of its own. Whatever it does, it is bounded: the group is
-//! killed when its time is over, when the run is told to stop, and when the program itself has ended, so
-//! that nothing of it outlives the run; of what it prints, the first part goes to the log.
+//! killed when its time is over, when the run is told to stop, and when the program itself has ended; and so
+//! are processes that have left the group, which are known by the variable `GLANCESYNC_SUMMARY` of this very
+//! gate. Of what it prints, the first part goes to the log.
 
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -20,8 +22,13 @@ use crate::engine::shutdown::StopSignal;
 use crate::event::{Events, RegionResult};
 use crate::model::{RunWave, Status, TimeSpan};
 
-/// What goes to the log of each of its two streams.
+/// What goes to the log of each of its two streams: bytes, and lines.
 const PRINTED_MAX: usize = 64 << 10;
+const LINES_MAX: usize = 1000;
+/// The variable by which its processes are known.
+const SUMMARY: &str = "GLANCESYNC_SUMMARY";
+/// So often its processes are looked for: one that is killed may have started another just before.
+const LOOKS: usize = 10;
 /// After its end, a stream that somebody else holds open is read no longer than that.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -134,8 +141,11 @@ impl Gate<'_> {
                 }
             };
             group.kill();
+            let mark = format!("{SUMMARY}={}", summary.path().display());
+            // Where it panicked, the group at least is gone.
+            let _ = tokio::task::spawn_blocking(move || kill_marked(&mark)).await;
             if !is_read {
-                // Whoever left the group may hold the streams for as long as it likes.
+                // Whoever gave the streams away may hold them for as long as it likes.
                 let _ = tokio::time::timeout(GRACE, reading).await;
             }
             end
@@ -156,7 +166,7 @@ impl Gate<'_> {
             .args(arguments)
             .env("GLANCESYNC_WAVE", &wave.wave)
             .env("GLANCESYNC_REGIONS", regions.join(" "))
-            .env("GLANCESYNC_SUMMARY", summary.path())
+            .env(SUMMARY, summary.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -167,16 +177,53 @@ impl Gate<'_> {
 
     fn log(&self, printed: &Printed) {
         let text = String::from_utf8_lossy(&printed.kept);
+        let (mut left_out, mut lines) = (printed.left_out, 0);
         for line in text.lines() {
-            self.events.note_of_run(format!("gate: {line}"));
+            lines += 1;
+            if lines > LINES_MAX {
+                left_out += line.len() as u64 + 1;
+            } else {
+                self.events.note_of_run(format!("gate: {line}"));
+            }
         }
-        if printed.left_out > 0 {
-            let left_out = printed.left_out;
+        if left_out > 0 {
             self.events.note_of_run(format!(
                 "gate: {left_out} more bytes of what it printed are left out"
             ));
         }
     }
+}
+
+/// Kills every process of this user that has that variable in its environment.
+fn kill_marked(mark: &str) {
+    for _ in 0..LOOKS {
+        let marked = marked(mark);
+        if marked.is_empty() {
+            return;
+        }
+        for process in marked {
+            // One that has ended meanwhile need not be killed.
+            let _ = kill_process(process, Signal::KILL);
+        }
+    }
+}
+
+/// The processes with that variable; those that have ended and are still listed have none.
+fn marked(mark: &str) -> Vec<Pid> {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let is_marked = |path: &Path| {
+        let environment = std::fs::read(path.join("environ"));
+        environment.is_ok_and(|it| it.split(|byte| *byte == 0).any(|it| it == mark.as_bytes()))
+    };
+    let processes = processes.flatten().map(|entry| entry.path());
+    let id = |path: &Path| path.file_name()?.to_str()?.parse().ok();
+    processes
+        .filter_map(|path| Some((id(&path)?, path)))
+        .filter(|(_, path)| is_marked(path))
+        .filter_map(|(id, _)| Pid::from_raw(id))
+        .collect()
 }
 
 fn outcome(status: ExitStatus) -> GateOutcome {
@@ -187,30 +234,29 @@ fn outcome(status: ExitStatus) -> GateOutcome {
     }
 }
 
-/// A file with what the wave came to; it goes when this does.
-fn write_summary(wave: &RunWave, regions: &[RegionOutcome]) -> std::io::Result<NamedTempFile> {
-    let region = |outcome: &RegionOutcome| RegionResultOf {
+fn region_result(outcome: &RegionOutcome) -> RegionResultOf<'_> {
+    let sync = outcome.sync();
+    let images = sync.into_iter().flat_map(|sync| &sync.statuses);
+    RegionResultOf {
         region: outcome.region.to_string(),
         result: outcome.result,
-        uploaded_bytes: outcome.sync().map_or(0, |sync| sync.uploaded_bytes),
-        pulled_bytes: outcome.sync().map_or(0, |sync| sync.pulled_bytes),
-        images: Vec::new(),
-    };
-    let with_images = regions.iter().map(|outcome| {
-        let images = outcome.sync().into_iter().flat_map(|sync| &sync.statuses);
-        let images = images.map(|(image, status)| ImageResult {
-            image,
-            status: *status,
-        });
-        RegionResultOf {
-            images: images.collect(),
-            ..region(outcome)
-        }
-    });
+        uploaded_bytes: sync.map_or(0, |sync| sync.uploaded_bytes),
+        pulled_bytes: sync.map_or(0, |sync| sync.pulled_bytes),
+        images: images
+            .map(|(image, status)| ImageResult {
+                image,
+                status: *status,
+            })
+            .collect(),
+    }
+}
+
+/// A file with what the wave came to; it goes when this does.
+fn write_summary(wave: &RunWave, regions: &[RegionOutcome]) -> std::io::Result<NamedTempFile> {
     let summary = Summary {
         wave: &wave.wave,
         regions_failed: regions.iter().filter(|it| it.is_failed()).count(),
-        regions: with_images.collect(),
+        regions: regions.iter().map(region_result).collect(),
     };
     let mut file = tempfile::Builder::new()
         .prefix("glancesync-wave-")

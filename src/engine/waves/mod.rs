@@ -35,6 +35,8 @@ pub(super) struct WavesOutcome {
     pub(super) regions: Vec<RegionOutcome>,
     /// The wave that halted the run, and why.
     pub(super) halted: Option<(String, Failure)>,
+    /// How many regions were not to be begun, by `--until-wave`.
+    pub(super) left_out: usize,
 }
 
 impl WaveRun<'_> {
@@ -46,7 +48,12 @@ impl WaveRun<'_> {
         mut tasks: Vec<RegionTask>,
     ) -> Option<WavesOutcome> {
         let mut all = WavesOutcome::default();
-        for (place, wave) in self.waves.iter().enumerate() {
+        let is_wanted = |wave: &&RunWave| {
+            let until = self.until;
+            until.is_none_or(|until| !self.rules.is_after(&wave.wave, until))
+        };
+        let wanted: Vec<&RunWave> = self.waves.iter().take_while(is_wanted).collect();
+        for (place, wave) in wanted.iter().enumerate() {
             let later = tasks.split_off(wave.regions.len().min(tasks.len()));
             let tasks_of_wave = std::mem::replace(&mut tasks, later);
             if self.stop.is_stopping() {
@@ -55,25 +62,27 @@ impl WaveRun<'_> {
                 continue;
             }
             let started = Instant::now();
-            let kind = EventKind::WaveStarted(wave.clone());
-            self.events.emit(None, kind);
+            self.events
+                .emit(None, EventKind::WaveStarted((*wave).clone()));
             let regions = coordinator.send(RunRegions(tasks_of_wave)).await.ok()??;
-            let next = self.waves.get(place + 1);
-            let next = next.filter(|_| self.until != Some(wave.wave.as_str()));
+            let next = wanted.get(place + 1);
             let (failure, gate_exit_code) = match next {
                 Some(_) if !self.stop.is_stopping() => self.decide(wave, &regions).await,
                 _ => (None, None),
             };
+            // Who stops the run has an error for each region that is left.
+            let is_halted = failure.is_some() || (next.is_some() && self.stop.is_stopping());
             let regions_failed = regions.iter().filter(|it| it.is_failed()).count();
             let has_changed = has_changed(&regions);
             all.regions.extend(regions);
             self.events.emit(
                 None,
                 EventKind::WaveFinished {
-                    wave: wave.clone(),
-                    result: match failure {
-                        Some(_) => WaveResult::Halted,
-                        None => WaveResult::Done,
+                    wave: (*wave).clone(),
+                    result: if is_halted {
+                        WaveResult::Halted
+                    } else {
+                        WaveResult::Done
                     },
                     regions_failed,
                     gate_exit_code,
@@ -86,15 +95,12 @@ impl WaveRun<'_> {
                 self.skip(&tasks, SkipReason::WaveHalted);
                 return Some(all);
             }
-            match next {
-                None => {
-                    self.skip(&tasks, SkipReason::UntilWave);
-                    return Some(all);
-                }
-                Some(next) if has_changed => self.soak(wave, next).await,
-                Some(_) => {}
+            if let Some(next) = next.filter(|_| has_changed) {
+                self.soak(wave, next).await;
             }
         }
+        self.skip(&tasks, SkipReason::UntilWave);
+        all.left_out = tasks.len();
         Some(all)
     }
 

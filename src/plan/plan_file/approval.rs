@@ -5,42 +5,39 @@ use super::saved_action::{SavedAction, SavedPart};
 use crate::model::ActionKind;
 use crate::plan::{Action, Plan, Stage};
 
-/// Compares the plan of today with the saved one: what today's has and the saved one has not, a
-/// sentence each; empty where all of it was saved. What the saved one has besides was done already.
-///
-/// What an interrupted run left is completed or deleted without an entry, as long as no other image gives
-/// way to it. A `delete_old` that only follows from what the saved plan itself renamed is
-/// taken out of today's plan, and named in `left`.
-pub fn compare_with_saved(
-    saved_region: &SavedRegion,
-    today: &mut Plan,
-    left: &mut Vec<String>,
-) -> Vec<String> {
-    let saved: Vec<SavedAction> = today
-        .actions
-        .iter()
-        .map(|action| SavedAction::new(action, today))
-        .collect();
-    let mut beyond = Vec::new();
-    let mut follows = Vec::new();
-    for (place, (action, now)) in today.actions.iter().zip(&saved).enumerate() {
-        if is_own_leftover(action) || changes_nothing(action, today) {
-            continue;
-        }
-        let found = differences(saved_region, now);
-        if !found.is_empty() && renames_to(saved_region, now) {
-            follows.push(place);
-            left.push(now.image.clone());
+/// What of today's plan its saved one has.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SavedComparison {
+    /// What today's plan has and the saved one has not, a sentence each; empty where all of it was saved.
+    pub differs: Vec<String>,
+    /// Old images, by name, that are one too many only since the saved plan renamed another: their deletion was
+    /// taken out of today's plan.
+    pub left_for_later: Vec<String>,
+}
+
+/// Compares the plan of today with the saved one. What the saved one has besides was done already. What an
+/// interrupted run left is completed or deleted without an entry, as long as no other image gives way to it.
+pub fn compare_with_saved(saved: &SavedRegion, today: &mut Plan) -> SavedComparison {
+    let mut comparison = SavedComparison::default();
+    let mut stays = Vec::with_capacity(today.actions.len());
+    for action in &today.actions {
+        let now = SavedAction::new(action, today);
+        let found = if is_own_leftover(action) || changes_nothing(action, today) {
+            Vec::new()
         } else {
-            beyond.extend(found);
+            differences(saved, &now)
+        };
+        let is_later = !found.is_empty() && renames_to(saved, &now);
+        stays.push(!is_later);
+        if is_later {
+            comparison.left_for_later.push(now.image);
+        } else {
+            comparison.differs.extend(found);
         }
     }
-    let mut place = 0;
-    today.actions.retain(|_| {
-        place += 1;
-        !follows.contains(&(place - 1))
-    });
-    beyond
+    let mut stays = stays.into_iter();
+    today.actions.retain(|_| stays.next().unwrap_or(true));
+    comparison
 }
 
 /// True for an old image that is one too many because of what this plan renamed.

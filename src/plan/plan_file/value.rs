@@ -1,11 +1,12 @@
 //! Values in a saved plan: as they are, but for what may hold a secret.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::redact_urls;
+use crate::model::{hexadecimal, redact_urls};
 
 /// A value that an attribute or a property gets. Text with a user in a URL is there as its SHA-256 alone:
 /// enough to see whether another is the same.
@@ -49,17 +50,11 @@ impl SavedValue {
 
 /// The SHA-256 of some bytes, hexadecimal.
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let digest = Sha256::digest(bytes);
-    digest.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string never fails.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&Sha256::digest(bytes))
 }
 
-impl std::fmt::Display for SavedValue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for SavedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("absent"),
             Self::Flag(flag) => flag.fmt(f),

@@ -87,9 +87,8 @@ fn meddle(images: &mut Vec<Image>, number: usize, index: Index, what: &Meddling)
 
 /// Today's plan, if all of it was saved.
 fn approved(saved: &SavedRegion, mut today: Plan) -> Option<Plan> {
-    let mut left = Vec::new();
-    let differences = compare_with_saved(saved, &mut today, &mut left);
-    differences.is_empty().then_some(today)
+    let compared = compare_with_saved(saved, &mut today);
+    compared.differs.is_empty().then_some(today)
 }
 
 /// What an interrupted run of this program left.
@@ -243,7 +242,7 @@ proptest! {
         let mut region = fleet.region.clone();
         for trouble in [first, second, Trouble::None] {
             let mut today = fleet.plan_for(&region);
-            let differences = compare_with_saved(&saved, &mut today, &mut Vec::new());
+            let differences = compare_with_saved(&saved, &mut today).differs;
             prop_assert_eq!(differences, Vec::<String>::new(), "it is outdated by itself");
             let run = carry_out(&today, &region, trouble, &conduct);
             check_effects(&saved, &fleet.region, run.glance.images())?;
