@@ -82,7 +82,7 @@ pub async fn survey(settings: &Settings) -> Vec<TargetSurvey> {
         surveys.push(match targets.get(&target_settings.name) {
             Some(Ok(target)) => {
                 let regions = regions(settings, target, master_endpoints.as_ref());
-                of_target(target, regions, master_region).await
+                of_target(target, regions, settings).await
             }
             Some(Err(error)) => of_failure(&target_settings.name, error),
             // Without a usable credential it has its warning, and no run can use it.
@@ -115,12 +115,10 @@ fn regions(
     regions
 }
 
-async fn of_target(target: &Target, regions: Vec<RegionName>, master: &RegionName) -> TargetSurvey {
+async fn of_target(target: &Target, regions: Vec<RegionName>, settings: &Settings) -> TargetSurvey {
     let session = &target.session;
-    let surveys = regions.into_iter().map(async |region| {
-        let is_master = region == *master;
-        of_region(target, region, is_master).await
-    });
+    let surveys = regions.into_iter();
+    let surveys = surveys.map(async |region| of_region(target, region, settings).await);
     TargetSurvey {
         target: target.settings.name.clone(),
         error: None,
@@ -147,9 +145,14 @@ fn of_failure(target: &TargetName, error: &OpenStackError) -> TargetSurvey {
     }
 }
 
-async fn of_region(target: &Target, region: RegionName, is_master: bool) -> RegionSurvey {
+async fn of_region(target: &Target, region: RegionName, settings: &Settings) -> RegionSurvey {
     let started = Instant::now();
-    let listed = count_images(target, &region.region, is_master).await;
+    let is_master = region == settings.master_region;
+    let listed = if is_master {
+        count_masters(target, &region.region, settings).await
+    } else {
+        count_images(target, &region.region).await
+    };
     let seconds = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     let ((images, passed_over), api_version, error) = match listed {
         Ok((images, passed_over)) => (
@@ -170,20 +173,22 @@ async fn of_region(target: &Target, region: RegionName, is_master: bool) -> Regi
     }
 }
 
-/// How many images a region has, and which of the master's do not count.
-async fn count_images(
-    target: &Target,
-    region: &str,
-    is_master: bool,
-) -> Result<(usize, BTreeMap<PassedOver, usize>), OpenStackError> {
-    let reader = target.reader(region)?;
-    if !is_master {
-        let images = reader.list_raw(&Listing::All).await?;
-        return Ok((images.len(), BTreeMap::new()));
-    }
-    let images = reader.list(&Listing::All).await?;
+/// How many images a region has, and how many of the master's do not count.
+type Counted = Result<(usize, BTreeMap<PassedOver, usize>), OpenStackError>;
+
+async fn count_images(target: &Target, region: &str) -> Counted {
+    let images = target.reader(region)?.list_raw(&Listing::All).await?;
+    Ok((images.len(), BTreeMap::new()))
+}
+
+async fn count_masters(target: &Target, region: &str, settings: &Settings) -> Counted {
+    let images = target.reader(region)?.list(&Listing::All).await?;
     let count = images.len();
-    let inventory = MasterInventory::build(region, images, target.session.project_id());
+    let mut inventory = MasterInventory::build(region, images, target.session.project_id());
+    let mut targets = settings.targets.iter();
+    if targets.any(|target| target.rules.counts_hidden_masters()) {
+        inventory = inventory.with_hidden();
+    }
     Ok((count, inventory.passed_over))
 }
 

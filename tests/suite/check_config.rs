@@ -101,6 +101,20 @@ fn it_warns_as_a_run_does() {
 }
 
 #[test]
+fn hidden_images_of_the_master_count_where_a_target_names_them() {
+    let fleet = Fleet::start();
+    let hidden = NewImage::new("h", "abc").with("os_hidden", true);
+    fleet.master().create(hidden);
+    let json = ["--online", "--format", "json"];
+    for (named, passed_over) in [("tags", json!({"hidden": 1})), ("os_hidden", Value::Null)] {
+        let config = fleet.config().set("other", "sync_attributes", named);
+        let outcome = check(&fleet, &config, &json).expect(0);
+        let master = &outcome.json()["online"][0]["regions"][0];
+        assert_eq!(master["passed_over"], passed_over, "{named}");
+    }
+}
+
+#[test]
 fn online_says_of_each_region_whether_it_answers() {
     let fleet = Fleet::start();
     let region = fleet.region("RegionTwo");
